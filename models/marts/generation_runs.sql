@@ -1,0 +1,146 @@
+with runs as (
+
+    select * from {{ source('raw', 'llm_runs') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('stg_llm_responses') }}
+
+),
+
+record_outcomes as (
+
+    select * from {{ ref('int_record_outcomes') }}
+
+),
+
+prices as (
+
+    select * from {{ ref('llm_prices') }}
+
+),
+
+responses_per_run as (
+
+    select
+        run_id,
+        count(*) as responses,
+        count(*) filter (where is_truncated) as truncated_responses,
+        sum(input_tokens) as input_tokens,
+        sum(cached_tokens) as cached_tokens,
+        sum(output_tokens) as output_tokens,
+
+    from responses
+    group by run_id
+
+),
+
+records_per_run as (
+
+    select
+        run_id,
+        count(*) as records_found,
+        count(*) filter (where is_accepted) as rows_accepted,
+        count(*) filter (where not is_accepted) as rows_rejected,
+
+    from record_outcomes
+    group by run_id
+
+),
+
+---------- time: seconds in which at least one request was under way, so that a pause costs none
+
+gaps as (
+
+    select
+        run_id,
+        requested_at,
+        received_at,
+        max(received_at) over (
+            partition by run_id
+            order by requested_at, received_at
+            rows between unbounded preceding and 1 preceding
+        ) as busy_until,
+
+    from responses
+    where received_at is not null
+
+),
+
+time_per_run as (
+
+    select
+        run_id,
+        sum(greatest(
+            0,
+            epoch(received_at) - epoch(greatest(requested_at, coalesce(busy_until, requested_at)))
+        )) as wall_seconds,
+
+    from gaps
+    group by run_id
+
+),
+
+joined as (
+
+    select
+        ---------- ids
+        runs.run_id,
+        runs.dataset,
+        runs.llm,
+        runs.model,
+        runs.prompt_level,
+        runs.instruction_level,
+        runs.wire_format,
+
+        ---------- counts
+        coalesce(responses_per_run.responses, 0) as responses,
+        coalesce(responses_per_run.truncated_responses, 0) as truncated_responses,
+        coalesce(records_per_run.records_found, 0) as records_found,
+        coalesce(records_per_run.rows_accepted, 0) as rows_accepted,
+        coalesce(records_per_run.rows_rejected, 0) as rows_rejected,
+
+        ---------- tokens
+        cast(responses_per_run.input_tokens as bigint) as input_tokens,
+        cast(responses_per_run.cached_tokens as bigint) as cached_tokens,
+        cast(responses_per_run.output_tokens as bigint) as output_tokens,
+
+        ---------- cost: null where the model has no price or the tokens are not known
+        (
+            (responses_per_run.input_tokens - coalesce(responses_per_run.cached_tokens, 0))
+            * prices.usd_per_million_input_tokens
+            + coalesce(responses_per_run.cached_tokens, 0)
+            * prices.usd_per_million_cached_tokens
+        ) / 1e6 as input_cost_usd,
+        responses_per_run.output_tokens * prices.usd_per_million_output_tokens / 1e6
+            as output_cost_usd,
+
+        ---------- times
+        time_per_run.wall_seconds,
+        runs.started_at,
+
+    from runs
+    left join responses_per_run on runs.run_id = responses_per_run.run_id
+    left join records_per_run on runs.run_id = records_per_run.run_id
+    left join time_per_run on runs.run_id = time_per_run.run_id
+    left join prices on runs.model = prices.model
+
+),
+
+final as (
+
+    select
+        * exclude (input_cost_usd, output_cost_usd, wall_seconds, started_at),
+        cast(input_cost_usd as double) as input_cost_usd,
+        cast(output_cost_usd as double) as output_cost_usd,
+        cast(input_cost_usd + output_cost_usd as double) as cost_usd,
+        cast(wall_seconds as double) as wall_seconds,
+        started_at,
+
+    from joined
+
+)
+
+select * from final

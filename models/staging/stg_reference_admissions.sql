@@ -1,0 +1,1 @@
+{{ typed_reference('admissions') }}

@@ -1,0 +1,38 @@
+{#-
+    Every value is what the contract of the model allows, and every rule holds. Written apart from the
+    typing macros, so that a mistake in those is seen here. `dataset` is the mart with the contract
+    where the model is another one.
+-#}
+{% test follows_contract(model, dataset=none) %}
+    {%- set dataset = dataset or model.identifier -%}
+    {%- set faults = [] -%}
+    {%- for column in contract_columns(dataset) -%}
+        {%- do faults.append((column.name, column.name ~ ' is null')) -%}
+        {%- if column.kind == 'categorical' -%}
+            {%- set values = [] -%}
+            {%- for value in column.accepted_values -%}{%- do values.append(sql_text(value)) -%}{%- endfor -%}
+            {%- do faults.append((column.name, column.name ~ ' not in (' ~ values | join(', ') ~ ')')) -%}
+        {%- endif -%}
+        {%- if column.get('min') is not none -%}
+            {%- do faults.append((column.name, column.name ~ ' < ' ~ bound(column, column.min))) -%}
+        {%- endif -%}
+        {%- if column.get('max') is not none -%}
+            {%- do faults.append((column.name, column.name ~ ' > ' ~ bound(column, column.max))) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for rule in contract_rules(dataset) -%}
+        {%- do faults.append((rule.name, 'not (' ~ rule.holds ~ ')')) -%}
+    {%- endfor %}
+
+    {% for name, fault in faults %}
+    select
+        {{ sql_text(name) }} as broken,
+        count(*) as row_count,
+    from {{ model }}
+    where {{ fault }}
+    having count(*) > 0
+    {{ 'union all' if not loop.last }}
+    {% else %}
+    select 'no contract' as broken
+    {% endfor %}
+{% endtest %}
