@@ -1,0 +1,67 @@
+"""Loads journals into the raw schema, any number of times with the same result."""
+
+from pathlib import Path
+
+import duckdb
+
+from generators.errors import SynthcareError
+from generators.home import PROJECT, Home
+from generators.journal import RESPONSES_FILE, RUN_FILE, read_responses, read_run
+from generators.warehouse import open_warehouse, raw_tables
+
+
+def land(home: Home) -> int:
+    """Load every journal of the landing folder; return the number of responses that were new.
+
+    Raises SynthcareError where a journal is corrupt or the warehouse is locked. A journal is loaded
+    whole or not at all.
+    """
+    folders = sorted(path.parent for path in home.landing.glob(f"*/{RUN_FILE}"))
+    with open_warehouse(home) as warehouse:
+        return sum(_land_run(warehouse, folder) for folder in folders)
+
+
+def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
+    run = read_run(folder)
+    journal = folder / RESPONSES_FILE
+    for _ in read_responses(journal):
+        pass  # a corrupt line is named before anything is loaded
+    warehouse.begin()
+    try:
+        names = ", ".join(run)
+        marks = ", ".join(f"${name}" for name in run)
+        warehouse.execute(
+            f"insert or ignore into raw.llm_runs ({names}) values ({marks})",  # noqa: S608
+            run,
+        )
+        landed = _load(warehouse, journal)
+        warehouse.commit()
+    except duckdb.Error as error:
+        warehouse.rollback()
+        raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
+    return landed
+
+
+def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:
+    columns = dict(
+        definition.removesuffix(" primary key").split(" ", 1)
+        for definition in raw_tables(PROJECT)["llm_responses"]
+    )
+    row = warehouse.execute(
+        """
+        insert or ignore into raw.llm_responses by name
+        select * from read_json(
+            $journal,
+            format = 'newline_delimited',
+            columns = $columns,
+            maximum_object_size = $size
+        )
+        """,
+        {
+            "journal": str(journal),
+            "columns": columns,
+            # The default of 16 MB is too small for a large import.
+            "size": max(16_777_216, journal.stat().st_size + 1),
+        },
+    ).fetchone()
+    return row[0]

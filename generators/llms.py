@@ -1,0 +1,63 @@
+"""The LLMs that llms.yml names."""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import yaml
+
+from generators.errors import SynthcareError
+from generators.home import PROJECT
+from generators.wire_formats import WIRE_FORMATS
+
+BASELINES = ("independent", "holdout")
+
+
+@dataclass(frozen=True)
+class LLM:
+    """How to reach an LLM and how to ask it. `model` is None for a baseline."""
+
+    name: str
+    provider: str
+    wire_format: str
+    rows_per_request: int
+    concurrency: int
+    model: str | None = None
+    base_url: str | None = None
+    api_key_env: str | None = None
+    instructions_role: str = "system"
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if self.wire_format not in WIRE_FORMATS:
+            raise SynthcareError(
+                f"{self.name}: there is no wire format '{self.wire_format}'. "
+                f"Use one of: {', '.join(WIRE_FORMATS)}."
+            )
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.provider in BASELINES
+
+    def changed(self, **values: object) -> "LLM":
+        """The same LLM with other values; those that are None stay as they are."""
+        return replace(self, **{key: value for key, value in values.items() if value is not None})
+
+
+def load_llm(name: str, project: Path = PROJECT) -> LLM:
+    """The entry `name` of llms.yml.
+
+    Raises SynthcareError where there is no such entry, or where it is incomplete.
+    """
+    path = project / "llms.yml"
+    entries = yaml.safe_load(path.read_text())
+    if name not in entries:
+        raise SynthcareError(
+            f"There is no LLM '{name}'. Use one of: {', '.join(entries)}; or add it to {path}."
+        )
+    unknown = set(entries[name]) - {field.name for field in fields(LLM)}
+    if unknown:
+        raise SynthcareError(f"{path}: '{name}' has unknown keys: {', '.join(sorted(unknown))}.")
+    try:
+        return LLM(name=name, **entries[name])
+    except TypeError as error:
+        raise SynthcareError(f"{path}: '{name}' is incomplete: {error}.") from error

@@ -1,0 +1,59 @@
+"""Prompts: three levels of developer instructions and three of user prompts, from templates."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from generators.contract import Contract
+
+LEVELS = ("basic", "improved", "advanced")
+
+# Prompts are plain text for an LLM, so nothing is escaped for HTML.
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    autoescape=False,  # noqa: S701
+)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What an LLM is told. All that differs between the requests of a run comes last.
+
+    `developer_message` and `user_message` are the same in every request, so that providers can
+    cache them.
+    """
+
+    developer_message: str
+    user_message: str
+
+    def messages(self, *, rows: int, instructions_role: str) -> list[dict[str, str]]:
+        """Chat messages of one request for `rows` rows."""
+        return [
+            {"role": instructions_role, "content": self.developer_message},
+            {"role": "user", "content": f"{self.user_message}\n\nWrite {rows} rows now."},
+        ]
+
+
+def render_prompt(
+    contract: Contract, *, prompt_level: str, instruction_level: str, wire_format: str
+) -> Prompt:
+    """The prompt of one of the nine combinations of levels.
+
+    The description of the wire format is the same at all levels, so that levels compare what is
+    asked and not how the answer is written.
+    """
+    answer = wire_format.removesuffix("_constrained")
+
+    def render(template: str) -> str:
+        return _TEMPLATES.get_template(template).render(contract=contract).strip()
+
+    return Prompt(
+        developer_message="\n\n".join(
+            [render(f"instructions_{instruction_level}.j2"), render(f"answer_{answer}.j2")]
+        ),
+        user_message=render(f"prompt_{prompt_level}.j2"),
+    )

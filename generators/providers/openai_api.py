@@ -1,0 +1,98 @@
+"""OpenAI's API, and everything that speaks it: vLLM, Ollama, Groq, the embedded server."""
+
+from types import TracebackType
+from typing import Any
+
+import openai
+
+from generators.errors import SynthcareError
+from generators.llms import LLM
+from generators.providers import Completion, Request
+from generators.providers.keys import api_key
+from generators.wire_formats import csv_grammar, json_schema, max_tokens
+
+_RETRIES = 6  # the client's own: 408, 409, 429, 5xx and lost connections, with Retry-After
+
+
+class OpenAICompatible:
+    """A chat-completions endpoint. `local_base_url` is that of the embedded server."""
+
+    def __init__(self, llm: LLM, *, local_base_url: str | None = None) -> None:
+        self._llm = llm
+        self._is_local = local_base_url is not None
+        self._client = openai.AsyncOpenAI(
+            api_key="none" if self._is_local else api_key(llm),
+            base_url=local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
+            max_retries=_RETRIES,
+        )
+
+    async def complete(self, request: Request) -> Completion:
+        """Ask once. Raises SynthcareError for every answer that a retry does not mend."""
+        try:
+            answer = await self._client.chat.completions.create(
+                model=self._llm.model,
+                messages=request.prompt.messages(
+                    rows=request.rows, instructions_role=self._llm.instructions_role
+                ),
+                seed=request.seed,
+                **self._limits(request),
+                **self._constraint(request),
+            )
+        except openai.OpenAIError as error:
+            raise SynthcareError(self._explain(error)) from error
+        if not answer.choices:
+            raise SynthcareError(f"{self._llm.name} answered without any choice.")
+        usage = answer.usage
+        details = usage.prompt_tokens_details if usage else None
+        return Completion(
+            text=answer.choices[0].message.content or "",
+            finish_reason=answer.choices[0].finish_reason,
+            input_tokens=usage.prompt_tokens if usage else None,
+            cached_tokens=(details.cached_tokens or 0) if details else None,
+            output_tokens=usage.completion_tokens if usage else None,
+        )
+
+    def _limits(self, request: Request) -> dict[str, int]:
+        limit = max_tokens(request.wire_format, request.rows)
+        # OpenAI's newer models refuse max_tokens; most compatible servers know nothing else.
+        is_openai = self._llm.base_url is None and not self._is_local
+        return {"max_completion_tokens" if is_openai else "max_tokens": limit}
+
+    def _constraint(self, request: Request) -> dict[str, Any]:
+        match request.wire_format:
+            case "csv_constrained":
+                # An extension of llama.cpp's server, which the embedded one is.
+                grammar = csv_grammar(request.contract, request.rows)
+                return {"extra_body": {"grammar": grammar}}
+            case "json_constrained":
+                schema = json_schema(request.contract)
+                named = {"name": "rows", "strict": True, "schema": schema}
+                return {"response_format": {"type": "json_schema", "json_schema": named}}
+        return {}
+
+    def _explain(self, error: openai.OpenAIError) -> str:
+        llm = self._llm
+        match error:
+            case openai.AuthenticationError() | openai.PermissionDeniedError():
+                return f"{llm.name} refused the key in {llm.api_key_env}. Check that it is valid."
+            case openai.NotFoundError():
+                return (
+                    f"{self._client.base_url} has no model '{llm.model}'. "
+                    f"Check model and base_url of '{llm.name}' in llms.yml."
+                )
+            case openai.APIConnectionError():
+                return f"{llm.name} cannot be reached at {self._client.base_url}. Check base_url."
+            case openai.APIStatusError():
+                return f"{llm.name} answered {error.status_code}: {error.message}"
+        return f"{llm.name} failed: {error}"
+
+    async def __aenter__(self) -> "OpenAICompatible":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._client.close()

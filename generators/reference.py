@@ -1,0 +1,214 @@
+"""The reference table: the real file, or a stand-in made from the contract's population."""
+
+import csv
+import gzip
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from generators.contract import Column, Contract
+from generators.errors import SynthcareError
+from generators.home import Home
+from generators.runs import utc_now
+from generators.warehouse import open_warehouse
+
+STAND_IN = "stand-in"
+_STAND_IN_SEED = 20240507
+
+
+@dataclass(frozen=True)
+class LandedReference:
+    """What was landed. `reference` is the file's name, or `stand-in`, which has no hash."""
+
+    dataset: str
+    reference: str
+    rows: int
+    sha256: str | None
+
+
+def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
+    """The reference that the warehouse holds, if any."""
+    with open_warehouse(home) as warehouse:
+        row = warehouse.execute(
+            """
+            select dataset, reference, rows_landed, sha256
+            from raw.reference_files
+            where dataset = $dataset
+            """,
+            {"dataset": contract.dataset},
+        ).fetchone()
+    return LandedReference(*row) if row else None
+
+
+def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
+    """Land a CSV file, plain or gzipped; its first line must be the contract's labels.
+
+    Raises SynthcareError, with the table as it was, where the file is missing, empty or another one.
+    """
+    if not path.is_file():
+        raise SynthcareError(
+            f"There is no file {path}. Download '{contract.reference.title}' and give its path; "
+            "or leave out --csv for a stand-in."
+        )
+    with _unpacked(path) as plain:
+        _check_header(plain, path, contract)
+        with plain.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            return _land(home, contract, plain, path.name.removesuffix(".gz"), sha256)
+        except duckdb.Error as error:
+            raise SynthcareError(f"{path} is not a clean CSV file: {error}") from error
+
+
+def land_kaggle(home: Home, contract: Contract) -> LandedReference:
+    """Download the file from Kaggle and land it. Raises SynthcareError where that fails."""
+    import kagglehub
+
+    reference = contract.reference
+    if not reference.kaggle:
+        raise SynthcareError(f"The reference of {contract.dataset} is not on Kaggle. Use --csv.")
+    try:
+        path = Path(kagglehub.dataset_download(reference.kaggle, path=reference.file))
+    except Exception as error:  # kagglehub raises whatever its HTTP client raises
+        raise SynthcareError(
+            f"Kaggle did not give {reference.kaggle}: {error}. "
+            f"Download {reference.file} in a browser and use --csv."
+        ) from error
+    return land_csv(home, contract, path)
+
+
+def land_stand_in(home: Home, contract: Contract) -> LandedReference:
+    """Make the stand-in from the contract's population and land it. The same rows every time."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stand_in.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(contract.labels)
+            writer.writerows(stand_in_rows(contract))
+        return _land(home, contract, path, STAND_IN, None)
+
+
+def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
+    """Rows of the stand-in as texts, in the order of the contract."""
+    from faker import Faker  # half a second
+
+    random = np.random.default_rng(_STAND_IN_SEED)
+    names = Faker("en_US")
+    names.seed_instance(_STAND_IN_SEED)
+    columns: dict[str, Sequence[Any]] = {}
+    for column in contract.columns:
+        columns[column.name] = _population(
+            column, columns, names, random, contract.reference.stand_in_rows
+        )
+    return [
+        tuple(str(value) for value in row) for row in zip(*columns.values(), strict=True)
+    ]
+
+
+def _population(
+    column: Column,
+    columns: dict[str, Sequence[Any]],
+    names: Any,
+    random: np.random.Generator,
+    size: int,
+) -> Sequence[Any]:
+    """Values of one column, spread as its contract says; `columns` are those before it."""
+    spread = column.population
+    if column.kind == "categorical":
+        return random.choice(column.accepted_values, size).tolist()
+    if "faker" in spread:
+        return [getattr(names, spread["faker"])() for _ in range(size)]
+    low, high = spread.get("min", column.minimum), spread.get("max", column.maximum)
+    if "days_after" in spread:
+        stays = random.integers(low, high, size, endpoint=True)
+        starts = columns[spread["days_after"]]
+        return [start + timedelta(int(days)) for start, days in zip(starts, stays, strict=True)]
+    if column.kind == "decimal":
+        return [f"{value:.2f}" for value in random.uniform(low, high, size)]
+    if column.kind == "date":
+        days = random.integers(low.toordinal(), high.toordinal(), size, endpoint=True)
+        return [date.fromordinal(int(day)) for day in days]
+    return random.integers(low, high, size, endpoint=True).tolist()
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Path]:
+    with path.open("rb") as file:
+        is_packed = file.read(2) == b"\x1f\x8b"
+    if not is_packed:
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        try:
+            with gzip.open(path) as packed, plain.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        except (OSError, EOFError) as error:
+            raise SynthcareError(f"{path} is a damaged gzip file: {error}.") from error
+        yield plain
+
+
+def _check_header(plain: Path, path: Path, contract: Contract) -> None:
+    try:
+        with plain.open(newline="", encoding="utf-8-sig") as file:
+            lines = csv.reader(file)
+            header, first_row = next(lines, []), next(lines, None)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SynthcareError(f"{path} is no CSV file in UTF-8: {error}.") from error
+    if not header:
+        raise SynthcareError(f"{path} is empty.")
+    if tuple(header) != contract.labels:
+        missing = [label for label in contract.labels if label not in header]
+        raise SynthcareError(
+            f"{path} is not '{contract.reference.title}': its header must be "
+            f"{','.join(contract.labels)}"
+            + (f"; missing: {', '.join(missing)}." if missing else ", in this order.")
+        )
+    if first_row is None:
+        raise SynthcareError(f"{path} has a header and no rows.")
+
+
+def _land(
+    home: Home, contract: Contract, plain: Path, reference: str, sha256: str | None
+) -> LandedReference:
+    table = f"raw.reference_{contract.dataset}"
+    with open_warehouse(home) as warehouse:
+        warehouse.begin()
+        try:
+            warehouse.execute(
+                f"""
+                create or replace table {table} as
+                select * from read_csv(
+                    $path, header = true, delim = ',', quote = '"', escape = '"', all_varchar = true
+                )
+                """,
+                {"path": str(plain)},
+            )
+            rows = warehouse.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
+            warehouse.execute(
+                """
+                insert or replace into raw.reference_files
+                values ($dataset, $reference, $sha256, $rows, $landed_at)
+                """,
+                {
+                    "dataset": contract.dataset,
+                    "reference": reference,
+                    "sha256": sha256,
+                    "rows": rows,
+                    "landed_at": utc_now(),
+                },
+            )
+            warehouse.commit()
+        except duckdb.Error:
+            warehouse.rollback()
+            raise
+    return LandedReference(contract.dataset, reference, rows, sha256)

@@ -1,0 +1,88 @@
+"""What a run is: one LLM, asked in one way, for rows of one dataset."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from generators.contract import Contract
+from generators.llms import LLM
+from generators.prompts import Prompt, render_prompt
+
+
+@dataclass(frozen=True)
+class Run:
+    """A planned run. `prompt` and the levels are None for a baseline."""
+
+    run_id: str
+    contract: Contract
+    llm: LLM
+    prompt_level: str | None
+    instruction_level: str | None
+    prompt: Prompt | None
+    seed: int
+
+    @property
+    def label(self) -> str:
+        """What a person calls it, e.g. `smollm2 basic/improved` (prompt/instructions)."""
+        levels = "/".join(filter(None, [self.prompt_level, self.instruction_level]))
+        return f"{self.llm.name} {levels}".strip()
+
+    def as_row(self) -> dict[str, Any]:
+        """The row of raw.llm_runs, started now."""
+        return {
+            "run_id": self.run_id,
+            "dataset": self.contract.dataset,
+            "llm": self.llm.name,
+            "provider": self.llm.provider,
+            "model": self.llm.model,
+            "prompt_level": self.prompt_level,
+            "instruction_level": self.instruction_level,
+            "wire_format": self.llm.wire_format,
+            "seed": self.seed,
+            "developer_message": self.prompt.developer_message if self.prompt else None,
+            "user_message": self.prompt.user_message if self.prompt else None,
+            "started_at": utc_now(),
+        }
+
+
+def plan_run(
+    contract: Contract, llm: LLM, *, prompt_level: str, instruction_level: str, seed: int
+) -> Run:
+    """Plan one run. The same plan has the same id, so that it continues where it stopped.
+
+    The number of rows is not part of the plan: asking for more continues the same run.
+    """
+    prompt = None
+    if not llm.is_baseline:
+        prompt = render_prompt(
+            contract,
+            prompt_level=prompt_level,
+            instruction_level=instruction_level,
+            wire_format=llm.wire_format,
+        )
+    levels = [None, None] if llm.is_baseline else [prompt_level, instruction_level]
+    plan = [contract.dataset, llm.provider, llm.model, llm.wire_format, llm.rows_per_request, seed]
+    if prompt:
+        plan += [prompt.developer_message, prompt.user_message]
+    return Run(
+        run_id=run_id([contract.dataset, llm.name, *levels], plan),
+        contract=contract,
+        llm=llm,
+        prompt_level=levels[0],
+        instruction_level=levels[1],
+        prompt=prompt,
+        seed=seed,
+    )
+
+
+def run_id(names: list[str | None], content: list[object]) -> str:
+    """A readable id that is also a folder name: `names`, and a hash of them and of `content`."""
+    digest = hashlib.sha256(json.dumps([names, content]).encode()).hexdigest()
+    return "-".join([*filter(None, names), digest[:8]])
+
+
+def utc_now() -> datetime:
+    """The time in UTC, without a zone, as the warehouse holds it."""
+    return datetime.now(UTC).replace(tzinfo=None)

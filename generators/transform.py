@@ -1,0 +1,63 @@
+"""Runs dbt in this process, quietly, and says in one line what went wrong."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from generators.errors import SynthcareError
+from generators.home import PROJECT, Home
+
+
+class TransformFailed(Exception):
+    """A dbt model or test failed. That is a fault of the project's, so it exits with 1, not 2."""
+
+
+def run_dbt(home: Home, *arguments: str) -> int:
+    """Run a dbt command, e.g. `build`; return the number of nodes that passed.
+
+    Raises TransformFailed with the nodes that failed and where dbt's own log is.
+    """
+    from dbt.cli.main import dbtRunner  # 1.5 s
+
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    if home.root != PROJECT:
+        folders += ["--target-path", str(home.root / "target")]
+        folders += ["--log-path", str(home.root / "logs")]
+    with _environment(SYNTHCARE_HOME=str(home.root)):
+        outcome = dbtRunner().invoke([*arguments, "--quiet", *folders])
+    if outcome.exception:
+        _raise_if_locked(home, str(outcome.exception))
+        raise TransformFailed(f"dbt {arguments[0]} stopped: {outcome.exception}")
+    results = outcome.result.results
+    failed = [result for result in results if result.status in ("error", "fail")]
+    if failed:
+        for result in failed:
+            _raise_if_locked(home, result.message or "")
+        raise TransformFailed(
+            f"dbt {arguments[0]} failed: "
+            + "; ".join(f"{result.node.name}: {result.message}" for result in failed)
+            + f". The log is {home.root / 'logs' / 'dbt.log'}."
+        )
+    return sum(result.status in ("success", "pass", "warn") for result in results)
+
+
+def _raise_if_locked(home: Home, message: str) -> None:
+    if "Could not set lock" in message:
+        raise SynthcareError(
+            f"{home.warehouse} is locked by another process. Close it there and run this again; "
+            "what was received is in the landing folder."
+        )
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

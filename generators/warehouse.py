@@ -1,0 +1,82 @@
+"""The DuckDB file: opened for as short as possible, because it lets in one writing process only."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import yaml
+
+from generators.contract import datasets, load_contract
+from generators.errors import SynthcareError
+from generators.home import PROJECT, Home
+
+_LOCK_WAIT_SECONDS = 20.0
+
+
+@contextmanager
+def open_warehouse(
+    home: Home, *, wait_seconds: float = _LOCK_WAIT_SECONDS
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the warehouse, with the raw tables there.
+
+    Waits while another process holds the file. Raises SynthcareError, naming the holder, when
+    `wait_seconds` have passed, or where the file is no DuckDB database.
+    """
+    connection = _connect(home, wait_seconds)
+    try:
+        _create_raw_tables(connection)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _connect(home: Home, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return duckdb.connect(str(home.warehouse), config=_options())
+        except duckdb.IOException as error:
+            holder = re.search(r"held in (.+?) \(PID (\d+)\)", str(error))
+            if "lock" not in str(error):
+                raise SynthcareError(
+                    f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]}"
+                ) from error
+            if time.monotonic() > deadline:
+                who = f"{holder[1]} (process {holder[2]})" if holder else "another process"
+                raise SynthcareError(
+                    f"{home.warehouse} is locked by {who}. Close it there and run this again; "
+                    "what was received is in the landing folder and is loaded then."
+                ) from error
+            time.sleep(0.2)
+
+
+def _options() -> dict[str, str]:
+    """Connections of one process must agree on these, so they are read from dbt's profile."""
+    profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["synthcare"]
+    return profile["outputs"][profile["target"]]["config_options"]
+
+
+def _create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create schema if not exists raw")
+    for table, columns in raw_tables(PROJECT).items():
+        connection.execute(f"create table if not exists raw.{table} ({', '.join(columns)})")
+
+
+def raw_tables(project: Path) -> dict[str, list[str]]:
+    """SQL column definitions of each raw table, from models/_sources.yml and the contracts."""
+    declared = yaml.safe_load((project / "models" / "_sources.yml").read_text())
+    tables = {
+        table["name"]: [
+            f"{column['name']} {column['data_type']}"
+            + (" primary key" if "constraints" in column else "")
+            for column in table["columns"]
+        ]
+        for table in declared["sources"][0]["tables"]
+    }
+    for dataset in datasets(project):
+        labels = load_contract(dataset, project).labels
+        tables[f"reference_{dataset}"] = [f'"{label}" varchar' for label in labels]
+    return tables

@@ -1,0 +1,132 @@
+"""How rows travel from an LLM: CSV or JSON, free or held to a grammar made from the contract."""
+
+import json
+from datetime import date
+from typing import Any
+
+from generators.contract import Column, Contract
+
+WIRE_FORMATS = ("csv", "json", "csv_constrained", "json_constrained")
+
+# Upper bounds, so that a model that does not stop is cut off. CSV rows were measured at 53 (o200k)
+# to 85 tokens (SmolLM2's vocabulary), indented JSON at 144 to 210.
+_MAX_TOKENS_PER_ROW = {"csv": 150, "json": 320}
+
+# A word of a name: no comma or quote, so that a CSV row needs no quoting.
+_WORD = "[A-Z] [a-z]{1,11}"
+
+# Month and day of every year: 29 February is left out.
+_DAY_OF_YEAR = """(
+    ("-01-" | "-03-" | "-05-" | "-07-" | "-08-" | "-10-" | "-12-")
+    ("0" [1-9] | [12] [0-9] | "3" [01])
+    | ("-04-" | "-06-" | "-09-" | "-11-") ("0" [1-9] | [12] [0-9] | "30")
+    | "-02-" ("0" [1-9] | "1" [0-9] | "2" [0-8])
+)"""
+
+
+def max_tokens(wire_format: str, rows: int) -> int:
+    """Tokens that an answer of `rows` rows may have at most."""
+    return _MAX_TOKENS_PER_ROW[wire_format.removesuffix("_constrained")] * rows
+
+
+def csv_grammar(contract: Contract, rows: int) -> str:
+    """GBNF grammar of exactly `rows` CSV lines of valid values, in the order of the contract.
+
+    Numbers keep to the contract's range, dates to its years. Rules between columns are not in it.
+    """
+    values = [f"c{number} ::= {_value(column)}" for number, column in enumerate(contract.columns)]
+    row = ' "," '.join(f"c{number}" for number in range(len(contract.columns)))
+    return "\n".join(
+        [f"root ::= row{{{rows}}}", f'row ::= {row} "\\n"', f"word ::= {_WORD}", *values]
+    )
+
+
+def json_schema(contract: Contract) -> dict[str, Any]:
+    """JSON Schema (strict) of an object whose `rows` are objects keyed by the contract's labels."""
+    properties = {column.label: _property(column) for column in contract.columns}
+    return {
+        "type": "object",
+        "properties": {
+            "rows": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": properties,
+                    "required": list(contract.labels),
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+
+
+def _property(column: Column) -> dict[str, Any]:
+    match column.kind:
+        case "categorical":
+            return {"type": "string", "enum": list(column.accepted_values)}
+        case "integer":
+            return {"type": "integer", "minimum": column.minimum, "maximum": column.maximum}
+        case "decimal":
+            return {"type": "number", "minimum": column.minimum, "maximum": column.maximum}
+        case "date":
+            return {"type": "string", "format": "date"}
+    return {"type": "string"}
+
+
+def _value(column: Column) -> str:
+    match column.kind:
+        case "categorical":
+            return " | ".join(json.dumps(value) for value in column.accepted_values)
+        case "integer":
+            return _integers(column.minimum, column.maximum)
+        case "decimal":
+            # The decimals are free, so the whole part stops one short of each end.
+            low = int(column.minimum) + (column.minimum < 0)
+            whole = _integers(low, int(column.maximum) - 1)
+            return f'({whole}) "." [0-9] [0-9]'
+        case "date":
+            return _dates(column.minimum, column.maximum)
+    return 'word (" " word){1,2}'
+
+
+def _dates(first: date, last: date) -> str:
+    years = " | ".join(f'"{year}"' for year in range(first.year, last.year + 1))
+    return f"({years}) {_DAY_OF_YEAR}"
+
+
+def _integers(low: int, high: int) -> str:
+    """GBNF alternatives of the whole numbers from `low` to `high`, without leading zeros."""
+    if low < 0:
+        negative = f'"-" ({_integers(max(1, -high), -low)})'
+        return negative if high < 0 else f"{_integers(0, high)} | {negative}"
+    alternatives = []
+    for digits in range(len(str(low)), len(str(high)) + 1):
+        smallest = 0 if digits == 1 else 10 ** (digits - 1)
+        bounds = str(max(low, smallest)), str(min(high, 10**digits - 1))
+        alternatives += _same_length(*bounds)
+    return " | ".join(alternatives)
+
+
+def _same_length(low: str, high: str) -> list[str]:
+    """Alternatives of the numbers from `low` to `high`, both of the same number of digits."""
+    if not low:
+        return [""]
+    if set(low) == {"0"} and set(high) == {"9"}:
+        return [f"[0-9]{{{len(low)}}}"]
+    if low[0] == high[0]:
+        return [f'"{low[0]}" {rest}'.strip() for rest in _same_length(low[1:], high[1:])]
+    tail = len(low) - 1
+    first, last = int(low[0]), int(high[0])
+    parts = []
+    if low[1:] != "0" * tail:
+        parts += [f'"{first}" {rest}' for rest in _same_length(low[1:], "9" * tail)]
+        first += 1
+    upper = []
+    if high[1:] != "9" * tail:
+        upper = [f'"{last}" {rest}' for rest in _same_length("0" * tail, high[1:])]
+        last -= 1
+    if first <= last:
+        parts.append(f"[{first}-{last}] [0-9]{{{tail}}}" if tail else f"[{first}-{last}]")
+    return parts + upper

@@ -1,0 +1,65 @@
+"""Evidently's report of one run against the reference."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from generators.contract import Contract
+from generators.journal import new_file
+
+if TYPE_CHECKING:
+    from evidently import DataDefinition
+
+# Each test is named, because Evidently's defaults change at 1,000 rows of reference.
+_CATEGORICAL_TEST = "jensenshannon"
+_NUMERICAL_TEST = "wasserstein"
+_THRESHOLD = 0.1  # Evidently's own for both distances
+
+
+def data_definition(contract: Contract) -> "DataDefinition":
+    """Evidently's view of the columns that `reports.scores.read_rows` gives."""
+    from evidently import DataDefinition
+
+    return DataDefinition(
+        categorical_columns=[c.name for c in contract.columns if c.kind == "categorical"],
+        numerical_columns=[
+            *[c.name for c in contract.columns if c.kind in ("integer", "decimal", "date")],
+            *[derived.name for derived in contract.derived],
+        ],
+    )
+
+
+def write_drift_report(
+    contract: Contract, *, synthetic: pd.DataFrame, reference: pd.DataFrame, path: Path
+) -> None:
+    """Write one self-contained page: drift of every scored column, and summaries of both sides.
+
+    `synthetic` and `reference` are as `reports.scores.read_rows` gives them, one row at least.
+    """
+    os.environ["DO_NOT_TRACK"] = "1"
+    from evidently import Dataset, Report
+    from evidently.presets import DataDriftPreset, DataSummaryPreset
+
+    definition = data_definition(contract)
+    report = Report(
+        [
+            DataDriftPreset(
+                cat_method=_CATEGORICAL_TEST,
+                cat_threshold=_THRESHOLD,
+                num_method=_NUMERICAL_TEST,
+                num_threshold=_THRESHOLD,
+            ),
+            DataSummaryPreset(),
+        ]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its own divisions by the spread of a constant column
+        snapshot = report.run(
+            Dataset.from_pandas(synthetic, data_definition=definition),
+            Dataset.from_pandas(reference, data_definition=definition),
+        )
+        with new_file(path) as temporary:
+            snapshot.save_html(str(temporary))

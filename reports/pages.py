@@ -1,0 +1,31 @@
+"""Writes every page of a dataset."""
+
+from pathlib import Path
+
+from generators.contract import Contract
+from generators.home import Home
+from reports.drift import write_drift_report
+from reports.leaderboard import write_index
+from reports.scores import Scores, read_rows
+
+
+def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
+    """Write one drift report per scored run, and the index; return their paths, the index first.
+
+    A run without accepted rows, or without a reference to compare with, has no drift report.
+    """
+    written = []
+    scored = scores.scorecard.dropna(subset="column_fidelity")
+    reference = read_rows(home, contract, None) if len(scored) else None
+    for run_id in scored["run_id"]:
+        path = home.html / f"{run_id}.html"
+        write_drift_report(
+            contract,
+            synthetic=read_rows(home, contract, run_id),
+            reference=reference,
+            path=path,
+        )
+        written.append(path)
+    index = home.html / "index.html"
+    write_index(contract, scores, index)
+    return [index, *written]

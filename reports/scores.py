@@ -1,0 +1,76 @@
+"""What the reports show, read from the warehouse."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from generators.contract import Contract
+from generators.home import Home
+from generators.warehouse import open_warehouse
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Tables of one dataset, as dbt left them: one row per run, per run and column, …"""
+
+    scorecard: pd.DataFrame
+    column_fidelity: pd.DataFrame
+    reject_reasons: pd.DataFrame
+    reference: pd.DataFrame
+
+
+def read_scores(home: Home, contract: Contract) -> Scores:
+    """The scores of a dataset, best run first."""
+    with open_warehouse(home) as warehouse:
+
+        def read(query: str) -> pd.DataFrame:
+            return warehouse.execute(query, {"dataset": contract.dataset}).df()
+
+        return Scores(
+            scorecard=read(
+                """
+                select * from metrics.scorecard
+                where dataset = $dataset
+                order by column_fidelity desc nulls last, llm, run_id
+                """
+            ),
+            column_fidelity=read(
+                "select * from metrics.column_fidelity where dataset = $dataset"
+            ),
+            reject_reasons=read(
+                """
+                select * from metrics.reject_reasons
+                where dataset = $dataset
+                order by run_id, records desc, reject_reason
+                """
+            ),
+            reference=read("select * from raw.reference_files where dataset = $dataset"),
+        )
+
+
+def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFrame:
+    """Scored columns of a run's accepted rows, or of the compared half of the reference if None.
+
+    Derived columns are there, and dates are days since 1970-01-01, because drift tests take numbers.
+    Identifiers are left out.
+    """
+    columns = [
+        f"datediff('day', date '1970-01-01', {column.name}) as {column.name}"
+        if column.kind == "date"
+        else f"cast({column.name} as double) as {column.name}"
+        if column.kind == "decimal"
+        else column.name
+        for column in contract.columns
+        if column.kind != "identifier"
+    ]
+    columns += [f"{derived.sql} as {derived.name}" for derived in contract.derived]
+    source, condition = (
+        (f"staging.stg_reference_{contract.dataset}", "not is_holdout")
+        if run_id is None
+        else (f"marts.{contract.dataset}", "run_id = $run_id")
+    )
+    with open_warehouse(home) as warehouse:
+        return warehouse.execute(
+            f"select {', '.join(columns)} from {source} where {condition}",  # noqa: S608
+            {"run_id": run_id} if run_id else {},
+        ).df()
