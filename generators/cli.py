@@ -63,7 +63,10 @@ def main() -> None:
 def _dataset_option(command: click.Command) -> click.Command:
     names = datasets()
     return click.option(
-        "--dataset", type=click.Choice(names), default=names[0], show_default=True,
+        "--dataset",
+        type=click.Choice(names),
+        default=names[0],
+        show_default=True,
         help="Contract that the rows follow.",
     )(command)
 
@@ -78,22 +81,54 @@ def _generation_options(command: click.Command) -> click.Command:
     level = click.Choice([*LEVELS, "all"])
     for option in reversed(
         [
-            click.option("--llm", "llms", multiple=True, required=True,
-                         help="Name in llms.yml; may be repeated."),
-            click.option("--prompt", type=level, default="improved", show_default=True,
-                         help="Level of the user prompt."),
-            click.option("--instructions", type=level, default="improved", show_default=True,
-                         help="Level of the developer instructions."),
-            click.option("--rows", type=click.IntRange(min=1), default=100, show_default=True,
-                         help="Accepted rows wanted per run."),
-            click.option("--rows-per-request", type=click.IntRange(min=1),
-                         help="Instead of the number in llms.yml."),
-            click.option("--concurrency", type=click.IntRange(min=1),
-                         help="Requests under way at once, instead of the number in llms.yml."),
-            click.option("--format", "wire_format",
-                         help="Wire format, instead of the one in llms.yml."),
-            click.option("--seed", type=click.IntRange(min=0), default=_DEFAULT_SEED,
-                         show_default=True, help="Seed of everything random."),
+            click.option(
+                "--llm",
+                "llms",
+                multiple=True,
+                required=True,
+                help="Name in llms.yml; may be repeated.",
+            ),
+            click.option(
+                "--prompt",
+                type=level,
+                default="improved",
+                show_default=True,
+                help="Level of the user prompt.",
+            ),
+            click.option(
+                "--instructions",
+                type=level,
+                default="improved",
+                show_default=True,
+                help="Level of the developer instructions.",
+            ),
+            click.option(
+                "--rows",
+                type=click.IntRange(min=1),
+                default=100,
+                show_default=True,
+                help="Accepted rows wanted per run.",
+            ),
+            click.option(
+                "--rows-per-request",
+                type=click.IntRange(min=1),
+                help="Instead of the number in llms.yml.",
+            ),
+            click.option(
+                "--concurrency",
+                type=click.IntRange(min=1),
+                help="Requests under way at once, instead of the number in llms.yml.",
+            ),
+            click.option(
+                "--format", "wire_format", help="Wire format, instead of the one in llms.yml."
+            ),
+            click.option(
+                "--seed",
+                type=click.IntRange(min=0),
+                default=_DEFAULT_SEED,
+                show_default=True,
+                help="Seed of everything random.",
+            ),
             _dataset_option,
             _json_option,
         ]
@@ -107,9 +142,7 @@ def _generation_options(command: click.Command) -> click.Command:
 @click.option("--kaggle", is_flag=True, help="Fetch the file from Kaggle.")
 @_dataset_option
 @_json_option
-def reference_command(
-    csv_path: Path | None, kaggle: bool, dataset: str, as_json: bool
-) -> None:
+def reference_command(csv_path: Path | None, kaggle: bool, dataset: str, as_json: bool) -> None:
     """Land the reference table: a CSV file, Kaggle's, or (with neither) a stand-in."""
     if csv_path and kaggle:
         raise SynthcareError("Give either --csv or --kaggle.")
@@ -137,8 +170,11 @@ def generate_command(as_json: bool, rows: int, dataset: str, **options: Any) -> 
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--llm", required=True, help="LLM that wrote it.")
 @click.option("--prompt", type=click.Choice(LEVELS), help="Level of its user prompt, if known.")
-@click.option("--instructions", type=click.Choice(LEVELS),
-              help="Level of its developer instructions, if known.")
+@click.option(
+    "--instructions",
+    type=click.Choice(LEVELS),
+    help="Level of its developer instructions, if known.",
+)
 @_dataset_option
 @_json_option
 def import_command(
@@ -179,8 +215,11 @@ def demo_command(as_json: bool) -> None:
     """The embedded LLM at three prompt levels, 30 rows each, beside the two baselines."""
     home, contract = Home.from_environment(), load_contract(datasets()[0])
     runs = _plan(
-        contract, llms=["smollm2", "independent", "holdout"], prompt="all",
-        instructions="improved", seed=_DEFAULT_SEED,
+        contract,
+        llms=["smollm2", "independent", "holdout"],
+        prompt="all",
+        instructions="improved",
+        seed=_DEFAULT_SEED,
     )
     _run(home, contract, runs, 30, as_json)
 
@@ -205,8 +244,11 @@ def _plan(
         for prompt_level in LEVELS if prompt == "all" else [prompt]:
             for instruction_level in LEVELS if instructions == "all" else [instructions]:
                 run = plan_run(
-                    contract, llm,
-                    prompt_level=prompt_level, instruction_level=instruction_level, seed=seed,
+                    contract,
+                    llm,
+                    prompt_level=prompt_level,
+                    instruction_level=instruction_level,
+                    seed=seed,
                 )
                 runs[run.run_id] = run
     return list(runs.values())
@@ -263,7 +305,10 @@ def _say_reference(console: Console, landed: LandedReference) -> None:
 
 def _console(as_json: bool) -> Console:
     """For people: stdout, or stderr where stdout is for JSON."""
-    return Console(stderr=as_json, highlight=False, soft_wrap=True)
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 110  # a log has no width of its own
+    return console
 
 
 def _print_json(as_json: bool, summary: dict[str, Any]) -> None:

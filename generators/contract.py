@@ -95,9 +95,7 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
         raise SynthcareError(f"There is no dataset '{dataset}'. Use one of: {known}.")
     path = project / "models" / "marts" / f"{dataset}.yml"
     try:
-        model = next(
-            m for m in yaml.safe_load(path.read_text())["models"] if m["name"] == dataset
-        )
+        model = next(m for m in yaml.safe_load(path.read_text())["models"] if m["name"] == dataset)
         meta = model["config"]["meta"]
         return Contract(
             dataset=dataset,

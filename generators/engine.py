@@ -1,4 +1,4 @@
-"""Generates until the accepted rows are there: ask, journal, land, let dbt judge, ask for the rest."""
+"""Generates until enough rows are accepted: ask, journal, land, let dbt judge, ask for the rest."""
 
 import asyncio
 import math
@@ -16,7 +16,6 @@ from generators.transform import run_dbt
 from generators.warehouse import open_warehouse
 
 _ROUNDS = 6
-_FIRST_GUESS_OF_ACCEPT_RATE = 0.8
 _LOWEST_ACCEPT_RATE = 0.2  # so that a run that is rejected whole does not ask for ever more
 
 
@@ -59,7 +58,7 @@ def generate(
 
 def _rows_to_ask(counts: Counts, rows: int) -> int:
     missing = max(0, rows - counts.accepted)
-    rate = counts.accepted / counts.found if counts.found else _FIRST_GUESS_OF_ACCEPT_RATE
+    rate = counts.accepted / counts.found if counts.found else 1.0
     return math.ceil(missing / max(rate, _LOWEST_ACCEPT_RATE))
 
 

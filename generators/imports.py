@@ -20,8 +20,8 @@ def import_file(
 ) -> str:
     """Journal the text of `path`, word for word; return the run_id. A second import adds nothing.
 
-    Tokens and times are not known, so cost and speed stay null. Raises SynthcareError where the file
-    is missing, empty or no text.
+    Tokens and times are not known, so cost and speed stay null. Raises SynthcareError where the
+    file is missing, empty or no text.
     """
     try:
         text = path.read_bytes().decode()

@@ -37,8 +37,8 @@ class Response:
 class Journal:
     """The folder `landing/<run_id>`, opened by one process at a time.
 
-    Opening cuts off a last line that a killed process left half-written. Raises SynthcareError where
-    another process writes the run, or where a line in the middle of the file is no JSON.
+    Opening cuts off a last line that a killed process left half-written. Raises SynthcareError
+    where another process writes the run, or where a line in the middle of the file is no JSON.
     """
 
     def __init__(self, folder: Path, run: dict[str, Any]) -> None:

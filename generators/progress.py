@@ -13,7 +13,7 @@ from generators.runs import Run
 
 @contextmanager
 def show_progress(console: Console, runs: Sequence[Run], rows: int) -> Iterator[Progress]:
-    """Bars that count rows as they come, and are set right when dbt has counted the accepted ones."""
+    """Bars that count rows as they come, and are set right when dbt has counted."""
     with Bars(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -52,7 +52,7 @@ def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
 def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
     """Land a CSV file, plain or gzipped; its first line must be the contract's labels.
 
-    Raises SynthcareError, with the table as it was, where the file is missing, empty or another one.
+    Raises SynthcareError, leaving the table as it was, where the file is missing, empty or another.
     """
     if not path.is_file():
         raise SynthcareError(
@@ -109,9 +109,7 @@ def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
         columns[column.name] = _population(
             column, columns, names, random, contract.reference.stand_in_rows
         )
-    return [
-        tuple(str(value) for value in row) for row in zip(*columns.values(), strict=True)
-    ]
+    return [tuple(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
 
 
 def _population(
@@ -188,9 +186,10 @@ def _land(
                 f"""
                 create or replace table {table} as
                 select * from read_csv(
-                    $path, header = true, delim = ',', quote = '"', escape = '"', all_varchar = true
+                    $path, header = true, delim = ',', quote = '"', escape = '"',
+                    all_varchar = true
                 )
-                """,
+                """,  # noqa: S608 (the name comes from the contract)
                 {"path": str(plain)},
             )
             rows = warehouse.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608

@@ -13,25 +13,28 @@
         {{ key_columns }},
         unnest([
             {%- for column in scored %}
-            {
-                'column_name': {{ sql_text(column.name) }},
-                'kind': {{ sql_text(column.kind) }},
-                'category': {{ column.name if column.kind == 'categorical' else 'cast(null as varchar)' }},
-                'number': {{
-                    'cast(null as double)' if column.kind == 'categorical'
-                    else "cast(datediff('day', date '1970-01-01', " ~ column.name ~ ') as double)'
-                    if column.kind == 'date'
-                    else 'cast(' ~ column.name ~ ' as double)'
-                }},
-            },
+            struct_pack(
+                column_name := {{ sql_text(column.name) }},
+                kind := {{ sql_text(column.kind) }},
+                {%- if column.kind == 'categorical' %}
+                category := {{ column.name }},
+                number := cast(null as double)
+                {%- elif column.kind == 'date' %}
+                category := cast(null as varchar),
+                number := cast(datediff('day', date '1970-01-01', {{ column.name }}) as double)
+                {%- else %}
+                category := cast(null as varchar),
+                number := cast({{ column.name }} as double)
+                {%- endif %}
+            ),
             {%- endfor %}
             {%- for derived in contract_derived(dataset) %}
-            {
-                'column_name': {{ sql_text(derived.name) }},
-                'kind': 'integer',
-                'category': cast(null as varchar),
-                'number': cast({{ derived.sql }} as double),
-            },
+            struct_pack(
+                column_name := {{ sql_text(derived.name) }},
+                kind := 'integer',
+                category := cast(null as varchar),
+                number := cast({{ derived.sql }} as double)
+            ),
             {%- endfor %}
         ], recursive := true),
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich import box
 from rich.table import Table
 
 from generators.contract import Contract
@@ -36,25 +37,23 @@ def interval(row: pd.Series, score: str) -> str:
 
 
 def levels(row: pd.Series) -> str:
-    """`basic / improved`: levels of prompt and instructions; a dash for a baseline."""
+    """`basic/improved`: levels of prompt and instructions; a dash for a baseline."""
     known = [row[name] for name in ("prompt_level", "instruction_level") if pd.notna(row[name])]
-    return " / ".join(known) or NOT_KNOWN
+    return "/".join(known) or NOT_KNOWN
 
 
 def terminal_table(scores: Scores) -> Table:
-    """The scorecard as a table, best run first."""
+    """The scorecard as a table, best run first; cost and time are per 1,000 accepted rows."""
     reference = scores.reference["reference"].iloc[0] if len(scores.reference) else "no reference"
-    table = Table(title=f"Scorecard against {reference}, per 1,000 accepted rows", title_style="")
-    table.add_column("llm")
-    table.add_column("prompt / instructions")
-    for heading in ("rows", "accept rate", "column fidelity", "USD", "seconds", "tokens/row"):
-        table.add_column(heading, justify="right")
+    table = Table(title=f"Scorecard against: {reference}", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("run (prompt/instructions)")
+    for heading in ("rows", "accepted", "column fidelity", "USD/1k", "seconds/1k", "tokens/row"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for _, row in scores.scorecard.iterrows():
         table.add_row(
-            row["llm"],
-            levels(row),
+            f"{row['llm']} {levels(row)}".removesuffix(f" {NOT_KNOWN}"),
             number(row["rows_accepted"], 0),
-            interval(row, "accept_rate"),
+            NOT_KNOWN if pd.isna(row["accept_rate"]) else f"{row['accept_rate']:.0%}",
             interval(row, "column_fidelity"),
             number(row["usd_per_1000_rows"], 2),
             number(row["seconds_per_1000_rows"], 0),

@@ -34,9 +34,7 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 order by column_fidelity desc nulls last, llm, run_id
                 """
             ),
-            column_fidelity=read(
-                "select * from metrics.column_fidelity where dataset = $dataset"
-            ),
+            column_fidelity=read("select * from metrics.column_fidelity where dataset = $dataset"),
             reject_reasons=read(
                 """
                 select * from metrics.reject_reasons
@@ -51,8 +49,8 @@ def read_scores(home: Home, contract: Contract) -> Scores:
 def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFrame:
     """Scored columns of a run's accepted rows, or of the compared half of the reference if None.
 
-    Derived columns are there, and dates are days since 1970-01-01, because drift tests take numbers.
-    Identifiers are left out.
+    Derived columns are there; dates are days since 1970-01-01, because drift tests take numbers;
+    identifiers are left out.
     """
     columns = [
         f"datediff('day', date '1970-01-01', {column.name}) as {column.name}"

@@ -11,11 +11,13 @@ where records_found <> rows_accepted + rows_rejected
 union all
 
 select
-    'rows in the tables of {{ dataset }}' as run_id,
-    (select count(*) from {{ ref('stg_llm_records') }} where dataset = '{{ dataset }}')
-        as records_found,
-    (select count(*) from {{ ref(dataset) }}) as rows_accepted,
-    (select count(*) from {{ ref(dataset ~ '_rejected') }}) as rows_rejected,
+    '{{ dataset }}' as run_id,
+    (
+        select count(*) from {{ ref('stg_llm_records') }}
+        where dataset = '{{ dataset }}'
+    ) as found,
+    (select count(*) from {{ ref(dataset) }}) as accepted,
+    (select count(*) from {{ ref(dataset ~ '_rejected') }}) as rejected,
 
-where records_found <> rows_accepted + rows_rejected
+where found <> accepted + rejected
 {% endfor %}

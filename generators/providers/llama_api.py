@@ -51,9 +51,7 @@ class LlamaAPI:
     def _explain(self, error: llama_api_client.LlamaAPIClientError) -> str:
         llm = self._llm
         match error:
-            case (
-                llama_api_client.AuthenticationError() | llama_api_client.PermissionDeniedError()
-            ):
+            case llama_api_client.AuthenticationError() | llama_api_client.PermissionDeniedError():
                 return f"{llm.name} refused the key in {llm.api_key_env}. Check that it is valid."
             case llama_api_client.NotFoundError():
                 return f"{self._client.base_url} has no model '{llm.model}'. Check llms.yml."

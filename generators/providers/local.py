@@ -18,7 +18,7 @@ _CONTEXT_TOKENS_PER_SLOT = 3072  # the longest prompt has 1,300, the longest ans
 def serve_locally(llm: LLM) -> Iterator[str]:
     """Serve the model with `llm.concurrency` slots; yield the base URL for an OpenAI client.
 
-    Raises SynthcareError where the model file is missing or `llm.port` is taken (0 finds a free one).
+    Raises SynthcareError where the model file is missing or `llm.port` is taken (0: any free one).
     """
     model = _model_file()
     _check_port(llm)
@@ -42,7 +42,7 @@ def serve_locally(llm: LLM) -> Iterator[str]:
 
 
 def _model_file() -> Path:
-    """The GGUF in the model's package, found without importing it: its dependencies are left out."""
+    """The GGUF in the package, found without importing it: its dependencies are not installed."""
     package = find_spec(_MODEL_PACKAGE)
     folders = package.submodule_search_locations if package else []
     for folder in folders or []:

@@ -113,7 +113,7 @@ number_distances as (
         kind,
         draw,
         rows_compared,
-        -- Between two synthetic values only the reference rises, so the largest gap is at one of them.
+        -- Between two synthetic values only the reference rises: the largest gap is at one.
         max(greatest(
             abs(rows_up_to / rows_compared - reference_share_up_to),
             abs((rows_up_to - rows_at) / rows_compared - reference_share_below)
@@ -175,8 +175,8 @@ expected_distances as (
 
     from sizes
     inner join reference_counts
-        on sizes.dataset = reference_counts.dataset
-        and sizes.column_name = reference_counts.column_name
+    on sizes.dataset = reference_counts.dataset
+    and sizes.column_name = reference_counts.column_name
     group by sizes.dataset, sizes.column_name, sizes.rows_compared
 
 ),
@@ -199,9 +199,9 @@ scored as (
 
     from distances
     inner join expected_distances
-        on distances.dataset = expected_distances.dataset
-        and distances.column_name = expected_distances.column_name
-        and distances.rows_compared = expected_distances.rows_compared
+    on distances.dataset = expected_distances.dataset
+    and distances.column_name = expected_distances.column_name
+    and distances.rows_compared = expected_distances.rows_compared
 
 )
 

@@ -18,6 +18,12 @@ accepted as (
 
 ),
 
+draws as (
+
+    select unnest(range(1, {{ var('half_samples') }} + 1)) as draw
+
+),
+
 shuffled as (
 
     select
@@ -35,7 +41,7 @@ shuffled as (
         ) as place,
 
     from accepted
-    cross join range(1, {{ var('half_samples') }} + 1) as draws(draw)
+    cross join draws
     where accepted.rows_accepted >= 4
 
 ),

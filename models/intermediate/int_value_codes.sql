@@ -64,9 +64,9 @@ numbers as (
 
     from synthetic_values
     asof left join reference_steps
-        on synthetic_values.dataset = reference_steps.dataset
-        and synthetic_values.column_name = reference_steps.column_name
-        and synthetic_values.number >= reference_steps.number
+    on synthetic_values.dataset = reference_steps.dataset
+    and synthetic_values.column_name = reference_steps.column_name
+    and synthetic_values.number >= reference_steps.number
     where synthetic_values.number is not null
 
 ),
@@ -87,9 +87,9 @@ categories as (
 
     from synthetic_values
     left join reference_categories
-        on synthetic_values.dataset = reference_categories.dataset
-        and synthetic_values.column_name = reference_categories.column_name
-        and synthetic_values.category = reference_categories.category
+    on synthetic_values.dataset = reference_categories.dataset
+    and synthetic_values.column_name = reference_categories.column_name
+    and synthetic_values.category = reference_categories.category
     where synthetic_values.category is not null
 
 ),

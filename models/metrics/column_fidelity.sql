@@ -44,8 +44,8 @@ final as (
 
     from column_distances
     left join intervals
-        on column_distances.run_id = intervals.run_id
-        and column_distances.column_name = intervals.column_name
+    on column_distances.run_id = intervals.run_id
+    and column_distances.column_name = intervals.column_name
     left join reference_files on column_distances.dataset = reference_files.dataset
     where column_distances.draw = 0
 

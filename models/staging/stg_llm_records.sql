@@ -18,8 +18,9 @@ json_found as (
 
     select
         response_id,
-        unnest(regexp_extract_all(response_text, '\{[^{}]*\}')) as record_text,
-        generate_subscripts(regexp_extract_all(response_text, '\{[^{}]*\}'), 1) as position,
+        regexp_extract_all(response_text, '\{[^{}]*\}') as objects,
+        unnest(objects) as record_text,
+        generate_subscripts(objects, 1) as place,
 
     from responses
     where regexp_matches(response_text, '\{\s*"')
@@ -29,8 +30,10 @@ json_found as (
 json_uncommented as (
 
     select
-        *,
-        -- A comment starts after a value; "//" inside a quoted value is followed by its closing quote.
+        response_id,
+        place,
+        record_text,
+        -- Behind a "//" inside a quoted value there is still its closing quote.
         regexp_replace(record_text, '(?m)//[^"\n]*$', '', 'g') as record_json,
 
     from json_found
@@ -41,7 +44,7 @@ json_records as (
 
     select
         response_id,
-        position,
+        place,
         'json' as record_format,
         record_text,
         -- Bare values such as 014 or 102A are no JSON. Quoted, they are read as they were written.
@@ -52,7 +55,7 @@ json_records as (
                 record_json, '("\s*:\s*)([^"\s\[{][^,\n}]*?)(\s*[,\n}])', '\1"\2"\3', 'g'
             )
         ) as record_json,
-        cast(null as varchar []) as csv_values,
+        cast(null as varchar[]) as csv_values,
 
     from json_uncommented
 
@@ -67,7 +70,7 @@ csv_lines as (
         labels.labels,
         responses.is_truncated,
         string_split(replace(responses.response_text, chr(13), ''), chr(10)) as lines,
-        generate_subscripts(lines, 1) as position,
+        generate_subscripts(lines, 1) as place,
         unnest(lines) as line,
 
     from responses
@@ -89,7 +92,7 @@ csv_split as (
 
     from csv_lines
     -- A response that was cut off ends in the middle of its last line.
-    where not (coalesce(is_truncated, false) and position = len(lines))
+    where not (coalesce(is_truncated, false) and place = len(lines))
 
 ),
 
@@ -97,7 +100,7 @@ csv_records as (
 
     select
         response_id,
-        position,
+        place,
         'csv' as record_format,
         line as record_text,
         cast(null as varchar) as record_json,
@@ -122,7 +125,7 @@ numbered as (
 
     select
         ---------- ids
-        records.response_id || '-' || records.position as record_id,
+        records.response_id || '-' || records.place as record_id,
         records.response_id,
         responses.run_id,
         responses.dataset,

