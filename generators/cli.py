@@ -30,6 +30,7 @@ from generators.runs import Run, plan_run
 from generators.transform import TransformFailed, run_dbt
 
 _DEFAULT_SEED = 1
+_DEMO_ROWS = 30
 
 
 class Commands(click.Group):
@@ -162,7 +163,7 @@ def reference_command(csv_path: Path | None, kaggle: bool, dataset: str, as_json
 def generate_command(as_json: bool, rows: int, dataset: str, **options: Any) -> None:
     """Ask LLMs for rows until enough of them are accepted."""
     home, console = Home.from_environment(), _console(as_json)
-    runs = _plan(load_contract(dataset), **options)
+    runs = _plan(home, console, load_contract(dataset), **options)
     _print_json(as_json, _generate(home, console, runs, rows))
 
 
@@ -195,9 +196,10 @@ def import_command(
 @_generation_options
 def run_command(as_json: bool, rows: int, dataset: str, **options: Any) -> None:
     """Do everything: reference, generate, dbt build, scorecard, reports."""
-    home, contract = Home.from_environment(), load_contract(dataset)
-    runs = _plan(contract, **options)
-    _run(home, contract, runs, rows, as_json)
+    home, console, contract = Home.from_environment(), _console(as_json), load_contract(dataset)
+    runs = _plan(home, console, contract, **options)
+    summary = _generate(home, console, runs, rows) | _report(home, console, contract)
+    _print_json(as_json, summary)
 
 
 @main.command("report")
@@ -213,18 +215,24 @@ def report_command(dataset: str, as_json: bool) -> None:
 @_json_option
 def demo_command(as_json: bool) -> None:
     """The embedded LLM at three prompt levels, 30 rows each, beside the two baselines."""
-    home, contract = Home.from_environment(), load_contract(datasets()[0])
+    home, console = Home.from_environment(), _console(as_json)
+    contract = load_contract(datasets()[0])
     runs = _plan(
+        home,
+        console,
         contract,
         llms=["smollm2", "independent", "holdout"],
         prompt="all",
         instructions="improved",
         seed=_DEFAULT_SEED,
     )
-    _run(home, contract, runs, 30, as_json)
+    summary = _generate(home, console, runs, _DEMO_ROWS) | _report(home, console, contract)
+    _print_json(as_json, summary)
 
 
 def _plan(
+    home: Home,
+    console: Console,
     contract: Contract,
     *,
     llms: Sequence[str],
@@ -235,12 +243,22 @@ def _plan(
     concurrency: int | None = None,
     wire_format: str | None = None,
 ) -> list[Run]:
-    """Every combination of LLM and levels; a baseline, which has no prompt, once."""
+    """Every combination of LLM and levels; a baseline, which has no prompt, once.
+
+    Where no reference has been landed, a stand-in is, because baselines are drawn from it.
+    """
+    changes = {
+        "rows_per_request": rows_per_request,
+        "concurrency": concurrency,
+        "wire_format": wire_format,
+    }
+    chosen = [load_llm(name).changed(**changes) for name in llms]
+    reference = landed_reference(home, contract)
+    if reference is None:
+        reference = land_stand_in(home, contract)
+        _say_reference(console, reference)
     runs = {}
-    for name in llms:
-        llm = load_llm(name).changed(
-            rows_per_request=rows_per_request, concurrency=concurrency, wire_format=wire_format
-        )
+    for llm in chosen:
         for prompt_level in LEVELS if prompt == "all" else [prompt]:
             for instruction_level in LEVELS if instructions == "all" else [instructions]:
                 run = plan_run(
@@ -249,21 +267,13 @@ def _plan(
                     prompt_level=prompt_level,
                     instruction_level=instruction_level,
                     seed=seed,
+                    reference_sha256=reference.sha256,
                 )
                 runs[run.run_id] = run
     return list(runs.values())
 
 
-def _run(home: Home, contract: Contract, runs: list[Run], rows: int, as_json: bool) -> None:
-    console = _console(as_json)
-    summary = _generate(home, console, runs, rows) | _report(home, console, contract)
-    _print_json(as_json, summary)
-
-
 def _generate(home: Home, console: Console, runs: list[Run], rows: int) -> dict[str, Any]:
-    contract = runs[0].contract
-    if landed_reference(home, contract) is None:
-        _say_reference(console, land_stand_in(home, contract))
     with show_progress(console, runs, rows) as progress:
         counts = generate(home, runs, rows=rows, progress=progress)
     for run in runs:
@@ -287,19 +297,23 @@ def _report(home: Home, console: Console, contract: Contract) -> dict[str, Any]:
     console.print(f"dbt build: {passed} models, seeds and tests passed")
     scores = read_scores(home, contract)
     console.print(terminal_table(scores))
+    for run in scores.scorecard:
+        if run["not_scored_because"]:
+            console.print(
+                f"{run['run_id']} is not scored: {run['not_scored_because']}", markup=False
+            )
     with console.status("writing reports"):
         pages = write_pages(home, contract, scores)
     console.print(f"wrote {len(pages) - 1} drift reports and {pages[0]}")
     console.print(f"query it: duckdb {home.warehouse} 'from metrics.scorecard'")
     console.print(f"look at it: {pages[0]}")
-    scorecard = json.loads(scores.scorecard.to_json(orient="records"))
-    return {"pages": [str(page) for page in pages], "scorecard": scorecard}
+    return {"pages": [str(page) for page in pages], "scorecard": scores.scorecard}
 
 
 def _say_reference(console: Console, landed: LandedReference) -> None:
     console.print(
         f"landed {landed.rows:,} rows of {landed.reference} in raw.reference_{landed.dataset}"
-        + (f" (sha256 {landed.sha256[:12]}…)" if landed.sha256 else ", made from its profile")
+        f" (sha256 {landed.sha256[:12]}…)"
     )
 
 

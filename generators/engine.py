@@ -3,8 +3,7 @@
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from generators.home import Home
@@ -41,18 +40,22 @@ def generate(
     """Bring each run to `rows` accepted rows; return what it has, by run_id.
 
     A run that was begun earlier continues: what is in its journal is counted and never asked for
-    again. Stops short of `rows` after six rounds, or when a baseline has no rows left. Raises
-    SynthcareError where an LLM cannot be asked; what was received until then is journalled.
+    again. A run stops short of `rows` after six rounds, or after one that brought no accepted row
+    (a model that refuses, a baseline that is used up). Raises SynthcareError where an LLM cannot be
+    asked; what was received until then is journalled.
     """
     counts = _count(home, runs, progress)
+    open_runs = list(runs)
     for _ in range(_ROUNDS):
-        wanted = {run.run_id: _rows_to_ask(counts[run.run_id], rows) for run in runs}
-        if not any(wanted.values()):
+        wanted = {run: _rows_to_ask(counts[run.run_id], rows) for run in open_runs}
+        wanted = {run: count for run, count in wanted.items() if count}
+        if not wanted:
             break
-        received = asyncio.run(_ask_all(home, runs, wanted, progress))
-        counts = _count(home, runs, progress)
-        if not received:
-            break
+        asyncio.run(_ask_all(home, wanted, progress))
+        before, counts = counts, _count(home, runs, progress)
+        open_runs = [
+            run for run in wanted if counts[run.run_id].accepted > before[run.run_id].accepted
+        ]
     return counts
 
 
@@ -85,35 +88,28 @@ def _count(home: Home, runs: Sequence[Run], progress: Progress) -> dict[str, Cou
     return counts
 
 
-async def _ask_all(
-    home: Home, runs: Iterable[Run], wanted: dict[str, int], progress: Progress
-) -> int:
+async def _ask_all(home: Home, wanted: Mapping[Run, int], progress: Progress) -> None:
     """Ask all LLMs at once, each for one run after the other, so that its runs can be timed."""
     runs_of_llm = defaultdict(list)
-    for run in runs:
-        if wanted[run.run_id]:
-            runs_of_llm[run.llm].append(run)
+    for run in wanted:
+        runs_of_llm[run.llm].append(run)
 
-    async def ask_one_llm(runs: list[Run]) -> int:
-        async with AsyncExitStack() as stack:
-            provider = await stack.enter_async_context(
-                open_provider(runs[0].llm, home, runs[0].contract)
-            )
-            return sum([await _ask(home, run, provider, wanted, progress) for run in runs])
+    async def ask_one_llm(runs: list[Run]) -> None:
+        async with open_provider(runs[0].llm, home, runs[0].contract) as provider:
+            for run in runs:
+                await _ask(home, run, wanted[run], provider, progress)
 
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(ask_one_llm(runs)) for runs in runs_of_llm.values()]
-    return sum(task.result() for task in tasks)
+        for runs in runs_of_llm.values():
+            group.create_task(ask_one_llm(runs))
 
 
-async def _ask(
-    home: Home, run: Run, provider: Provider, wanted: dict[str, int], progress: Progress
-) -> int:
-    """Ask for the rows of one run; return how many answers had text."""
+async def _ask(home: Home, run: Run, rows: int, provider: Provider, progress: Progress) -> None:
+    """Ask for `rows` rows of one run, with as many requests under way as its LLM has slots."""
     slots = asyncio.Semaphore(run.llm.concurrency)
     with Journal(home.landing / run.run_id, run.as_row()) as journal:
 
-        async def ask(request: Request) -> bool:
+        async def ask(request: Request) -> None:
             async with slots:
                 requested_at = utc_now()
                 completion = await provider.complete(request)
@@ -134,14 +130,10 @@ async def _ask(
                 )
             )
             progress.received(run, request.rows)
-            return bool(completion.text)
 
         async with asyncio.TaskGroup() as group:
-            tasks = [
+            for request in _requests(run, journal, rows):
                 group.create_task(ask(request))
-                for request in _requests(run, journal, wanted[run.run_id])
-            ]
-    return sum(task.result() for task in tasks)
 
 
 def _requests(run: Run, journal: Journal, rows: int) -> Iterable[Request]:

@@ -32,7 +32,7 @@ def import_file(
     if not text.strip():
         raise SynthcareError(f"{path} is empty.")
     levels = [prompt_level, instruction_level]
-    imported = run_id([contract.dataset, llm.replace("/", "_"), *levels, "import"], [text])
+    imported = run_id([contract.dataset, llm, *levels, "import"], [text])
     run = {
         "run_id": imported,
         "dataset": contract.dataset,

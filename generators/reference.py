@@ -27,12 +27,12 @@ _STAND_IN_SEED = 20240507
 
 @dataclass(frozen=True)
 class LandedReference:
-    """What was landed. `reference` is the file's name, or `stand-in`, which has no hash."""
+    """What was landed. `reference` is the file's name, or `stand-in`."""
 
     dataset: str
     reference: str
     rows: int
-    sha256: str | None
+    sha256: str
 
 
 def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
@@ -61,10 +61,8 @@ def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
         )
     with _unpacked(path) as plain:
         _check_header(plain, path, contract)
-        with plain.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         try:
-            return _land(home, contract, plain, path.name.removesuffix(".gz"), sha256)
+            return _land(home, contract, plain, path.name.removesuffix(".gz"))
         except duckdb.Error as error:
             raise SynthcareError(f"{path} is not a clean CSV file: {error}") from error
 
@@ -94,7 +92,7 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
             writer = csv.writer(file)
             writer.writerow(contract.labels)
             writer.writerows(stand_in_rows(contract))
-        return _land(home, contract, path, STAND_IN, None)
+        return _land(home, contract, path, STAND_IN)
 
 
 def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
@@ -175,9 +173,9 @@ def _check_header(plain: Path, path: Path, contract: Contract) -> None:
         raise SynthcareError(f"{path} has a header and no rows.")
 
 
-def _land(
-    home: Home, contract: Contract, plain: Path, reference: str, sha256: str | None
-) -> LandedReference:
+def _land(home: Home, contract: Contract, plain: Path, reference: str) -> LandedReference:
+    with plain.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     table = f"raw.reference_{contract.dataset}"
     with open_warehouse(home) as warehouse:
         warehouse.begin()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,9 @@ from generators.llms import LLM
 from generators.prompts import Prompt, render_prompt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """A planned run. `prompt` and the levels are None for a baseline."""
+    """A planned run. `prompt` and the levels are None for a baseline, `drawn_from` for an LLM."""
 
     run_id: str
     contract: Contract
@@ -22,6 +23,7 @@ class Run:
     instruction_level: str | None
     prompt: Prompt | None
     seed: int
+    drawn_from: str | None
 
     @property
     def label(self) -> str:
@@ -43,12 +45,19 @@ class Run:
             "seed": self.seed,
             "developer_message": self.prompt.developer_message if self.prompt else None,
             "user_message": self.prompt.user_message if self.prompt else None,
+            "drawn_from": self.drawn_from,
             "started_at": utc_now(),
         }
 
 
 def plan_run(
-    contract: Contract, llm: LLM, *, prompt_level: str, instruction_level: str, seed: int
+    contract: Contract,
+    llm: LLM,
+    *,
+    prompt_level: str,
+    instruction_level: str,
+    seed: int,
+    reference_sha256: str,
 ) -> Run:
     """Plan one run. The same plan has the same id, so that it continues where it stopped.
 
@@ -64,8 +73,7 @@ def plan_run(
         )
     levels = [None, None] if llm.is_baseline else [prompt_level, instruction_level]
     plan = [contract.dataset, llm.provider, llm.model, llm.wire_format, llm.rows_per_request, seed]
-    if prompt:
-        plan += [prompt.developer_message, prompt.user_message]
+    plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     return Run(
         run_id=run_id([contract.dataset, llm.name, *levels], plan),
         contract=contract,
@@ -74,13 +82,15 @@ def plan_run(
         instruction_level=levels[1],
         prompt=prompt,
         seed=seed,
+        drawn_from=reference_sha256 if llm.is_baseline else None,
     )
 
 
 def run_id(names: list[str | None], content: list[object]) -> str:
-    """A readable id that is also a folder name: `names`, and a hash of them and of `content`."""
+    """A readable id, safe as a file name: `names`, and a hash of them and of `content`."""
     digest = hashlib.sha256(json.dumps([names, content]).encode()).hexdigest()
-    return "-".join([*filter(None, names), digest[:8]])
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(filter(None, names))).strip("-.")
+    return f"{readable[:80]}-{digest[:8]}"
 
 
 def utc_now() -> datetime:

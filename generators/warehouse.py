@@ -17,15 +17,13 @@ _LOCK_WAIT_SECONDS = 20.0
 
 
 @contextmanager
-def open_warehouse(
-    home: Home, *, wait_seconds: float = _LOCK_WAIT_SECONDS
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_warehouse(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to the warehouse, with the raw tables there.
 
-    Waits while another process holds the file. Raises SynthcareError, naming the holder, when
-    `wait_seconds` have passed, or where the file is no DuckDB database.
+    Waits up to 20 seconds while another process holds the file. Raises SynthcareError, naming the
+    holder, when it still does, or where the file is no DuckDB database.
     """
-    connection = _connect(home, wait_seconds)
+    connection = _connect(home)
     try:
         _create_raw_tables(connection)
         yield connection
@@ -33,8 +31,8 @@ def open_warehouse(
         connection.close()
 
 
-def _connect(home: Home, wait_seconds: float) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + wait_seconds
+def _connect(home: Home) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while True:
         try:
             return duckdb.connect(str(home.warehouse), config=_options())

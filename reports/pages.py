@@ -14,10 +14,10 @@ def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
 
     A run without accepted rows, or without a reference to compare with, has no drift report.
     """
-    written = []
-    scored = scores.scorecard.dropna(subset="column_fidelity")
-    reference = read_rows(home, contract, None) if len(scored) else None
-    for run_id in scored["run_id"]:
+    drift_reports = {}
+    scored = [run["run_id"] for run in scores.scorecard if run["column_fidelity"] is not None]
+    reference = read_rows(home, contract, None) if scored else None
+    for run_id in scored:
         path = home.html / f"{run_id}.html"
         write_drift_report(
             contract,
@@ -25,7 +25,7 @@ def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
             reference=reference,
             path=path,
         )
-        written.append(path)
+        drift_reports[run_id] = path
     index = home.html / "index.html"
-    write_index(contract, scores, index)
-    return [index, *written]
+    write_index(contract, scores, index, drift_reports=drift_reports)
+    return [index, *drift_reports.values()]

@@ -1,6 +1,7 @@
 """What the reports show, read from the warehouse."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -8,23 +9,30 @@ from generators.contract import Contract
 from generators.home import Home
 from generators.warehouse import open_warehouse
 
+Row = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Scores:
-    """Tables of one dataset, as dbt left them: one row per run, per run and column, …"""
+    """What dbt found of one dataset: rows of the models of these names, nulls as None.
 
-    scorecard: pd.DataFrame
-    column_fidelity: pd.DataFrame
-    reject_reasons: pd.DataFrame
-    reference: pd.DataFrame
+    `reference` is the row of raw.reference_files, None before anything was landed.
+    """
+
+    scorecard: list[Row]
+    column_fidelity: list[Row]
+    reject_reasons: list[Row]
+    reference: Row | None
 
 
 def read_scores(home: Home, contract: Contract) -> Scores:
     """The scores of a dataset, best run first."""
     with open_warehouse(home) as warehouse:
 
-        def read(query: str) -> pd.DataFrame:
-            return warehouse.execute(query, {"dataset": contract.dataset}).df()
+        def read(query: str) -> list[Row]:
+            result = warehouse.execute(query, {"dataset": contract.dataset})
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
         return Scores(
             scorecard=read(
@@ -42,7 +50,9 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 order by run_id, records desc, reject_reason
                 """
             ),
-            reference=read("select * from raw.reference_files where dataset = $dataset"),
+            reference=next(
+                iter(read("select * from raw.reference_files where dataset = $dataset")), None
+            ),
         )
 
 

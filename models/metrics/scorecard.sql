@@ -104,7 +104,9 @@ joined as (
         ---------- what is missing, and why
         case
             when runs.rows_accepted = 0 then 'no record was accepted: see metrics.reject_reasons'
-            when fidelity.column_fidelity is null then 'no reference table: synthcare reference'
+            when reference_files.reference is null then 'no reference table: synthcare reference'
+            when fidelity.column_fidelity is null
+                then 'drawn from another reference: generate it again'
         end as not_scored_because,
 
     from runs

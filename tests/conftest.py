@@ -1,0 +1,62 @@
+"""Fixtures: a home folder of its own for each test, and one that the whole flow has filled."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generators.contract import Contract, load_contract
+from generators.home import PROJECT, Home
+from tests.driver import DATASET, HOSTILE, Flow, cli, csv_row
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    return load_contract(DATASET)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home folder, which the environment names."""
+    monkeypatch.setenv("SYNTHCARE_HOME", str(tmp_path / "home"))
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "LLAMA_API_KEY", "LLAMA_API_CLIENT_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return Home.from_environment()
+
+
+@pytest.fixture(scope="session")
+def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
+    """Reference, the embedded LLM, both baselines, two imports, dbt build and all reports, once."""
+    folder = tmp_path_factory.mktemp("flow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTHCARE_HOME", str(folder))
+        if real := os.environ.get("SYNTHCARE_TEST_REFERENCE"):
+            assert cli("reference", "--csv", real).exit_code == 0
+        baselines = ["run", "--llm", "independent", "--llm", "holdout", "--rows", 500, "--json"]
+        runs = [
+            cli("generate", "--llm", "smollm2", "--rows", 3, "--rows-per-request", 2),
+            cli(*baselines),
+        ]
+        assert [run.exit_code for run in runs] == [0, 0], [run.output for run in runs]
+        imports = []
+        transcript = Path(
+            os.environ.get("SYNTHCARE_TEST_TRANSCRIPTS") or PROJECT / "tests/data/transcript.txt"
+        )
+        hostile = folder / "hostile.txt"
+        hostile.write_text(
+            "\n".join(csv_row(name=HOSTILE, doctor=f"Bo {i}", age=str(20 + i)) for i in range(40))
+            + "\n"
+            + csv_row(gender=HOSTILE)
+        )
+        for path, llm in ((transcript, "gpt-4o"), (hostile, HOSTILE)):
+            imported = cli(
+                "import", path, "--llm", llm, "--prompt", "basic", "--instructions", "basic",
+                "--json",
+            )  # fmt: skip
+            assert imported.exit_code == 0, imported.output
+            imports.append(json.loads(imported.stdout)["run_id"])
+        report = cli("report", "--json")
+        assert report.exit_code == 0, report.output
+        yield Flow(Home(folder), json.loads(report.stdout), *imports)

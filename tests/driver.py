@@ -1,0 +1,56 @@
+"""Drives the project from the outside, as a user would: the command line and the warehouse."""
+
+from dataclasses import dataclass
+
+from click.testing import CliRunner, Result
+
+from generators.cli import main
+from generators.home import Home
+from generators.warehouse import open_warehouse
+
+DATASET = "admissions"
+HOSTILE = "<script>alert(1)</script>'; drop schema marts; {{ 1/0 }} & =cmd|'/c calc'!A1"
+
+_ROW = {
+    "name": "Ann Lee",
+    "age": "40",
+    "gender": "Male",
+    "blood_type": "A+",
+    "medical_condition": "Asthma",
+    "date_of_admission": "2023-01-05",
+    "doctor": "Bo Li",
+    "hospital": "Kim Clinic",
+    "insurance_provider": "Aetna",
+    "billing_amount": "120.50",
+    "room_number": "101",
+    "admission_type": "Urgent",
+    "discharge_date": "2023-01-09",
+    "medication": "Aspirin",
+    "test_results": "Normal",
+}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What the whole flow left behind: its home and what `synthcare report --json` said."""
+
+    home: Home
+    summary: dict
+    transcript_run: str
+    hostile_run: str
+
+
+def cli(*arguments: object) -> Result:
+    """Run `synthcare` in this process; an exception that is no exit is raised here."""
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def query(home: Home, sql: str, **parameters: object) -> list[tuple]:
+    """Rows of a query over the warehouse of `home`."""
+    with open_warehouse(home) as warehouse:
+        return warehouse.execute(sql, parameters).fetchall()
+
+
+def csv_row(**values: str) -> str:
+    """A CSV row of the admissions contract that is accepted, but for `values` by column name."""
+    return ",".join((_ROW | values).values())

@@ -1,0 +1,130 @@
+"""What a person can get wrong ends in one line and exit code 2, with nothing half-written."""
+
+import socket
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generators.errors import SynthcareError
+from generators.home import PROJECT, Home
+from generators.llms import load_llm
+from generators.providers.local import serve_locally
+from tests.driver import cli, query
+
+
+def assert_refused(result: object, said: str) -> None:
+    assert result.exit_code == 2, result.output
+    assert said in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["generate", "--llm", "gpt-9"], "There is no LLM 'gpt-9'. Use one of: smollm2, gpt-4o"),
+        (["generate", "--llm", "smollm2", "--prompt", "expert"], "'expert' is not one of 'basic'"),
+        (["generate", "--llm", "smollm2", "--instructions", "x"], "'x' is not one of 'basic'"),
+        (["generate", "--llm", "smollm2", "--rows", "0"], "0 is not in the range x>=1"),
+        (["generate", "--llm", "smollm2", "--rows", "-5"], "-5 is not in the range x>=1"),
+        (["generate", "--llm", "smollm2", "--format", "xml"], "no wire format 'xml'. Use one of:"),
+        (["generate"], "Missing option '--llm'"),
+        (["report", "--dataset", "nope"], "'nope' is not"),
+        (["import", "nowhere.txt", "--llm", "x"], "cannot be read: No such file or directory"),
+    ],
+)
+def test_wrong_arguments(home: Home, arguments: list[str], said: str) -> None:
+    assert_refused(cli(*arguments), said)
+    assert not home.landing.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "no text in UTF-8")],
+)
+def test_an_import_without_text(home: Home, tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "answer.txt"
+    path.write_bytes(content)
+    assert_refused(cli("import", path, "--llm", "x"), said)
+    assert not home.landing.exists()
+
+
+def test_every_command_has_help() -> None:
+    for command in ("reference", "generate", "import", "run", "report", "demo"):
+        shown = cli(command, "--help")
+        assert shown.exit_code == 0
+        assert "--json" in shown.stdout
+
+
+def test_a_port_in_use(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(SynthcareError, match=f"Port {port} is in use. Set another `port`"),
+            serve_locally(replace(load_llm("smollm2"), port=port)),
+        ):
+            pass
+
+
+def test_a_missing_model_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generators.providers.local._MODEL_PACKAGE", "no_such_package")
+    refused = cli("generate", "--llm", "smollm2", "--rows", 1)
+    assert_refused(refused, "its model file is missing. Run `make setup`")
+
+
+def test_a_locked_warehouse_names_its_holder_and_loses_nothing(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generators.warehouse._LOCK_WAIT_SECONDS", 0.5)
+    answer = tmp_path / "answer.txt"
+    answer.write_text("{}")
+    hold = (
+        f"import duckdb; c = duckdb.connect({str(home.warehouse)!r}); print('held', flush=True);"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        refused = cli("import", answer, "--llm", "x")
+        assert_refused(refused, f"(process {holder.pid})")
+        assert "Close it there and run this again" in refused.stderr
+        assert_refused(cli("reference"), "is locked by")
+        assert_refused(cli("report"), "is locked by")
+        holder.communicate("\n")
+    assert cli("import", answer, "--llm", "x").exit_code == 0
+    assert query(home, "select count(*) from raw.llm_responses") == [(1,)]
+
+
+def test_a_warehouse_that_is_none(home: Home) -> None:
+    home.warehouse.write_text("this is no database" * 1000)
+    assert_refused(cli("reference"), "cannot be opened")
+
+
+def test_unknown_keys_in_llms_yml(tmp_path: Path) -> None:
+    (tmp_path / "llms.yml").write_text("x: {provider: openai, modle: y}")
+    with pytest.raises(SynthcareError, match="'x' has unknown keys: modle"):
+        load_llm("x", tmp_path)
+    (tmp_path / "llms.yml").write_text("x: {provider: openai}")
+    with pytest.raises(SynthcareError, match=r"'x' is incomplete: .*wire_format"):
+        load_llm("x", tmp_path)
+
+
+def test_dbt_build_alone_works_on_nothing(tmp_path: Path) -> None:
+    """As a new user types it, in a process of its own."""
+    folders = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
+    done = subprocess.run(
+        [sys.executable, "-m", "dbt.cli.main", "--warn-error", "build", *folders],
+        cwd=PROJECT,
+        env={"SYNTHCARE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Completed successfully" in done.stdout
+    assert query(Home(tmp_path), "from metrics.scorecard") == []

@@ -1,0 +1,71 @@
+"""The contract that Python reads is the one that dbt reads."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from generators.contract import Contract, load_contract
+from generators.errors import SynthcareError
+from generators.home import PROJECT
+from tests.driver import DATASET, Flow
+
+
+def test_python_and_dbt_read_the_same_contract(contract: Contract, flow: Flow) -> None:
+    manifest = json.loads((flow.home.root / "target" / "manifest.json").read_text())
+    model = manifest["nodes"][f"model.synthcare.{DATASET}"]
+    in_dbt = {
+        name: column["config"]["meta"]
+        for name, column in model["columns"].items()
+        if "kind" in column["config"]["meta"]
+    }
+    assert [column.name for column in contract.columns] == list(in_dbt)
+    for column in contract.columns:
+        meta = in_dbt[column.name]
+        assert column.label == meta["label"]
+        assert column.kind == meta["kind"]
+        assert list(column.accepted_values) == meta.get("accepted_values", [])
+        for bound, value in ((column.minimum, meta.get("min")), (column.maximum, meta.get("max"))):
+            assert str(bound) == str(value)
+        assert json.loads(json.dumps(column.population, default=str)) == meta.get("population", {})
+    rules = [(rule.name, rule.holds, rule.sentence) for rule in contract.rules]
+    assert rules == [
+        (rule["name"], rule["holds"], rule["sentence"]) for rule in model["config"]["meta"]["rules"]
+    ]
+
+
+def test_every_contract_is_listed_as_a_dataset() -> None:
+    with_contract = [
+        path.stem
+        for path in (PROJECT / "models" / "marts").glob("*.yml")
+        if "accepted_values" in path.read_text() and not path.stem.startswith("_")
+    ]
+    listed = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]["datasets"]
+    assert sorted(with_contract) == sorted(listed)
+
+
+def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SynthcareError, match=f"no dataset 'nope'. Use one of: {DATASET}"):
+        load_contract("nope")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "said"),
+    [
+        ("kind: date", "kind: day", "kind 'day' of date_of_admission is none of"),
+        ("record: hospital admission", "", "KeyError: 'record'"),
+        ("models:", "models: [", "ParserError"),
+    ],
+)
+def test_a_broken_contract_is_named(tmp_path: Path, was: str, becomes: str, said: str) -> None:
+    (tmp_path / "dbt_project.yml").write_text((PROJECT / "dbt_project.yml").read_text())
+    path = tmp_path / "models" / "marts" / f"{DATASET}.yml"
+    path.parent.mkdir(parents=True)
+    text = (PROJECT / "models" / "marts" / f"{DATASET}.yml").read_text()
+    assert was in text
+    path.write_text(text.replace(was, becomes))
+    with pytest.raises(SynthcareError) as caught:
+        load_contract(DATASET, tmp_path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)

@@ -1,0 +1,142 @@
+"""The contract is the only place: a value or a column added there is everywhere, unedited."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generators.home import PROJECT
+from tests.driver import DATASET, csv_row
+
+CONTRACT = f"models/marts/{DATASET}.yml"
+NEW_COLUMN = """\
+      - name: smoker
+        description: Whether the patient smokes.
+        data_type: varchar
+        constraints: [{type: not_null}]
+        config:
+          meta:
+            label: Smoker
+            kind: categorical
+            accepted_values: ["Yes", "No"]
+
+unit_tests:
+"""
+ASK = """
+import json
+from generators.contract import load_contract
+from generators.prompts import render_prompt
+from generators.wire_formats import csv_grammar, json_schema
+from reports.drift import data_definition
+
+contract = load_contract("admissions")
+prompt = render_prompt(
+    contract, prompt_level="improved", instruction_level="basic", wire_format="csv"
+)
+print(json.dumps([
+    prompt.developer_message + prompt.user_message,
+    csv_grammar(contract, 1),
+    json.dumps(json_schema(contract)),
+    data_definition(contract).categorical_columns,
+]))
+"""
+
+
+class Copy:
+    """A copy of the project with another contract, run as a project of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns(
+            ".*", "target", "logs", "landing", "html", "warehouse*", "*.egg-info"
+        )
+        shutil.copytree(PROJECT, folder, ignore=ignored)
+
+    def change(self, was: str, becomes: str) -> None:
+        path = self.folder / CONTRACT
+        text = path.read_text()
+        assert was in text
+        path.write_text(text.replace(was, becomes, 1))
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {k: v for k, v in os.environ.items() if k != "SYNTHCARE_HOME"}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=environment | {"PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def synthcare(self, *arguments: str) -> dict:
+        done = self.python("-m", "generators", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def score(self, rows: str) -> dict:
+        (self.folder / "rows.txt").write_text(rows)
+        self.synthcare("reference")
+        self.synthcare("import", "rows.txt", "--llm", "somebody")
+        return self.synthcare("report")["scorecard"][0]
+
+    def dbt_test_fails_after(self, statement: str) -> bool:
+        code = f"import duckdb; duckdb.connect('warehouse.duckdb').execute({statement!r})"
+        assert self.python("-c", code).returncode == 0
+        done = self.python("-m", "dbt.cli.main", "test", "--select", DATASET, "--profiles-dir", ".")
+        assert "follows_contract" in done.stdout
+        return done.returncode == 1
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    copy = Copy(tmp_path_factory.mktemp("copy") / "project")
+    copy.change("[Male, Female]", "[Male, Female, Non-binary]")
+    copy.change("unit_tests:\n", NEW_COLUMN)
+    # The unit tests write out rows of the contract as it was; what follows is about the flow.
+    text = (copy.folder / CONTRACT).read_text()
+    start, end = text.index("unit_tests:"), text.index("sources:")
+    (copy.folder / CONTRACT).write_text(text[:start] + text[end:])
+    return copy
+
+
+def test_prompt_grammar_and_reports_follow(changed: Copy) -> None:
+    done = changed.python("-c", ASK)
+    assert done.returncode == 0, done.stderr
+    prompt, grammar, schema, categories = json.loads(done.stdout)
+    assert "One of: Male, Female, Non-binary." in prompt
+    assert "- Smoker: Whether the patient smokes. One of: Yes, No." in prompt
+    assert "Test Results,Smoker." in prompt
+    assert '"Male" | "Female" | "Non-binary"' in grammar
+    assert 'c15 ::= "Yes" | "No"' in grammar
+    assert '"Smoker": {"type": "string", "enum": ["Yes", "No"]}' in schema
+    assert "smoker" in categories
+
+
+def test_typing_scores_and_tests_follow(changed: Copy) -> None:
+    rows = [
+        csv_row(gender="Non-binary") + ",yes",
+        csv_row() + ",No",
+        csv_row() + ",sometimes",
+        csv_row(),
+    ]
+    run = changed.score("\n".join(rows))
+    assert run["rows_accepted"] == 2
+    assert run["accept_rate"] == 0.5
+    ask = (
+        "import duckdb; w = duckdb.connect('warehouse.duckdb');"
+        "print(w.execute('select gender, smoker from marts.admissions order by record_id')"
+        ".fetchall(), w.execute('select reject_reasons from marts.admissions_rejected"
+        " order by record_id').fetchall(), w.execute(\"select column_name from"
+        " metrics.column_fidelity where column_name = 'smoker'\").fetchall())"
+    )
+    assert changed.python("-c", ask).stdout.strip() == (
+        "[('Non-binary', 'Yes'), ('Male', 'No')] "
+        "[(['smoker.not_allowed'],), (['smoker.missing'],)] [('smoker',)]"
+    )
+    assert not changed.dbt_test_fails_after("select 1")
+    assert changed.dbt_test_fails_after("update marts.admissions set smoker = 'sometimes'")

@@ -1,0 +1,212 @@
+"""The whole flow, from the outside: what each step left in the warehouse and on disk."""
+
+import json
+import os
+import re
+
+import pytest
+
+from generators.home import PROJECT
+from generators.transform import run_dbt
+from tests.driver import HOSTILE, Flow, cli, query
+
+EXPECTED_RECORDS = 1003 if "SYNTHCARE_TEST_TRANSCRIPTS" in os.environ else 2
+
+
+def run_of(flow: Flow, llm: str) -> dict:
+    return next(run for run in flow.summary["scorecard"] if run["llm"] == llm)
+
+
+def test_the_scorecard_has_a_row_per_run(flow: Flow) -> None:
+    llms = sorted(run["llm"] for run in flow.summary["scorecard"])
+    assert llms == sorted(["smollm2", "independent", "holdout", "gpt-4o", HOSTILE])
+
+
+def test_the_embedded_llm_wrote_rows_that_follow_the_contract(flow: Flow) -> None:
+    run = run_of(flow, "smollm2")
+    assert run["rows_accepted"] >= 3
+    assert run["tokens_per_row"] > 50
+    assert run["seconds_per_1000_rows"] > 0
+    assert run["usd_per_1000_rows"] == 0
+    ledger = query(
+        flow.home,
+        "select responses >= 2, truncated_responses, input_tokens > 500, output_tokens > 150,"
+        f" wire_format from marts.generation_runs where run_id = '{run['run_id']}'",
+    )
+    assert ledger == [(True, 0, True, True, "csv_constrained")]
+
+
+def test_records_of_a_transcript_are_all_found(flow: Flow) -> None:
+    assert query(
+        flow.home,
+        "select records_found, responses, cost_usd, wall_seconds from marts.generation_runs"
+        f" where run_id = '{flow.transcript_run}'",
+    ) == [(EXPECTED_RECORDS, 1, None, None)]
+
+
+@pytest.mark.skipif(
+    "SYNTHCARE_TEST_TRANSCRIPTS" not in os.environ,
+    reason="SYNTHCARE_TEST_TRANSCRIPTS names no file",
+)
+def test_no_value_of_the_real_transcripts_is_missing(flow: Flow) -> None:
+    """Each of 1,003 records has all 15 values; two rooms (102A, 201B) are no numbers."""
+    reasons = query(
+        flow.home,
+        "select reject_reason, records from metrics.reject_reasons"
+        f" where run_id = '{flow.transcript_run}'"
+        " and (reject_reason like '%.missing' or reject_reason like '%.unparseable')",
+    )
+    assert reasons == [("room_number.unparseable", 2)]
+    run = run_of(flow, "gpt-4o")
+    assert run["rows_accepted"] == 0
+    assert run["not_scored_because"] == "no record was accepted: see metrics.reject_reasons"
+
+
+def test_the_ceiling_scores_as_real_data(flow: Flow) -> None:
+    for llm in ("holdout", "independent"):
+        run = run_of(flow, llm)
+        assert run["rows_accepted"] == 500
+        assert run["accept_rate"] == 1.0
+        assert run["column_fidelity_low"] < 1.0 < run["column_fidelity_high"] + 0.01
+        assert run["column_fidelity"] == pytest.approx(1.0, abs=0.03)
+
+
+def test_holdout_rows_are_real_and_unknown_to_the_compared_half(flow: Flow) -> None:
+    run_id = run_of(flow, "holdout")["run_id"]
+    in_halves = query(
+        flow.home,
+        f"""
+        select is_holdout, count(distinct record_id)
+        from marts.admissions
+        inner join staging.stg_reference_admissions using (name, doctor, date_of_admission, age)
+        where run_id = '{run_id}'
+        group by is_holdout
+        """,
+    )
+    assert in_halves == [(True, 500)]
+    assert query(
+        flow.home,
+        f"select count(*) from (select distinct * exclude (record_id, response_id)"
+        f" from marts.admissions where run_id = '{run_id}')",
+    ) == [(500,)]
+
+
+def test_copies_of_a_row_are_in_one_half(flow: Flow) -> None:
+    split = query(
+        flow.home,
+        """
+        select count(*) from (
+            select 1 from staging.stg_reference_admissions
+            group by all having count(distinct is_holdout) > 1
+        )
+        """.replace("group by all", "group by name, doctor, hospital, billing_amount, room_number"),
+    )
+    assert split == [(0,)]
+    halves = query(
+        flow.home,
+        "select avg(is_holdout::int) between 0.48 and 0.52 from staging.stg_reference_admissions",
+    )
+    assert halves == [(True,)]
+
+
+def test_an_import_is_landed_once(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHCARE_HOME", str(flow.home.root))
+    before = query(flow.home, "from raw.llm_responses")
+    again = cli(
+        "import", flow.home.root / "hostile.txt", "--llm", HOSTILE,
+        "--prompt", "basic", "--instructions", "basic", "--json",
+    )  # fmt: skip
+    assert json.loads(again.stdout) == {"run_id": flow.hostile_run, "landed": 0}
+    assert query(flow.home, "from raw.llm_responses") == before
+
+
+def test_hostile_text_is_data(flow: Flow) -> None:
+    names = query(
+        flow.home,
+        f"select distinct name from marts.admissions where run_id = '{flow.hostile_run}'",
+    )
+    assert names == [(HOSTILE,)]
+    assert run_of(flow, HOSTILE)["rows_accepted"] == 40
+    rejected = query(
+        flow.home,
+        "select reject_reasons, record_text from marts.admissions_rejected"
+        f" where run_id = '{flow.hostile_run}'",
+    )
+    assert rejected[0][0] == ["gender.not_allowed"]
+    assert HOSTILE in rejected[0][1]
+
+
+def test_hostile_text_is_escaped_in_the_pages(flow: Flow) -> None:
+    index = (flow.home.html / "index.html").read_text()
+    assert "<script" not in index
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in index
+    drift = (flow.home.html / f"{flow.hostile_run}.html").read_text()
+    assert "<script>alert(1)" not in drift
+
+
+def test_the_index_shows_the_numbers_of_the_warehouse(flow: Flow) -> None:
+    index = (flow.home.html / "index.html").read_text()
+    for run in flow.summary["scorecard"]:
+        row = re.search(rf'<tr data-run="{run["run_id"]}">(.*?)</tr>', index, re.S)[1]
+        assert f">{run['rows_accepted']:,}<" in row
+        if run["column_fidelity"] is not None:
+            assert f"{run['column_fidelity']:.3f}" in row
+            low, high = run["column_fidelity_low"], run["column_fidelity_high"]
+            assert f"[{low:.3f}, {high:.3f}]" in row
+            assert f'href="{run["run_id"]}.html"' in row
+        else:
+            assert "href" not in row
+            assert run["not_scored_because"] in row
+    assert "nan" not in re.sub(r"<[^>]*>", "", index).lower().split()
+
+
+def test_a_drift_report_compares_every_scored_column(flow: Flow) -> None:
+    run = run_of(flow, "smollm2")
+    page = (flow.home.html / f"{run['run_id']}.html").read_text()
+    columns = query(
+        flow.home,
+        f"select column_name from metrics.column_fidelity where run_id = '{run['run_id']}'",
+    )
+    assert len(columns) == 13
+    assert "length_of_stay_days" in {column for (column,) in columns}
+    for (column,) in columns:
+        assert column in page
+    assert "Jensen-Shannon distance" in page
+    assert "Wasserstein distance (normed)" in page
+    assert not re.search(r'<(script|link|img)[^>]+(src|href)="https?:', page)
+
+
+def test_pages_are_the_ones_that_are_listed(flow: Flow) -> None:
+    scored = [run for run in flow.summary["scorecard"] if run["column_fidelity"] is not None]
+    assert len(flow.summary["pages"]) == len(scored) + 1
+    written = {str(path) for path in flow.home.html.iterdir()}
+    assert set(flow.summary["pages"]) <= written
+    assert flow.home.root != PROJECT
+
+
+def test_an_analyst_can_run_the_analysis(flow: Flow) -> None:
+    run_dbt(flow.home, "compile")
+    compiled = next((flow.home.root / "target" / "compiled").rglob("which_prompt*.sql"))
+    rows = query(flow.home, compiled.read_text())
+    assert {row[0] for row in rows} == {"smollm2", "gpt-4o", HOSTILE}
+
+
+def test_a_baseline_of_another_reference_is_no_ceiling(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs last in this module, because it lands another reference."""
+    monkeypatch.setenv("SYNTHCARE_HOME", str(flow.home.root))
+    path = flow.home.root / "other.csv"
+    rows = query(flow.home, "from raw.reference_admissions limit 200")
+    labels = [row[0] for row in query(flow.home, "describe raw.reference_admissions")]
+    path.write_text(
+        "\n".join([",".join(labels), *(",".join(f'"{v}"' for v in row) for row in rows)])
+    )
+    assert cli("reference", "--csv", path).exit_code == 0
+    report = cli("report", "--json")
+    assert report.exit_code == 0, report.output
+    by_llm = {run["llm"]: run for run in json.loads(report.stdout)["scorecard"]}
+    assert by_llm["holdout"]["column_fidelity"] is None
+    assert by_llm["holdout"]["not_scored_because"].startswith("drawn from another reference")
+    assert by_llm["smollm2"]["column_fidelity"] is not None
+    assert by_llm["smollm2"]["reference"] == "other.csv"

@@ -1,0 +1,92 @@
+"""The journal survives kills, and landing it again changes nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from generators.errors import SynthcareError
+from generators.home import Home
+from generators.journal import Journal, Response
+from generators.landing import land
+from generators.runs import utc_now
+from tests.driver import query
+
+RUN = {"run_id": "r", "dataset": "admissions", "llm": "x", "started_at": utc_now()}
+AWKWARD = (
+    "a\x00b \"quoted\" 'single' <b>&amp;</b> {{ 1/0 }} ; drop table x -- \r\n\t 名前 \u200b\ufeff"
+)
+
+
+def response(number: int, text: str = "text") -> Response:
+    return Response(
+        response_id=f"r-{number}",
+        run_id="r",
+        request_number=number,
+        rows_requested=4,
+        response_text=text,
+        finish_reason="stop",
+        input_tokens=1,
+        cached_tokens=0,
+        output_tokens=2,
+        requested_at=utc_now(),
+        received_at=utc_now(),
+    )
+
+
+@pytest.fixture
+def folder(home: Home) -> Path:
+    with Journal(home.landing / "r", RUN) as journal:
+        journal.append(response(1, AWKWARD))
+        journal.append(response(2))
+    return home.landing / "r"
+
+
+def test_text_is_landed_word_for_word(home: Home, folder: Path) -> None:
+    assert land(home) == 2
+    assert query(home, "select response_text from raw.llm_responses order by request_number") == [
+        (AWKWARD,),
+        ("text",),
+    ]
+
+
+def test_landing_again_changes_nothing(home: Home, folder: Path) -> None:
+    land(home)
+    before = query(home, "from raw.llm_responses") + query(home, "from raw.llm_runs")
+    assert land(home) == 0
+    assert query(home, "from raw.llm_responses") + query(home, "from raw.llm_runs") == before
+
+
+def test_a_torn_last_line_is_cut_off_and_its_request_asked_again(home: Home, folder: Path) -> None:
+    journal = folder / "responses.jsonl"
+    whole = journal.read_bytes()
+    for cut in range(len(whole.splitlines(keepends=True)[0]) + 1, len(whole)):
+        journal.write_bytes(whole[:cut])
+        assert land(home) == (1 if cut == len(whole.splitlines(keepends=True)[0]) + 1 else 0)
+    with Journal(folder, RUN) as reopened:
+        assert reopened.last_request_number == 1
+        assert reopened.rows_requested == 4
+        reopened.append(response(2, "again"))
+    assert land(home) == 1
+    assert query(home, "select response_text from raw.llm_responses where request_number = 2") == [
+        ("again",)
+    ]
+
+
+def test_a_corrupt_line_in_the_middle_is_named_and_nothing_is_loaded(
+    home: Home, folder: Path
+) -> None:
+    journal = folder / "responses.jsonl"
+    journal.write_bytes(b"{broken\n" + journal.read_bytes())
+    with pytest.raises(SynthcareError, match=r"responses\.jsonl, line 1, is no JSON"):
+        land(home)
+    assert query(home, "from raw.llm_responses") == []
+    assert journal.read_bytes().startswith(b"{broken")
+
+
+def test_one_process_writes_a_run(folder: Path) -> None:
+    with (
+        Journal(folder, RUN),
+        pytest.raises(SynthcareError, match="Another process is writing"),
+        Journal(folder, RUN),
+    ):
+        pass

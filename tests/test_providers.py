@@ -1,0 +1,177 @@
+"""OpenAI's and Llama's clients against a stand-in that speaks their protocols."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from generators.contract import Contract
+from generators.errors import SynthcareError
+from generators.home import Home
+from generators.llms import load_llm
+from generators.prompts import Prompt
+from generators.providers import Request, open_provider
+from tests.driver import cli, csv_row, query
+from tests.stand_in import StandIn, serve
+
+KEY = "sk-test-1234567890abcdef"
+ROWS = "\n".join(csv_row(age=str(age)) for age in range(20, 30))
+LLMS = {
+    "gpt-4o": ("OPENAI_API_KEY", "OPENAI_BASE_URL"),
+    "llama-4-maverick": ("LLAMA_API_KEY", "LLAMA_API_CLIENT_BASE_URL"),
+}
+
+
+@pytest.fixture(params=LLMS)
+def llm(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def use(monkeypatch: pytest.MonkeyPatch, llm: str, server: StandIn, key: str = KEY) -> None:
+    key_variable, url_variable = LLMS[llm]
+    monkeypatch.setenv(key_variable, key)
+    monkeypatch.setenv(url_variable, server.base_url)
+
+
+def generate(llm: str, rows: int = 20) -> object:
+    return cli("generate", "--llm", llm, "--rows", rows, "--rows-per-request", 10, "--json")
+
+
+def test_rows_tokens_and_cost_are_what_the_api_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str, contract: Contract
+) -> None:
+    with serve(ROWS, key=KEY) as server:
+        use(monkeypatch, llm, server)
+        done = generate(llm)
+    assert done.exit_code == 0, done.output
+    assert list(json.loads(done.stdout)["runs"].values()) == [{"found": 20, "accepted": 20}]
+    assert len(server.requests) == 2
+    for path, _, body in server.requests:
+        assert path == "/v1/chat/completions"
+        role = "developer" if llm == "gpt-4o" else "system"
+        assert [message["role"] for message in body["messages"]] == [role, "user"]
+        assert body["messages"][1]["content"].endswith("Write 10 rows now.")
+        assert body["max_completion_tokens"] == 1500
+    ledger = "select input_tokens, cached_tokens, output_tokens from marts.generation_runs"
+    assert cli("report", "--json").exit_code == 0
+    cached = 1200 if llm == "gpt-4o" else None
+    assert query(home, ledger) == [(2000, cached, 400)]
+    costs = query(
+        home, "select input_cost_usd, output_cost_usd, cost_usd from marts.generation_runs"
+    )
+    # gpt-4o-2024-08-06: $2.50, $1.25 cached and $10 per million; the Llama API has no price here.
+    dollars = (0.0035, 0.004, 0.0075) if llm == "gpt-4o" else (None, None, None)
+    assert costs == [dollars if llm != "gpt-4o" else tuple(map(pytest.approx, dollars))]
+
+
+def test_a_second_run_asks_for_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
+) -> None:
+    with serve(ROWS, key=KEY) as server:
+        use(monkeypatch, llm, server)
+        assert generate(llm).exit_code == 0
+        assert generate(llm).exit_code == 0
+        assert len(server.requests) == 2
+        assert generate(llm, rows=30).exit_code == 0
+        assert len(server.requests) == 3
+
+
+def test_rejected_rows_are_asked_for_again_and_then_given_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
+) -> None:
+    half = "\n".join(csv_row(age="200" if n % 2 else "20") for n in range(10))
+    with serve(half, key=KEY) as server:
+        use(monkeypatch, llm, server)
+        done = generate(llm)
+        assert query(home, "select count(*) from intermediate.int_record_outcomes") == [(40,)]
+        assert list(json.loads(done.stdout)["runs"].values()) == [{"found": 40, "accepted": 20}]
+    with serve("Sorry, I cannot help with that.", key=KEY) as server:
+        use(monkeypatch, llm, server)
+        done = cli("generate", "--llm", llm, "--rows", 10, "--prompt", "basic")
+        assert done.exit_code == 0
+        assert "stopped at 0 accepted of 10 wanted" in done.output
+
+
+def test_passing_faults_are_retried(home: Home, monkeypatch: pytest.MonkeyPatch, llm: str) -> None:
+    with serve(ROWS, faults=[429, 500, 503], key=KEY) as server:
+        use(monkeypatch, llm, server)
+        assert generate(llm).exit_code == 0
+        assert len(server.requests) == 5
+
+
+def test_no_key_is_said_and_nothing_is_written(home: Home, llm: str) -> None:
+    refused = generate(llm)
+    assert refused.exit_code == 2
+    assert f"{llm} needs {LLMS[llm][0]}. Set it, or use --llm smollm2" in refused.stderr
+
+
+def test_a_wrong_key_is_said_once_and_kept_out_of_everything(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
+) -> None:
+    with serve(ROWS, key="another") as server:
+        use(monkeypatch, llm, server)
+        refused = generate(llm)
+    assert refused.exit_code == 2
+    assert f"refused the key in {LLMS[llm][0]}" in refused.stderr
+    assert "Traceback" not in refused.output
+    assert KEY not in refused.output
+    assert not files_with(home.root, KEY)
+
+
+def test_a_right_key_is_kept_out_of_everything(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
+) -> None:
+    with serve(ROWS, key=KEY) as server:
+        use(monkeypatch, llm, server)
+        done = generate(llm)
+    assert KEY not in done.output
+    assert files_with(home.root, "Asthma")
+    assert not files_with(home.root, KEY)
+
+
+def test_an_unknown_model_is_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str, contract: Contract
+) -> None:
+    async def ask() -> None:
+        unknown = replace(load_llm(llm), model="no-such-model")
+        async with open_provider(unknown, home, contract) as provider:
+            await provider.complete(
+                Request(
+                    number=1,
+                    rows_before=0,
+                    rows=1,
+                    run_seed=1,
+                    wire_format="json_constrained",
+                    contract=contract,
+                    prompt=Prompt("", ""),
+                )
+            )
+
+    with serve(ROWS, key=KEY) as server:
+        use(monkeypatch, llm, server)
+        with pytest.raises(SynthcareError, match="has no model 'no-such-model'"):
+            asyncio.run(ask())
+    _, _, body = server.requests[0]
+    assert "Blood Type" in str(body["response_format"]["json_schema"]["schema"])
+
+
+def test_an_endpoint_that_is_not_there_is_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
+) -> None:
+    key_variable, url_variable = LLMS[llm]
+    monkeypatch.setenv(key_variable, KEY)
+    monkeypatch.setenv(url_variable, "http://127.0.0.1:9/v1")
+    monkeypatch.setattr(
+        f"generators.providers.{'openai_api' if llm == 'gpt-4o' else 'llama_api'}._RETRIES", 0
+    )
+    refused = generate(llm)
+    assert refused.exit_code == 2
+    assert f"{llm} cannot be reached at http://127.0.0.1:9/v1" in refused.stderr
+
+
+def files_with(folder: Path, text: str) -> list[Path]:
+    return [
+        path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()
+    ]

@@ -1,0 +1,135 @@
+"""The reference table: real files in every dress, refused ones, and the stand-in."""
+
+import csv
+import gzip
+import io
+import os
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from generators.contract import Contract
+from generators.home import Home
+from generators.reference import stand_in_rows
+from tests.driver import DATASET, cli, csv_row, query
+
+TABLE = f"raw.reference_{DATASET}"
+
+
+@pytest.fixture
+def text(contract: Contract) -> str:
+    rows = [csv_row(hospital='"Kim, Inc"'), csv_row(billing_amount="-33.123456789012345")]
+    return "\n".join([",".join(contract.labels), *rows]) + "\n"
+
+
+@pytest.mark.parametrize("dress", ["plain", "crlf", "gzip", "bom"])
+def test_a_file_is_landed_as_received(home: Home, tmp_path: Path, text: str, dress: str) -> None:
+    content = {
+        "plain": text.encode(),
+        "crlf": text.replace("\n", "\r\n").encode(),
+        "gzip": gzip.compress(text.encode()),
+        "bom": b"\xef\xbb\xbf" + text.encode(),
+    }[dress]
+    path = tmp_path / ("table.csv.gz" if dress == "gzip" else "table.csv")
+    path.write_bytes(content)
+    assert cli("reference", "--csv", path).exit_code == 0
+    assert query(home, f'select "Hospital", "Billing Amount" from {TABLE}') == [
+        ("Kim, Inc", "120.50"),
+        ("Kim Clinic", "-33.123456789012345"),
+    ]
+    assert query(home, "select reference, rows_landed from raw.reference_files") == [
+        ("table.csv", 2)
+    ]
+
+
+@pytest.mark.skipif(
+    "SYNTHCARE_TEST_REFERENCE" not in os.environ, reason="SYNTHCARE_TEST_REFERENCE names no file"
+)
+def test_the_kaggle_file_is_landed_whole(home: Home) -> None:
+    assert cli("reference", "--csv", os.environ["SYNTHCARE_TEST_REFERENCE"]).exit_code == 0
+    assert query(home, "select reference, rows_landed, sha256 from raw.reference_files") == [
+        (
+            "healthcare_dataset.csv",
+            55_500,
+            "d8c23c7dddaf0e1f5daf26182eb908c219d28a63bb574377c3ba6cb09be8a342",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "There is no file"),
+        (b"", "is empty"),
+        (b"a,b\n1,2\n", "its header must be Name,Age"),
+        ("reordered", "in this order"),
+        ("header only", "has a header and no rows"),
+        (b"\xff\xfe\x00\x01", "no CSV file in UTF-8"),
+        (b"\x1f\x8bnot gzip", "damaged gzip"),
+        ("ragged", "is not a clean CSV file"),
+    ],
+)
+def test_a_wrong_file_is_refused_and_the_table_stays(
+    home: Home,
+    tmp_path: Path,
+    contract: Contract,
+    text: str,
+    content: bytes | str | None,
+    said: str,
+) -> None:
+    good = tmp_path / "good.csv"
+    good.write_text(text)
+    assert cli("reference", "--csv", good).exit_code == 0
+    before = query(home, f"from {TABLE}") + query(home, "from raw.reference_files")
+    header = ",".join(contract.labels)
+    bad = tmp_path / "bad.csv"
+    match content:
+        case bytes():
+            bad.write_bytes(content)
+        case "reordered":
+            bad.write_text(",".join(reversed(contract.labels)) + "\n1\n")
+        case "header only":
+            bad.write_text(header + "\n")
+        case "ragged":
+            bad.write_text(f"{header}\n{csv_row()}\n{csv_row()},one,too,many\n")
+    refused = cli("reference", "--csv", bad)
+    assert refused.exit_code == 2
+    assert refused.stderr.startswith("Error: ")
+    assert said in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert query(home, f"from {TABLE}") + query(home, "from raw.reference_files") == before
+
+
+def test_the_stand_in_is_the_same_every_time(home: Home) -> None:
+    hashes = []
+    for _ in range(2):
+        assert cli("reference").exit_code == 0
+        hashes += query(home, "select reference, rows_landed, sha256 from raw.reference_files")
+    assert hashes[0] == hashes[1]
+    assert hashes[0][:2] == ("stand-in", 10_000)
+
+
+def test_the_stand_in_has_the_published_profile(contract: Contract) -> None:
+    rows = [dict(zip(contract.labels, row, strict=True)) for row in stand_in_rows(contract)]
+    ages = [int(row["Age"]) for row in rows]
+    assert (min(ages), max(ages)) == (18, 85)
+    assert abs(sum(ages) / len(ages) - 51.5) < 1
+    stays = [
+        (
+            date.fromisoformat(row["Discharge Date"]) - date.fromisoformat(row["Date of Admission"])
+        ).days
+        for row in rows
+    ]
+    assert (min(stays), max(stays)) == (1, 30)
+    assert min(row["Date of Admission"] for row in rows) >= "2019-05-08"
+    assert max(row["Date of Admission"] for row in rows) <= "2024-05-07"
+    assert 0.48 < sum(row["Gender"] == "Male" for row in rows) / len(rows) < 0.52
+    assert len({row["Name"] for row in rows}) > 8_000
+    assert len(next(csv.reader(io.StringIO(",".join(contract.labels))))) == len(rows[0])
+
+
+def test_kaggle_and_csv_exclude_each_other(home: Home) -> None:
+    refused = cli("reference", "--csv", "x.csv", "--kaggle")
+    assert refused.exit_code == 2
+    assert "either --csv or --kaggle" in refused.stderr

@@ -1,0 +1,106 @@
+"""Grammars admit exactly what the contract allows."""
+
+import re
+from datetime import date, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generators.contract import Column, Contract
+from generators.wire_formats import _integers, csv_grammar, json_schema, max_tokens
+from tests.driver import csv_row
+
+
+def as_regex(gbnf: str, rules: dict[str, str] | None = None) -> str:
+    """The regular expression of a GBNF rule that uses no recursion."""
+    pattern = ""
+    for token in re.findall(r'"(?:[^"\\]|\\.)*"|\[[^]]*\]|\{[^}]*\}|[()|]|\w+', gbnf):
+        if token.startswith('"'):
+            pattern += f"(?:{re.escape(token[1:-1].replace(chr(92) + 'n', chr(10)))})"
+        elif token[0] in "[{()|":
+            pattern += token
+        else:
+            pattern += f"(?:{as_regex(rules[token], rules)})"
+    return pattern
+
+
+def row_pattern(contract: Contract, rows: int) -> re.Pattern[str]:
+    rules = dict(
+        re.split(r" ::= ", rule, maxsplit=1)
+        for rule in re.split(r"\n(?=\w+ ::=)", csv_grammar(contract, rows))
+    )
+    return re.compile(as_regex(rules["root"], rules))
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 0), (0, 9), (0, 120), (7, 7), (18, 85), (101, 500), (99, 1001), (-12, 5)]
+)
+def test_integers_are_exactly_the_range(low: int, high: int) -> None:
+    pattern = re.compile(as_regex(_integers(low, high)))
+    admitted = {number for number in range(-1100, 1200) if pattern.fullmatch(str(number))}
+    assert admitted == set(range(low, high + 1))
+    assert not pattern.fullmatch("007")
+
+
+@given(st.integers(-3000, 3000), st.integers(0, 3000), st.integers(-7000, 7000))
+def test_integers_of_any_range(low: int, length: int, number: int) -> None:
+    pattern = re.compile(as_regex(_integers(low, low + length)))
+    assert bool(pattern.fullmatch(str(number))) == (low <= number <= low + length)
+
+
+def test_the_grammar_admits_valid_rows_and_nothing_else(contract: Contract) -> None:
+    pattern = row_pattern(contract, 2)
+    good = csv_row() + "\n"
+    assert pattern.fullmatch(good * 2)
+    assert not pattern.fullmatch(good)
+    for column, value in {
+        "gender": "Other",
+        "age": "121",
+        "room_number": "100",
+        "billing_amount": "100000.50",
+        "date_of_admission": "2023-02-30",
+        "discharge_date": "2026-01-01",
+        "name": 'Ann "X" Lee',
+    }.items():
+        assert not pattern.fullmatch(good + csv_row(**{column: value}) + "\n"), column
+
+
+def test_every_day_but_29_february_can_be_written(contract: Contract) -> None:
+    pattern = row_pattern(contract, 1)
+    days = [date(2020, 1, 1) + timedelta(n) for n in range(366)]
+    refused = [
+        day
+        for day in days
+        if not pattern.fullmatch(csv_row(date_of_admission=day.isoformat()) + "\n")
+    ]
+    assert refused == [date(2020, 2, 29)]
+
+
+def test_the_schema_is_strict(contract: Contract) -> None:
+    row = json_schema(contract)["properties"]["rows"]["items"]
+    assert row["required"] == list(row["properties"]) == list(contract.labels)
+    assert row["additionalProperties"] is False
+    assert row["properties"]["Room Number"] == {"type": "integer", "minimum": 101, "maximum": 500}
+
+
+def test_tokens_are_bounded_by_format_and_rows() -> None:
+    bounds = [max_tokens(wire_format, 10) for wire_format in ("csv_constrained", "csv", "json")]
+    assert bounds[0] == bounds[1] < bounds[2]
+    assert all(max_tokens("csv", a) < max_tokens("csv", b) for a, b in pairwise(range(1, 5)))
+
+
+def test_a_quote_in_a_value_does_not_break_the_grammar(contract: Contract) -> None:
+    column = Column(
+        name="note", label="Note", kind="categorical", accepted_values=('5" cut', "back\\slash")
+    )
+    with_quote = Contract(
+        dataset="x",
+        record="x",
+        columns=(column,),
+        rules=(),
+        derived=(),
+        reference=contract.reference,
+    )
+    assert '"5\\" cut" | "back\\\\slash"' in csv_grammar(with_quote, 1)
