@@ -298,10 +298,8 @@ def _report(home: Home, console: Console, contract: Contract) -> dict[str, Any]:
     scores = read_scores(home, contract)
     console.print(terminal_table(scores))
     for run in scores.scorecard:
-        if run["not_scored_because"]:
-            console.print(
-                f"{run['run_id']} is not scored: {run['not_scored_because']}", markup=False
-            )
+        if why := run["not_scored_because"]:
+            console.print(f"{run['run_id']} is not scored: {why}", markup=False)
     with console.status("writing reports"):
         pages = write_pages(home, contract, scores)
     console.print(f"wrote {len(pages) - 1} drift reports and {pages[0]}")

@@ -1,5 +1,8 @@
 """Loads journals into the raw schema, any number of times with the same result."""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -34,12 +37,26 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
             f"insert or ignore into raw.llm_runs ({names}) values ({marks})",  # noqa: S608
             run,
         )
-        landed = _load(warehouse, journal)
+        with _whole_lines(journal) as lines:
+            landed = _load(warehouse, lines)
         warehouse.commit()
     except duckdb.Error as error:
         warehouse.rollback()
         raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
     return landed
+
+
+@contextmanager
+def _whole_lines(journal: Path) -> Iterator[Path]:
+    """The journal, or a copy without its last line where that one is torn or being written."""
+    text = journal.read_bytes()
+    if text.endswith(b"\n") or not text:
+        yield journal
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / journal.name
+        copy.write_bytes(text[: text.rfind(b"\n") + 1])
+        yield copy
 
 
 def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:

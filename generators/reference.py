@@ -64,7 +64,8 @@ def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
         try:
             return _land(home, contract, plain, path.name.removesuffix(".gz"))
         except duckdb.Error as error:
-            raise SynthcareError(f"{path} is not a clean CSV file: {error}") from error
+            reason = str(error).splitlines()[0]
+            raise SynthcareError(f"{path} is not a clean CSV file: {reason}.") from error
 
 
 def land_kaggle(home: Home, contract: Contract) -> LandedReference:
@@ -184,11 +185,11 @@ def _land(home: Home, contract: Contract, plain: Path, reference: str) -> Landed
                 f"""
                 create or replace table {table} as
                 select * from read_csv(
-                    $path, header = true, delim = ',', quote = '"', escape = '"',
-                    all_varchar = true
+                    $path, columns = $columns, auto_detect = false,
+                    header = true, delim = ',', quote = '"', escape = '"'
                 )
                 """,  # noqa: S608 (the name comes from the contract)
-                {"path": str(plain)},
+                {"path": str(plain), "columns": dict.fromkeys(contract.labels, "varchar")},
             )
             rows = warehouse.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
             warehouse.execute(

@@ -1,12 +1,15 @@
 """The whole flow, from the outside: what each step left in the warehouse and on disk."""
 
+import csv
 import json
 import os
 import re
+import shutil
+from pathlib import Path
 
 import pytest
 
-from generators.home import PROJECT
+from generators.home import PROJECT, Home
 from generators.transform import run_dbt
 from tests.driver import HOSTILE, Flow, cli, query
 
@@ -192,16 +195,17 @@ def test_an_analyst_can_run_the_analysis(flow: Flow) -> None:
 
 
 def test_a_baseline_of_another_reference_is_no_ceiling(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Runs last in this module, because it lands another reference."""
-    monkeypatch.setenv("SYNTHCARE_HOME", str(flow.home.root))
-    path = flow.home.root / "other.csv"
-    rows = query(flow.home, "from raw.reference_admissions limit 200")
-    labels = [row[0] for row in query(flow.home, "describe raw.reference_admissions")]
-    path.write_text(
-        "\n".join([",".join(labels), *(",".join(f'"{v}"' for v in row) for row in rows)])
-    )
+    home = Home(tmp_path / "home")
+    shutil.copytree(flow.home.root, home.root)
+    monkeypatch.setenv("SYNTHCARE_HOME", str(home.root))
+    path = tmp_path / "other.csv"
+    labels = [row[0] for row in query(home, "describe raw.reference_admissions")]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [labels, *query(home, "from raw.reference_admissions limit 200")]
+        )
     assert cli("reference", "--csv", path).exit_code == 0
     report = cli("report", "--json")
     assert report.exit_code == 0, report.output

@@ -1,5 +1,6 @@
 """Distances, noise floors and intervals against other implementations and simulation."""
 
+import duckdb
 import jinja2
 import numpy as np
 import pandas as pd
@@ -15,9 +16,7 @@ def evaluate(expression: str) -> float:
     """The value of a call of a macro in macros/scoring.sql."""
     source = (PROJECT / "macros" / "scoring.sql").read_text() + "{{ " + expression + " }}"
     sql = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(source).render().strip()  # noqa: S701
-    import duckdb
-
-    return duckdb.sql(f"select {sql}").fetchone()[0]
+    return duckdb.sql(f"select {sql}").fetchall()[0][0]
 
 
 @pytest.mark.parametrize("size", [1, 2, 30, 999, 27_750])
