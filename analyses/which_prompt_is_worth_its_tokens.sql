@@ -24,4 +24,4 @@ final as (
 )
 
 select * from final
-order by llm, column_fidelity desc nulls last
+order by llm asc, column_fidelity desc nulls last

@@ -6,10 +6,14 @@ from click.testing import CliRunner, Result
 
 from generators.cli import main
 from generators.home import Home
+from generators.journal import Response
+from generators.runs import utc_now
 from generators.warehouse import open_warehouse
 
 DATASET = "admissions"
 HOSTILE = "<script>alert(1)</script>'; drop schema marts; {{ 1/0 }} & =cmd|'/c calc'!A1"
+
+RUN = {"run_id": "r", "dataset": DATASET, "llm": "x", "started_at": utc_now()}
 
 _ROW = {
     "name": "Ann Lee",
@@ -54,3 +58,20 @@ def query(home: Home, sql: str, **parameters: object) -> list[tuple]:
 def csv_row(**values: str) -> str:
     """A CSV row of the admissions contract that is accepted, but for `values` by column name."""
     return ",".join((_ROW | values).values())
+
+
+def response(number: int, text: str = "text") -> Response:
+    """A response of the run `RUN`."""
+    return Response(
+        response_id=f"r-{number}",
+        run_id="r",
+        request_number=number,
+        rows_requested=4,
+        response_text=text,
+        finish_reason="stop",
+        input_tokens=1,
+        cached_tokens=0,
+        output_tokens=2,
+        requested_at=utc_now(),
+        received_at=utc_now(),
+    )

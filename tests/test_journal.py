@@ -6,31 +6,13 @@ import pytest
 
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.journal import Journal, Response
+from generators.journal import Journal
 from generators.landing import land
-from generators.runs import utc_now
-from tests.driver import query
+from tests.driver import RUN, query, response
 
-RUN = {"run_id": "r", "dataset": "admissions", "llm": "x", "started_at": utc_now()}
 AWKWARD = (
     "a\x00b \"quoted\" 'single' <b>&amp;</b> {{ 1/0 }} ; drop table x -- \r\n\t 名前 \u200b\ufeff"
 )
-
-
-def response(number: int, text: str = "text") -> Response:
-    return Response(
-        response_id=f"r-{number}",
-        run_id="r",
-        request_number=number,
-        rows_requested=4,
-        response_text=text,
-        finish_reason="stop",
-        input_tokens=1,
-        cached_tokens=0,
-        output_tokens=2,
-        requested_at=utc_now(),
-        received_at=utc_now(),
-    )
 
 
 @pytest.fixture

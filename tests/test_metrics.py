@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from generators.home import PROJECT
+from generators.home import PROJECT, Home
+from generators.journal import Journal
 from generators.warehouse import open_warehouse
-from tests.driver import Flow, query
+from tests.driver import RUN, Flow, cli, csv_row, query, response
 
 
 def evaluate(expression: str) -> float:
@@ -97,6 +98,7 @@ def test_the_accept_rate_has_a_wilson_interval(flow: Flow) -> None:
 
 
 def test_half_samples_hold_half_of_the_rows_once(flow: Flow) -> None:
+    """Every run of the flow has too few responses to be halved by responses."""
     sizes = query(
         flow.home,
         """
@@ -112,3 +114,24 @@ def test_half_samples_hold_half_of_the_rows_once(flow: Flow) -> None:
     assert sorted(sizes) == [(False, True, True), (True, True, True)]
     draws = query(flow.home, "select count(distinct draw) from intermediate.int_half_samples")
     assert draws == [(201,)]
+
+
+def test_many_responses_are_halved_whole(home: Home) -> None:
+    """Ten responses of two like rows: a draw holds five of them, whole."""
+    assert cli("reference").exit_code == 0
+    with Journal(home.landing / "r", RUN) as journal:
+        for number in range(1, 11):
+            journal.append(response(number, "\n".join([csv_row(age=str(20 + number))] * 2)))
+    assert cli("report", "--json").exit_code == 0
+    draws = query(
+        home,
+        """
+        select distinct
+            count(*),
+            count(distinct age),
+        from intermediate.int_half_samples
+        inner join marts.admissions using (run_id, record_id)
+        group by draw
+        """,
+    )
+    assert sorted(draws) == [(10, 5), (20, 10)]

@@ -1,5 +1,5 @@
--- Draw 0 is every accepted row of a run; draws 1, 2, … hold half of its rows, without replacement.
--- Their spread is that of a score at the full size (see docs/metrics.md). A baseline that was drawn
+-- Draw 0 is every accepted row of a run; draws 1, 2, … hold half of it, without replacement. Their
+-- spread is that of a score at the full size (see docs/metrics.md). A baseline that was drawn
 -- from another reference than the one landed now is no ceiling or floor any more, and is left out.
 with record_outcomes as (
 
@@ -34,11 +34,53 @@ accepted as (
     select
         record_outcomes.run_id,
         record_outcomes.record_id,
-        count(*) over (partition by record_outcomes.run_id) as rows_accepted,
+        record_outcomes.response_id,
 
     from record_outcomes
     inner join comparable_runs on record_outcomes.run_id = comparable_runs.run_id
     where record_outcomes.is_accepted
+
+),
+
+---------- what is drawn: responses, because rows of one response resemble each other
+
+responses_per_run as (
+
+    select
+        run_id,
+        count(distinct response_id) as responses,
+
+    from accepted
+    group by run_id
+
+),
+
+with_unit as (
+
+    select
+        accepted.run_id,
+        accepted.record_id,
+        -- Too few responses to draw from: an import, or a baseline, whose rows are independent.
+        if(
+            responses_per_run.responses >= {{ var('fewest_responses_to_draw') }},
+            accepted.response_id,
+            accepted.record_id
+        ) as unit_id,
+
+    from accepted
+    inner join responses_per_run on accepted.run_id = responses_per_run.run_id
+
+),
+
+units as (
+
+    select
+        run_id,
+        unit_id,
+        count(*) over (partition by run_id) as unit_count,
+
+    from with_unit
+    group by run_id, unit_id
 
 ),
 
@@ -51,22 +93,35 @@ draws as (
 shuffled as (
 
     select
-        accepted.run_id,
-        accepted.record_id,
-        accepted.rows_accepted,
+        units.run_id,
+        units.unit_id,
+        units.unit_count,
         draws.draw,
         row_number() over (
-            partition by accepted.run_id, draws.draw
+            partition by units.run_id, draws.draw
             order by
-                md5_number_lower(
-                    concat_ws('|', {{ var('seed') }}, draws.draw, accepted.record_id)
-                ),
-                accepted.record_id
+                md5_number_lower(concat_ws('|', {{ var('seed') }}, draws.draw, units.unit_id)),
+                units.unit_id
         ) as place,
 
-    from accepted
+    from units
     cross join draws
-    where accepted.rows_accepted >= 4
+    where units.unit_count >= 4
+
+),
+
+halves as (
+
+    select
+        with_unit.run_id,
+        with_unit.record_id,
+        shuffled.draw,
+
+    from shuffled
+    inner join with_unit
+        on shuffled.run_id = with_unit.run_id
+        and shuffled.unit_id = with_unit.unit_id
+    where shuffled.place <= shuffled.unit_count // 2
 
 ),
 
@@ -81,13 +136,7 @@ final as (
 
     union all
 
-    select
-        run_id,
-        record_id,
-        draw,
-
-    from shuffled
-    where place <= rows_accepted // 2
+    select * from halves
 
 )
 

@@ -15,8 +15,7 @@ intervals as (
     select
         run_id,
         column_name,
-        quantile_cont(score, 0.025) as score_low,
-        quantile_cont(score, 0.975) as score_high,
+        1.959964 * stddev_samp(score) as margin,
 
     from column_distances
     where draw > 0
@@ -39,8 +38,8 @@ final as (
         column_distances.distance,
         column_distances.expected_distance,
         column_distances.score,
-        intervals.score_low,
-        intervals.score_high,
+        column_distances.score - intervals.margin as score_low,
+        column_distances.score + intervals.margin as score_high,
 
     from column_distances
     left join intervals

@@ -33,8 +33,7 @@ fidelity as (
     select
         run_id,
         any_value(column_fidelity) filter (where draw = 0) as column_fidelity,
-        quantile_cont(column_fidelity, 0.025) filter (where draw > 0) as column_fidelity_low,
-        quantile_cont(column_fidelity, 0.975) filter (where draw > 0) as column_fidelity_high,
+        1.959964 * stddev_samp(column_fidelity) filter (where draw > 0) as margin,
 
     from fidelity_per_draw
     group by run_id
@@ -93,8 +92,8 @@ joined as (
 
         ---------- realism
         fidelity.column_fidelity,
-        fidelity.column_fidelity_low,
-        fidelity.column_fidelity_high,
+        fidelity.column_fidelity - fidelity.margin as column_fidelity_low,
+        fidelity.column_fidelity + fidelity.margin as column_fidelity_high,
 
         ---------- cost and time
         1000 * runs.cost_usd / nullif(runs.rows_accepted, 0) as usd_per_1000_rows,
