@@ -78,6 +78,7 @@ units as (
         run_id,
         unit_id,
         count(*) over (partition by run_id) as unit_count,
+        sum(count(*)) over (partition by run_id) as rows_accepted,
 
     from with_unit
     group by run_id, unit_id
@@ -106,7 +107,12 @@ shuffled as (
 
     from units
     cross join draws
-    where units.unit_count >= 4
+    where
+        units.unit_count >= 4
+        and draws.draw <= greatest(
+            {{ var('fewest_half_samples') }},
+            {{ var('rows_in_half_samples') }} // units.rows_accepted
+        )
 
 ),
 
@@ -119,8 +125,8 @@ halves as (
 
     from shuffled
     inner join with_unit
-        on shuffled.run_id = with_unit.run_id
-        and shuffled.unit_id = with_unit.unit_id
+    on shuffled.run_id = with_unit.run_id
+    and shuffled.unit_id = with_unit.unit_id
     where shuffled.place <= shuffled.unit_count // 2
 
 ),

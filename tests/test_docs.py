@@ -1,0 +1,68 @@
+"""What the docs say is so: commands parse, links lead somewhere, every column is described."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from generators.cli import main
+from generators.contract import Contract
+from generators.home import PROJECT
+from tests.driver import Flow, query
+
+README = (PROJECT / "README.md").read_text()
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"^\$ \.venv/bin/synthcare ([^#\n]+)", README, flags=re.M)
+)
+def test_commands_of_the_readme_are_understood(command: str) -> None:
+    name, *arguments = shlex.split(command)
+    main.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("target", re.findall(r"^\$ make (\w+)", README, flags=re.M))
+def test_targets_of_the_readme_are_there(target: str) -> None:
+    assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), flags=re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / link).exists(), link
+
+
+def test_tables_of_the_readme_are_in_the_warehouse(flow: Flow) -> None:
+    tables = re.findall(r"`((?:raw|marts|metrics)\.\w+)`", README)
+    assert len(tables) >= 6
+    for table in tables:
+        query(flow.home, f"from {table} limit 0")
+
+
+def test_every_model_and_column_is_described(flow: Flow, contract: Contract) -> None:
+    """Columns of the contract have their description there, whichever model they pass through."""
+    manifest = json.loads((flow.home.root / "target" / "manifest.json").read_text())
+    nodes = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] in ("model", "seed") and node["package_name"] == "synthcare"
+    ]
+    in_contract = {column.name for column in contract.columns}
+    missing = []
+    for node in nodes:
+        if not node["description"]:
+            missing.append(node["name"])
+        columns = query(
+            flow.home,
+            "select column_name from information_schema.columns"
+            " where table_schema = $schema and table_name = $name",
+            schema=node["schema"],
+            name=node["name"],
+        )
+        assert columns, node["name"]
+        described = {n for n, c in node["columns"].items() if c["description"]} | in_contract
+        missing += [f"{node['name']}.{column}" for (column,) in columns if column not in described]
+    assert missing == []
