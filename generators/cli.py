@@ -302,10 +302,15 @@ def _report(home: Home, console: Console, contract: Contract) -> dict[str, Any]:
             console.print(f"{run['run_id']} is not scored: {why}", markup=False)
     with console.status("writing reports"):
         pages = write_pages(home, contract, scores)
-    console.print(f"wrote {len(pages) - 1} drift reports and {pages[0]}")
-    console.print(f"query it: duckdb {home.warehouse} 'from metrics.scorecard'")
-    console.print(f"look at it: {pages[0]}")
+    console.print(f"wrote {len(pages)} pages in {_shown(home.html)}")
+    console.print(f"query it: duckdb {_shown(home.warehouse)} 'from metrics.scorecard'")
+    console.print(f"look at it: {_shown(pages[0])}")
     return {"pages": [str(page) for page in pages], "scorecard": scores.scorecard}
+
+
+def _shown(path: Path) -> Path:
+    """A path as a person would type it: from the current folder, where it lies in there."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _say_reference(console: Console, landed: LandedReference) -> None:
