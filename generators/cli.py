@@ -292,6 +292,7 @@ def _report(home: Home, console: Console, contract: Contract) -> dict[str, Any]:
     from reports.scores import read_scores
 
     land(home)
+    landed_reference(home, contract)
     with console.status("dbt build"):
         passed = run_dbt(home, "build")
     console.print(f"dbt build: {passed} models, seeds and tests passed")

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from generators.errors import SynthcareError
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.journal import RESPONSES_FILE, RUN_FILE, read_responses, read_run
 from generators.warehouse import open_warehouse, raw_tables
 
@@ -62,7 +62,7 @@ def _whole_lines(journal: Path) -> Iterator[Path]:
 def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:
     columns = dict(
         definition.removesuffix(" primary key").split(" ", 1)
-        for definition in raw_tables(PROJECT)["llm_responses"]
+        for definition in raw_tables()["llm_responses"]
     )
     row = warehouse.execute(
         """

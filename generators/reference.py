@@ -36,8 +36,13 @@ class LandedReference:
 
 
 def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
-    """The reference that the warehouse holds, if any."""
+    """The reference that the warehouse holds, if any.
+
+    Raises SynthcareError where it was landed under a contract with other columns.
+    """
     with open_warehouse(home) as warehouse:
+        table = f"raw.reference_{contract.dataset}"
+        labels = [column[0] for column in warehouse.execute(f"describe {table}").fetchall()]
         row = warehouse.execute(
             """
             select dataset, reference, rows_landed, sha256
@@ -46,6 +51,12 @@ def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
             """,
             {"dataset": contract.dataset},
         ).fetchone()
+    if set(contract.labels) - set(labels):
+        missing = ", ".join(label for label in contract.labels if label not in labels)
+        raise SynthcareError(
+            f"{table} has no column for {missing}: it was landed under another contract. "
+            "Land it again: synthcare reference."
+        )
     return LandedReference(*row) if row else None
 
 

@@ -4,7 +4,6 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import yaml
@@ -58,15 +57,25 @@ def _options() -> dict[str, str]:
 
 
 def _create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create what is not there, and add the columns that an older warehouse lacks."""
     connection.execute("create schema if not exists raw")
-    for table, columns in raw_tables(PROJECT).items():
+    for table, columns in raw_tables().items():
         connection.execute(f"create table if not exists raw.{table} ({', '.join(columns)})")
+        there = {row[0] for row in connection.execute(f"describe raw.{table}").fetchall()}
+        for column in columns:
+            if column.split()[0] not in there:
+                connection.execute(f"alter table raw.{table} add column {column}")
+    for dataset in datasets():
+        columns = [f'"{label}" varchar' for label in load_contract(dataset).labels]
+        connection.execute(
+            f"create table if not exists raw.reference_{dataset} ({', '.join(columns)})"
+        )
 
 
-def raw_tables(project: Path) -> dict[str, list[str]]:
-    """SQL column definitions of each raw table, from models/_sources.yml and the contracts."""
-    declared = yaml.safe_load((project / "models" / "_sources.yml").read_text())
-    tables = {
+def raw_tables() -> dict[str, list[str]]:
+    """SQL column definitions of each raw table that models/_sources.yml declares."""
+    declared = yaml.safe_load((PROJECT / "models" / "_sources.yml").read_text())
+    return {
         table["name"]: [
             f"{column['name']} {column['data_type']}"
             + (" primary key" if "constraints" in column else "")
@@ -74,7 +83,3 @@ def raw_tables(project: Path) -> dict[str, list[str]]:
         ]
         for table in declared["sources"][0]["tables"]
     }
-    for dataset in datasets(project):
-        labels = load_contract(dataset, project).labels
-        tables[f"reference_{dataset}"] = [f'"{label}" varchar' for label in labels]
-    return tables

@@ -74,3 +74,10 @@ def test_one_process_writes_a_run(folder: Path) -> None:
         Journal(folder, RUN),
     ):
         pass
+
+
+def test_an_older_warehouse_is_given_what_it_lacks(home: Home, folder: Path) -> None:
+    land(home)
+    query(home, "alter table raw.llm_runs drop drawn_from")
+    land(home)
+    assert query(home, "select run_id, drawn_from from raw.llm_runs") == [("r", None)]

@@ -133,3 +133,15 @@ def test_kaggle_and_csv_exclude_each_other(home: Home) -> None:
     refused = cli("reference", "--csv", "x.csv", "--kaggle")
     assert refused.exit_code == 2
     assert "either --csv or --kaggle" in refused.stderr
+
+
+def test_a_reference_of_another_contract_is_named(home: Home, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(text)
+    assert cli("reference", "--csv", path).exit_code == 0
+    query(home, f'alter table {TABLE} rename "Hospital" to "Clinic"')
+    refused = cli("report")
+    assert refused.exit_code == 2
+    assert "has no column for Hospital: it was landed under another contract" in refused.stderr
+    assert cli("reference", "--csv", path).exit_code == 0
+    assert query(home, f'select "Hospital" from {TABLE} limit 1') == [("Kim, Inc",)]
