@@ -10,7 +10,14 @@ import yaml
 from generators.errors import SynthcareError
 from generators.home import PROJECT
 
-KINDS = ("categorical", "integer", "decimal", "date", "identifier")
+# Kinds of columns, and the keys that each needs beside its label.
+_NEEDED = {
+    "categorical": ["accepted_values"],
+    "integer": ["min", "max"],
+    "decimal": ["min", "max"],
+    "date": ["min", "max"],
+    "identifier": ["population"],
+}
 
 
 @dataclass(frozen=True)
@@ -126,8 +133,12 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
 
 def _column(properties: Mapping[str, Any]) -> Column:
     meta = properties["config"]["meta"]
-    if meta["kind"] not in KINDS:
-        raise KeyError(f"kind '{meta['kind']}' of {properties['name']} is none of {KINDS}")
+    needed = _NEEDED.get(meta["kind"])
+    if needed is None:
+        raise KeyError(f"kind '{meta['kind']}' of {properties['name']} is none of {[*_NEEDED]}")
+    for key in needed:
+        if not meta.get(key) and meta.get(key) != 0:
+            raise KeyError(f"{properties['name']}, which is {meta['kind']}, needs '{key}'")
     return Column(
         name=properties["name"],
         label=meta["label"],

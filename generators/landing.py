@@ -31,11 +31,11 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
         pass  # a corrupt line is named before anything is loaded
     warehouse.begin()
     try:
-        names = ", ".join(run)
-        marks = ", ".join(f"${name}" for name in run)
+        names = [definition.split()[0] for definition in raw_tables()["llm_runs"]]
+        marks = ", ".join("?" for _ in names)
         warehouse.execute(
-            f"insert or ignore into raw.llm_runs ({names}) values ({marks})",  # noqa: S608
-            run,
+            f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
+            [run.get(name) for name in names],
         )
         with _whole_lines(journal) as lines:
             landed = _load(warehouse, lines)

@@ -56,6 +56,9 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
         ("kind: date", "kind: day", "kind 'day' of date_of_admission is none of"),
         ("record: hospital admission", "", "KeyError: 'record'"),
         ("models:", "models: [", "ParserError"),
+        ("            max: 120\n", "", "age, which is integer, needs 'max'"),
+        ("accepted_values: [Male, Female]", "", "gender, which is categorical, needs 'accepted_"),
+        ("population: {faker: company}", "", "hospital, which is identifier, needs 'population'"),
     ],
 )
 def test_a_broken_contract_is_named(tmp_path: Path, was: str, becomes: str, said: str) -> None:

@@ -66,6 +66,22 @@ def test_rows_tokens_and_cost_are_what_the_api_said(
     assert costs == [dollars if llm != "gpt-4o" else tuple(map(pytest.approx, dollars))]
 
 
+def test_all_nine_combinations_run_in_one_command(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(ROWS, key=KEY) as server:
+        use(monkeypatch, "gpt-4o", server)
+        done = cli(
+            "generate", "--llm", "gpt-4o", "--prompt", "all", "--instructions", "all",
+            "--rows", 10, "--rows-per-request", 10, "--json",
+        )  # fmt: skip
+    assert [run["accepted"] for run in json.loads(done.stdout)["runs"].values()] == [10] * 9
+    levels = query(home, "select distinct prompt_level, instruction_level from raw.llm_runs")
+    assert len(levels) == 9
+    asked = {str(body["messages"]) for _, _, body in server.requests}
+    assert len(asked) == len(server.requests) == 9
+
+
 def test_a_second_run_asks_for_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
 ) -> None:
@@ -163,9 +179,8 @@ def test_an_endpoint_that_is_not_there_is_said(
     key_variable, url_variable = LLMS[llm]
     monkeypatch.setenv(key_variable, KEY)
     monkeypatch.setenv(url_variable, "http://127.0.0.1:9/v1")
-    monkeypatch.setattr(
-        f"generators.providers.{'openai_api' if llm == 'gpt-4o' else 'llama_api'}._RETRIES", 0
-    )
+    module = "openai_api" if llm == "gpt-4o" else "llama_api"
+    monkeypatch.setattr(f"generators.providers.{module}.RETRIES", 0)
     refused = generate(llm)
     assert refused.exit_code == 2
     assert f"{llm} cannot be reached at http://127.0.0.1:9/v1" in refused.stderr

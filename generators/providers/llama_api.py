@@ -4,13 +4,10 @@ from types import TracebackType
 
 import llama_api_client
 
-from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Completion, Request
-from generators.providers.keys import api_key
+from generators.providers.access import RETRIES, api_key, refusal
 from generators.wire_formats import json_schema, max_tokens
-
-_RETRIES = 6  # the client's own: 408, 409, 429, 5xx and lost connections, with Retry-After
 
 
 class LlamaAPI:
@@ -19,7 +16,7 @@ class LlamaAPI:
     def __init__(self, llm: LLM) -> None:
         self._llm = llm
         self._client = llama_api_client.AsyncLlamaAPIClient(
-            api_key=api_key(llm), base_url=llm.base_url, max_retries=_RETRIES
+            api_key=api_key(llm), base_url=llm.base_url, max_retries=RETRIES
         )
 
     async def complete(self, request: Request) -> Completion:
@@ -38,7 +35,7 @@ class LlamaAPI:
                 **constraint,
             )
         except llama_api_client.LlamaAPIClientError as error:
-            raise SynthcareError(self._explain(error)) from error
+            raise refusal(llama_api_client, error, self._llm, self._client.base_url) from error
         content = answer.completion_message.content
         tokens = {metric.metric: int(metric.value) for metric in answer.metrics or []}
         return Completion(
@@ -47,22 +44,6 @@ class LlamaAPI:
             input_tokens=tokens.get("num_prompt_tokens"),
             output_tokens=tokens.get("num_completion_tokens"),
         )
-
-    def _explain(self, error: llama_api_client.LlamaAPIClientError) -> str:
-        llm = self._llm
-        match error:
-            case llama_api_client.AuthenticationError() | llama_api_client.PermissionDeniedError():
-                return f"{llm.name} refused the key in {llm.api_key_env}. Check that it is valid."
-            case llama_api_client.NotFoundError():
-                return f"{self._client.base_url} has no model '{llm.model}'. Check llms.yml."
-            case llama_api_client.APIConnectionError():
-                return (
-                    f"{llm.name} cannot be reached at {self._client.base_url}. "
-                    "Check LLAMA_API_CLIENT_BASE_URL."
-                )
-            case llama_api_client.APIStatusError():
-                return f"{llm.name} answered {error.status_code}: {error.message}"
-        return f"{llm.name} failed: {error}"
 
     async def __aenter__(self) -> "LlamaAPI":
         return self

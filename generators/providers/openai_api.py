@@ -8,10 +8,8 @@ import openai
 from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Completion, Request
-from generators.providers.keys import api_key
+from generators.providers.access import RETRIES, api_key, refusal
 from generators.wire_formats import csv_grammar, json_schema, max_tokens
-
-_RETRIES = 6  # the client's own: 408, 409, 429, 5xx and lost connections, with Retry-After
 
 
 class OpenAICompatible:
@@ -23,7 +21,7 @@ class OpenAICompatible:
         self._client = openai.AsyncOpenAI(
             api_key="none" if self._is_local else api_key(llm),
             base_url=local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
-            max_retries=_RETRIES,
+            max_retries=RETRIES,
         )
 
     async def complete(self, request: Request) -> Completion:
@@ -39,7 +37,7 @@ class OpenAICompatible:
                 **self._constraint(request),
             )
         except openai.OpenAIError as error:
-            raise SynthcareError(self._explain(error)) from error
+            raise refusal(openai, error, self._llm, self._client.base_url) from error
         if not answer.choices:
             raise SynthcareError(f"{self._llm.name} answered without any choice.")
         usage = answer.usage
@@ -69,22 +67,6 @@ class OpenAICompatible:
                 named = {"name": "rows", "strict": True, "schema": schema}
                 return {"response_format": {"type": "json_schema", "json_schema": named}}
         return {}
-
-    def _explain(self, error: openai.OpenAIError) -> str:
-        llm = self._llm
-        match error:
-            case openai.AuthenticationError() | openai.PermissionDeniedError():
-                return f"{llm.name} refused the key in {llm.api_key_env}. Check that it is valid."
-            case openai.NotFoundError():
-                return (
-                    f"{self._client.base_url} has no model '{llm.model}'. "
-                    f"Check model and base_url of '{llm.name}' in llms.yml."
-                )
-            case openai.APIConnectionError():
-                return f"{llm.name} cannot be reached at {self._client.base_url}. Check base_url."
-            case openai.APIStatusError():
-                return f"{llm.name} answered {error.status_code}: {error.message}"
-        return f"{llm.name} failed: {error}"
 
     async def __aenter__(self) -> "OpenAICompatible":
         return self
