@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from generators.errors import SynthcareError
+from generators.files import new_file
 
 RUN_FILE = "run.json"
 RESPONSES_FILE = "responses.jsonl"
@@ -105,18 +105,6 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise SynthcareError(
             f"{folder / RUN_FILE} is no JSON. Mend it, or move {folder} away."
         ) from error
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[Path]:
-    """A path to write to, that becomes `path` when the block ends well, and vanishes otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _write_atomically(path: Path, text: str) -> None:

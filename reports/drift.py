@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from generators.contract import Contract
-from generators.journal import new_file
+from generators.files import new_file
 
 if TYPE_CHECKING:
     from evidently import DataDefinition

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from generators.contract import Contract
-from generators.journal import new_file
+from generators.files import new_file
 from generators.reference import STAND_IN
 from reports.scores import Row, Scores
 

@@ -1,0 +1,65 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+
+import click
+
+from generators.contract import datasets
+from generators.prompts import LEVELS
+
+DEFAULT_SEED = 1
+
+Decorator = Callable[[click.Command], click.Command]
+
+
+def dataset_option(command: click.Command) -> click.Command:
+    """Add `--dataset`, the first one by default."""
+    names = datasets()
+    return _option(
+        "--dataset", "Contract that the rows follow.", type=click.Choice(names), default=names[0]
+    )(command)
+
+
+def json_option(command: click.Command) -> click.Command:
+    """Add `--json`, passed on as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Summary as JSON on stdout.")(
+        command
+    )
+
+
+def generation_options(command: click.Command) -> click.Command:
+    """Add everything that shapes runs; what is None stands in llms.yml."""
+    level = click.Choice([*LEVELS, "all"])
+    count = click.IntRange(min=1)
+    for option in reversed(
+        [
+            click.option(
+                "--llm", "llms", multiple=True, required=True, help="Name in llms.yml; repeatable."
+            ),
+            _option("--prompt", "Level of the user prompt.", type=level, default="improved"),
+            _option(
+                "--instructions",
+                "Level of the developer instructions.",
+                type=level,
+                default="improved",
+            ),
+            _option("--rows", "Accepted rows wanted per run.", type=count, default=100),
+            _option("--rows-per-request", "Instead of the number in llms.yml.", type=count),
+            _option("--concurrency", "Requests at once, instead of llms.yml's.", type=count),
+            click.option("--format", "wire_format", help="Wire format, instead of llms.yml's."),
+            _option(
+                "--seed",
+                "Seed of everything random.",
+                type=click.IntRange(min=0),
+                default=DEFAULT_SEED,
+            ),
+            dataset_option,
+            json_option,
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def _option(name: str, description: str, **settings: object) -> Decorator:
+    return click.option(name, help=description, show_default=True, **settings)
