@@ -5,24 +5,21 @@ import gzip
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import numpy as np
 
-from generators.contract import Column, Contract
+from generators.contract import Contract
 from generators.errors import SynthcareError
 from generators.home import Home
 from generators.runs import utc_now
+from generators.stand_in import stand_in_rows
 from generators.warehouse import open_warehouse
 
 STAND_IN = "stand-in"
-_STAND_IN_SEED = 20240507
 
 
 @dataclass(frozen=True)
@@ -105,47 +102,6 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
             writer.writerow(contract.labels)
             writer.writerows(stand_in_rows(contract))
         return _land(home, contract, path, STAND_IN)
-
-
-def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
-    """Rows of the stand-in as texts, in the order of the contract."""
-    from faker import Faker  # half a second
-
-    random = np.random.default_rng(_STAND_IN_SEED)
-    names = Faker("en_US")
-    names.seed_instance(_STAND_IN_SEED)
-    columns: dict[str, Sequence[Any]] = {}
-    for column in contract.columns:
-        columns[column.name] = _population(
-            column, columns, names, random, contract.reference.stand_in_rows
-        )
-    return [tuple(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
-
-
-def _population(
-    column: Column,
-    columns: dict[str, Sequence[Any]],
-    names: Any,
-    random: np.random.Generator,
-    size: int,
-) -> Sequence[Any]:
-    """Values of one column, spread as its contract says; `columns` are those before it."""
-    spread = column.population
-    if column.kind == "categorical":
-        return random.choice(column.accepted_values, size).tolist()
-    if "faker" in spread:
-        return [getattr(names, spread["faker"])() for _ in range(size)]
-    low, high = spread.get("min", column.minimum), spread.get("max", column.maximum)
-    if "days_after" in spread:
-        stays = random.integers(low, high, size, endpoint=True)
-        starts = columns[spread["days_after"]]
-        return [start + timedelta(int(days)) for start, days in zip(starts, stays, strict=True)]
-    if column.kind == "decimal":
-        return [f"{value:.2f}" for value in random.uniform(low, high, size)]
-    if column.kind == "date":
-        days = random.integers(low.toordinal(), high.toordinal(), size, endpoint=True)
-        return [date.fromordinal(int(day)) for day in days]
-    return random.integers(low, high, size, endpoint=True).tolist()
 
 
 @contextmanager

@@ -136,9 +136,8 @@ class Workflow:
         with self.console.status("writing reports"):
             pages = write_pages(self.home, self.contract, scores)
         self.console.print(f"wrote {len(pages)} pages in {_shown(self.home.html)}")
-        self.console.print(
-            f"query it: duckdb {_shown(self.home.warehouse)} 'from metrics.scorecard'"
-        )
+        warehouse = _shown(self.home.warehouse)
+        self.console.print(f"query it: duckdb {warehouse} 'from metrics.scorecard'")
         self.console.print(f"look at it: {_shown(pages[0])}")
         return {"pages": [str(page) for page in pages], "scorecard": scores.scorecard}
 

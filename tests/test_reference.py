@@ -11,7 +11,7 @@ import pytest
 
 from generators.contract import Contract
 from generators.home import Home
-from generators.reference import stand_in_rows
+from generators.stand_in import stand_in_rows
 from tests.driver import DATASET, cli, csv_row, query
 
 TABLE = f"raw.reference_{DATASET}"

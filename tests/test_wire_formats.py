@@ -55,15 +55,18 @@ def test_the_grammar_admits_valid_rows_and_nothing_else(contract: Contract) -> N
     good = csv_row() + "\n"
     assert pattern.fullmatch(good * 2)
     assert not pattern.fullmatch(good)
-    for column, value in {
-        "gender": "Other",
-        "age": "121",
-        "room_number": "100",
-        "billing_amount": "100000.50",
-        "date_of_admission": "2023-02-30",
-        "discharge_date": "2026-01-01",
-        "name": 'Ann "X" Lee',
-    }.items():
+    assert pattern.fullmatch(good + csv_row(billing_amount="-4999.99") + "\n")
+    for column, value in [
+        ("gender", "Other"),
+        ("gender", "male"),
+        ("age", "121"),
+        ("room_number", "100"),
+        ("billing_amount", "100000.50"),
+        ("billing_amount", "-5000.50"),
+        ("date_of_admission", "2023-02-30"),
+        ("discharge_date", "2026-01-01"),
+        ("name", 'Ann "X" Lee'),
+    ]:
         assert not pattern.fullmatch(good + csv_row(**{column: value}) + "\n"), column
 
 
