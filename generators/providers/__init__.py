@@ -1,7 +1,7 @@
 """Clients of LLMs: each turns a request into the text that came back, and nothing else."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -62,19 +62,19 @@ async def open_provider(llm: LLM, home: Home, contract: Contract) -> AsyncIterat
         case "openai":
             from generators.providers.openai_api import OpenAICompatible
 
-            async with OpenAICompatible(llm) as provider:
+            async with aclosing(OpenAICompatible(llm)) as provider:
                 yield provider
         case "llama":
             from generators.providers.llama_api import LlamaAPI
 
-            async with LlamaAPI(llm) as provider:
+            async with aclosing(LlamaAPI(llm)) as provider:
                 yield provider
         case "local":
             from generators.providers.local import serve_locally
             from generators.providers.openai_api import OpenAICompatible
 
             with serve_locally(llm) as base_url:
-                async with OpenAICompatible(llm, local_base_url=base_url) as provider:
+                async with aclosing(OpenAICompatible(llm, local_base_url=base_url)) as provider:
                     yield provider
         case "independent" | "holdout":
             from generators.providers.baselines import open_baseline

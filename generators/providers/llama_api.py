@@ -1,7 +1,5 @@
 """The Llama API, through its own client."""
 
-from types import TracebackType
-
 import llama_api_client
 
 from generators.llms import LLM
@@ -45,13 +43,6 @@ class LlamaAPI:
             output_tokens=tokens.get("num_completion_tokens"),
         )
 
-    async def __aenter__(self) -> "LlamaAPI":
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._client.close()

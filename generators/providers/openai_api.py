@@ -1,6 +1,5 @@
 """OpenAI's API, and everything that speaks it: vLLM, Ollama, Groq, the embedded server."""
 
-from types import TracebackType
 from typing import Any
 
 import openai
@@ -68,13 +67,6 @@ class OpenAICompatible:
                 return {"response_format": {"type": "json_schema", "json_schema": named}}
         return {}
 
-    async def __aenter__(self) -> "OpenAICompatible":
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def aclose(self) -> None:
+        """Close the connections."""
         await self._client.close()
