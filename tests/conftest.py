@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home.from_environment()
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """Lets the embedded LLM have one thread.
+
+    On a machine that others use too, two threads wait for each other longer than they compute.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 @pytest.fixture(scope="session")
 def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     """Reference, the embedded LLM, both baselines, two imports, dbt build and all reports, once."""
@@ -35,10 +53,9 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
         if real := os.environ.get("SYNTHCARE_TEST_REFERENCE"):
             assert cli("reference", "--csv", real).exit_code == 0
         baselines = ["run", "--llm", "independent", "--llm", "holdout", "--rows", 500, "--json"]
-        runs = [
-            cli("generate", "--llm", "smollm2", "--rows", 3, "--rows-per-request", 2),
-            cli(*baselines),
-        ]
+        with on_one_core():
+            generated = cli("generate", "--llm", "smollm2", "--rows", 3, "--rows-per-request", 2)
+        runs = [generated, cli(*baselines)]
         assert [run.exit_code for run in runs] == [0, 0], [run.output for run in runs]
         imports = []
         transcript = Path(

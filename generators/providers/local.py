@@ -29,8 +29,7 @@ def serve_locally(llm: LLM) -> Iterator[str]:
     parameters.port = llm.port
     parameters.n_parallel = llm.concurrency
     parameters.n_ctx = _CONTEXT_TOKENS_PER_SLOT * llm.concurrency
-    parameters.cpuparams.n_threads = os.cpu_count() or 1
-    parameters.cpuparams_batch.n_threads = os.cpu_count() or 1
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = _cores()
     parameters.verbosity = 0
     parameters.warmup = False
     try:
@@ -51,6 +50,13 @@ def _model_file() -> Path:
     raise SynthcareError(
         "The embedded LLM is not installed: its model file is missing. Run `make setup`."
     )
+
+
+def _cores() -> int:
+    """Cores that this process may use: threads beyond them spin while they wait for each other."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _check_port(llm: LLM) -> None:
