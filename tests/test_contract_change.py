@@ -24,7 +24,6 @@ NEW_COLUMN = """\
             kind: categorical
             accepted_values: ["Yes", "No"]
 
-unit_tests:
 """
 ASK = """
 import json
@@ -96,7 +95,8 @@ class Copy:
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy = Copy(tmp_path_factory.mktemp("copy") / "project")
     copy.change("[Male, Female]", "[Male, Female, Non-binary]")
-    copy.change("unit_tests:\n", NEW_COLUMN)
+    end_of_columns = "  # The other models of the dataset."
+    copy.change(end_of_columns, NEW_COLUMN + end_of_columns)
     # The unit tests write out rows of the contract as it was; what follows is about the flow.
     text = (copy.folder / CONTRACT).read_text()
     start, end = text.index("unit_tests:"), text.index("sources:")
