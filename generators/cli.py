@@ -32,6 +32,9 @@ class Commands(click.Group):
             error = _first(known)
         except (SynthcareError, TransformFailed) as caught:
             error = caught
+        except KeyboardInterrupt:
+            click.echo("Stopped. The same command goes on from here.", err=True)
+            context.exit(130)
         click.echo(f"Error: {error}", err=True)
         context.exit(2 if isinstance(error, SynthcareError) else 1)
 
@@ -57,12 +60,25 @@ def reference_command(csv_path: Path | None, kaggle: bool, dataset: str, as_json
     _print_json(as_json, _start(dataset, as_json).land_reference(csv_path=csv_path, kaggle=kaggle))
 
 
+@main.command("plan")
+@generation_options
+def plan_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Print requests, tokens, cost and time of each run, and ask for nothing."""
+    workflow = _start(dataset, as_json)
+    _print_json(as_json, workflow.estimate(workflow.plan(**options), rows, max_usd=max_usd))
+
+
 @main.command("generate")
 @generation_options
-def generate_command(as_json: bool, rows: int, dataset: str, **options: Any) -> None:
+def generate_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
     """Ask LLMs for rows until enough of them are accepted."""
     workflow = _start(dataset, as_json)
-    _print_json(as_json, workflow.generate(workflow.plan(**options), rows))
+    generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
+    _finish(as_json, generated | workflow.ledger(generated))
 
 
 @main.command("import")
@@ -88,10 +104,13 @@ def import_command(
 
 @main.command("run")
 @generation_options
-def run_command(as_json: bool, rows: int, dataset: str, **options: Any) -> None:
+def run_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
     """Do everything: reference, generate, dbt build, scorecard, reports."""
     workflow = _start(dataset, as_json)
-    _print_json(as_json, workflow.generate(workflow.plan(**options), rows) | workflow.report())
+    generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
+    _finish(as_json, generated | workflow.report())
 
 
 @main.command("report")
@@ -113,7 +132,7 @@ def demo_command(as_json: bool) -> None:
         instructions="improved",
         seed=DEFAULT_SEED,
     )
-    _print_json(as_json, workflow.generate(runs, _DEMO_ROWS) | workflow.report())
+    _finish(as_json, workflow.generate(runs, _DEMO_ROWS) | workflow.report())
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:
@@ -122,6 +141,13 @@ def _start(dataset: str, as_json: bool) -> Workflow:
     if not console.is_terminal:
         console.width = 110  # a log has no width of its own
     return Workflow(Home.from_environment(), load_contract(dataset), console)
+
+
+def _finish(as_json: bool, summary: dict[str, Any]) -> None:
+    """Print the summary; raise SynthcareError for the LLMs that could not be asked."""
+    _print_json(as_json, summary)
+    if summary["failures"]:
+        raise SynthcareError("; ".join(summary["failures"]))
 
 
 def _print_json(as_json: bool, summary: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from generators.errors import SynthcareError
+from generators.files import read_yaml
 from generators.home import PROJECT
 
 # Kinds of columns, and the keys that each needs beside its label.
@@ -67,7 +68,7 @@ class Reference:
     kaggle: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
     """Everything known about a dataset. `record` is what one row is, in words."""
 
@@ -89,7 +90,7 @@ class Contract:
 
 def datasets(project: Path = PROJECT) -> list[str]:
     """Names of the datasets that the dbt project declares."""
-    return yaml.safe_load((project / "dbt_project.yml").read_text())["vars"]["datasets"]
+    return read_yaml(project / "dbt_project.yml")["vars"]["datasets"]
 
 
 def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
@@ -102,7 +103,7 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
         raise SynthcareError(f"There is no dataset '{dataset}'. Use one of: {known}.")
     path = project / "models" / "marts" / f"{dataset}.yml"
     try:
-        model = next(m for m in yaml.safe_load(path.read_text())["models"] if m["name"] == dataset)
+        model = next(m for m in read_yaml(path)["models"] if m["name"] == dataset)
         meta = model["config"]["meta"]
         return Contract(
             dataset=dataset,

@@ -51,6 +51,7 @@ def import_file(
                     run_id=imported,
                     request_number=1,
                     rows_requested=None,
+                    slice_text=None,
                     response_text=text,
                     finish_reason=None,
                     input_tokens=None,

@@ -3,18 +3,21 @@
 import fcntl
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from generators.dispatches import Dispatches
 from generators.errors import SynthcareError
 from generators.files import new_file
+from generators.jsonl import cut_torn_line, read_lines
+from generators.prices import Price
 
 RUN_FILE = "run.json"
 RESPONSES_FILE = "responses.jsonl"
+REQUESTS_FILE = "requests.jsonl"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class Response:
     run_id: str
     request_number: int
     rows_requested: int | None
+    slice_text: str | None
     response_text: str
     finish_reason: str | None
     input_tokens: int | None
@@ -39,14 +43,15 @@ class Journal:
 
     Opening cuts off a last line that a killed process left half-written. Raises SynthcareError
     where another process writes the run, or where a line in the middle of the file is no JSON.
+    `dispatches` are the requests that were sent, answered or not.
     """
 
     def __init__(self, folder: Path, run: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / RUN_FILE).exists():
             _write_atomically(folder / RUN_FILE, json.dumps(run, default=_as_json, indent=1))
-        self._path = folder / RESPONSES_FILE
-        self._file = self._path.open("a+b")
+        path = folder / RESPONSES_FILE
+        self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -54,21 +59,49 @@ class Journal:
             raise SynthcareError(
                 f"Another process is writing {folder}. Wait for it, or stop it."
             ) from error
-        self._cut_torn_line()
-        entries = list(read_responses(self._path))
-        self.last_request_number = max((entry["request_number"] for entry in entries), default=0)
+        self._path = path
+        cut_torn_line(self._file, path)
+        entries = list(read_lines(path))
+        answered = {entry["request_number"] for entry in entries}
+        try:
+            self.dispatches = Dispatches(folder / REQUESTS_FILE, answered)
+        except SynthcareError:
+            self._file.close()
+            raise
         self.rows_requested = sum(entry["rows_requested"] or 0 for entry in entries)
+        self.last_request_number = max([*answered, self.dispatches.last_request_number], default=0)
 
     def append(self, response: Response) -> None:
-        """Write one response and return when it is on disk."""
-        line = json.dumps(asdict(response), default=_as_json)
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Write one response and return when it is on disk.
 
-    def _cut_torn_line(self) -> None:
-        text = self._path.read_bytes()
-        self._file.truncate(text.rfind(b"\n") + 1)
+        Raises SynthcareError where it cannot be written.
+        """
+        line = json.dumps(asdict(response), default=_as_json)
+        try:
+            self._file.write(line.encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise SynthcareError(f"{self._path} cannot be written: {error.strerror}.") from error
+
+    def usd(self, price: Price | None) -> float:
+        """What the run has cost until now, with the most that unanswered requests may have cost.
+
+        An answer whose tokens the provider did not say counts with the most that it can have cost.
+        """
+        if price is None:
+            return 0.0
+        spent = self.dispatches.unsettled.usd_at_most
+        for entry in read_lines(self._path):
+            if entry["input_tokens"] is None or entry["output_tokens"] is None:
+                spent += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
+            else:
+                spent += price.usd(
+                    input_tokens=entry["input_tokens"],
+                    cached_tokens=entry["cached_tokens"] or 0,
+                    output_tokens=entry["output_tokens"],
+                )
+        return spent
 
     def __enter__(self) -> "Journal":
         return self
@@ -79,22 +112,8 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.dispatches.close()
         self._file.close()
-
-
-def read_responses(path: Path) -> Iterator[dict[str, Any]]:
-    """Entries of a journal. Raises SynthcareError, naming file and line, where one is no JSON."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
-                return  # being written, or torn: the next run of this plan cuts it off
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise SynthcareError(
-                    f"{path}, line {number}, is no JSON. Mend or delete that line; "
-                    "nothing was loaded from the file."
-                ) from error
 
 
 def read_run(folder: Path) -> dict[str, Any]:

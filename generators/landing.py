@@ -9,7 +9,8 @@ import duckdb
 
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.journal import RESPONSES_FILE, RUN_FILE, read_responses, read_run
+from generators.journal import RESPONSES_FILE, RUN_FILE, read_run
+from generators.jsonl import read_lines
 from generators.warehouse import open_warehouse, raw_tables
 
 
@@ -27,7 +28,7 @@ def land(home: Home) -> int:
 def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
     run = read_run(folder)
     journal = folder / RESPONSES_FILE
-    for _ in read_responses(journal):
+    for _ in read_lines(journal):
         pass  # a corrupt line is named before anything is loaded
     warehouse.begin()
     try:

@@ -1,11 +1,11 @@
 """The LLMs that llms.yml names."""
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-import yaml
-
 from generators.errors import SynthcareError
+from generators.files import read_yaml
 from generators.home import PROJECT
 from generators.wire_formats import WIRE_FORMATS
 
@@ -14,7 +14,12 @@ BASELINES = ("independent", "holdout")
 
 @dataclass(frozen=True)
 class LLM:
-    """How to reach an LLM and how to ask it. `model` is None for a baseline."""
+    """How to reach an LLM and how to ask it. `model` is None for a baseline.
+
+    `concurrency` is the most requests at once. Limits are those of the account, None where there
+    are none or the provider's headers say them. `tokens_per_second` is what one answer is written
+    at; only the plan's estimate of the time uses it. `sampling` goes into every request as it is.
+    """
 
     name: str
     provider: str
@@ -25,6 +30,11 @@ class LLM:
     base_url: str | None = None
     api_key_env: str | None = None
     instructions_role: str = "system"
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    tokens_per_second: float = 80.0
+    timeout_seconds: float = 600.0
+    sampling: Mapping[str, float] = field(default_factory=dict, hash=False)
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -49,12 +59,12 @@ def load_llm(name: str, project: Path = PROJECT) -> LLM:
     Raises SynthcareError where there is no such entry, or where it is incomplete.
     """
     path = project / "llms.yml"
-    entries = yaml.safe_load(path.read_text())
+    entries = read_yaml(path)
     if name not in entries:
         raise SynthcareError(
             f"There is no LLM '{name}'. Use one of: {', '.join(entries)}; or add it to {path}."
         )
-    unknown = set(entries[name]) - {field.name for field in fields(LLM)}
+    unknown = set(entries[name]) - {known.name for known in fields(LLM)}
     if unknown:
         raise SynthcareError(f"{path}: '{name}' has unknown keys: {', '.join(sorted(unknown))}.")
     try:

@@ -47,6 +47,23 @@ def generation_options(command: click.Command) -> click.Command:
             _option("--rows-per-request", "Instead of the number in llms.yml.", type=count),
             _option("--concurrency", "Requests at once, instead of llms.yml's.", type=count),
             click.option("--format", "wire_format", help="Wire format, instead of llms.yml's."),
+            click.option(
+                "--batch",
+                "is_batch",
+                is_flag=True,
+                help="OpenAI's Batch API: half the price, later.",
+            ),
+            _option(
+                "--max-usd",
+                "Never spend more on these runs, all sessions together.",
+                type=click.FloatRange(min=0, min_open=True),
+            ),
+            click.option(
+                "--no-price",
+                "may_lack_price",
+                is_flag=True,
+                help="Run models without a row in seeds/llm_prices.csv; their cost is null.",
+            ),
             _option(
                 "--seed",
                 "Seed of everything random.",

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from generators.engine import Counts, Progress
+from generators.engine import Progress
+from generators.judge import Counts
 from generators.runs import Run
 
 
@@ -38,4 +39,4 @@ def show_progress(console: Console, runs: Sequence[Run], rows: int) -> Iterator[
         def counted(run: Run, counts: Counts) -> None:
             bars.update(tasks[run.run_id], completed=min(counts.accepted, rows))
 
-        yield Progress(received=received, counted=counted)
+        yield Progress(received=received, counted=counted, told=bars.console.print)

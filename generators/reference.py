@@ -100,7 +100,7 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(contract.labels)
-            writer.writerows(stand_in_rows(contract))
+            writer.writerows(stand_in_rows(contract, contract.reference.stand_in_rows))
         return _land(home, contract, path, STAND_IN)
 
 

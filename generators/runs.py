@@ -9,12 +9,20 @@ from typing import Any
 
 from generators.contract import Contract
 from generators.llms import LLM
+from generators.prices import BATCH, STANDARD, Price, load_price
 from generators.prompts import Prompt, render_prompt
+from generators.tokens import count_tokens, tokens_per_row
+from generators.wire_formats import json_schema
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A planned run. `prompt` and the levels are None for a baseline, `drawn_from` for an LLM."""
+    """A planned run. `prompt` and the levels are None for a baseline, `drawn_from` for an LLM.
+
+    `price` is None where the model has none in its `price_tier`. `tokens_per_row` (of answers) and
+    `prompt_tokens` are counts in o200k, and so estimates for most models; `prompt_bytes` is the
+    length of all that is sent with every request.
+    """
 
     run_id: str
     contract: Contract
@@ -24,6 +32,15 @@ class Run:
     prompt: Prompt | None
     seed: int
     drawn_from: str | None
+    price_tier: str = STANDARD
+    price: Price | None = None
+    tokens_per_row: float = 0.0
+    prompt_tokens: int = 0
+    prompt_bytes: int = 0
+
+    @property
+    def is_batch(self) -> bool:
+        return self.price_tier == BATCH
 
     @property
     def label(self) -> str:
@@ -42,6 +59,7 @@ class Run:
             "prompt_level": self.prompt_level,
             "instruction_level": self.instruction_level,
             "wire_format": self.llm.wire_format,
+            "price_tier": self.price_tier,
             "seed": self.seed,
             "developer_message": self.prompt.developer_message if self.prompt else None,
             "user_message": self.prompt.user_message if self.prompt else None,
@@ -58,12 +76,13 @@ def plan_run(
     instruction_level: str,
     seed: int,
     reference_sha256: str,
+    price_tier: str = STANDARD,
 ) -> Run:
     """Plan one run. The same plan has the same id, so that it continues where it stopped.
 
     The number of rows is not part of the plan: asking for more continues the same run.
     """
-    prompt = None
+    prompt, sent = None, ""
     if not llm.is_baseline:
         prompt = render_prompt(
             contract,
@@ -71,8 +90,12 @@ def plan_run(
             instruction_level=instruction_level,
             wire_format=llm.wire_format,
         )
+        sent = prompt.developer_message + prompt.user_message
+        if llm.wire_format == "json_constrained":
+            sent += json.dumps(json_schema(contract), default=str)
     levels = [None, None] if llm.is_baseline else [prompt_level, instruction_level]
     plan = [contract.dataset, llm.provider, llm.model, llm.wire_format, llm.rows_per_request, seed]
+    plan += [dict(llm.sampling), price_tier]
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     return Run(
         run_id=run_id([contract.dataset, llm.name, *levels], plan),
@@ -83,6 +106,11 @@ def plan_run(
         prompt=prompt,
         seed=seed,
         drawn_from=reference_sha256 if llm.is_baseline else None,
+        price_tier=price_tier,
+        price=load_price(llm.model, price_tier),
+        tokens_per_row=0.0 if llm.is_baseline else tokens_per_row(contract, llm.wire_format),
+        prompt_tokens=count_tokens(sent) if sent else 0,
+        prompt_bytes=len(sent.encode()),
     )
 
 

@@ -11,8 +11,8 @@ from generators.contract import Column, Contract
 _SEED = 20240507
 
 
-def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
-    """Rows of the stand-in as texts, in the order of the contract."""
+def stand_in_rows(contract: Contract, size: int) -> list[tuple[str, ...]]:
+    """`size` rows of the stand-in as texts, in the order of the contract."""
     from faker import Faker  # half a second
 
     random = np.random.default_rng(_SEED)
@@ -20,9 +20,7 @@ def stand_in_rows(contract: Contract) -> list[tuple[str, ...]]:
     names.seed_instance(_SEED)
     columns: dict[str, Sequence[Any]] = {}
     for column in contract.columns:
-        columns[column.name] = _population(
-            column, columns, names, random, contract.reference.stand_in_rows
-        )
+        columns[column.name] = _population(column, columns, names, random, size)
     return [tuple(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
 
 

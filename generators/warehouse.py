@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
-import yaml
 
 from generators.contract import datasets, load_contract
 from generators.errors import SynthcareError
+from generators.files import read_yaml
 from generators.home import PROJECT, Home
 
 _LOCK_WAIT_SECONDS = 20.0
@@ -52,7 +52,7 @@ def _connect(home: Home) -> duckdb.DuckDBPyConnection:
 
 def _options() -> dict[str, str]:
     """Connections of one process must agree on these, so they are read from dbt's profile."""
-    profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["synthcare"]
+    profile = read_yaml(PROJECT / "profiles.yml")["synthcare"]
     return profile["outputs"][profile["target"]]["config_options"]
 
 
@@ -74,7 +74,7 @@ def _create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def raw_tables() -> dict[str, list[str]]:
     """SQL column definitions of each raw table that models/_sources.yml declares."""
-    declared = yaml.safe_load((PROJECT / "models" / "_sources.yml").read_text())
+    declared = read_yaml(PROJECT / "models" / "_sources.yml")
     return {
         table["name"]: [
             f"{column['name']} {column['data_type']}"

@@ -1,6 +1,10 @@
 """How rows travel from an LLM: CSV or JSON, free or held to a grammar made from the contract."""
 
+import csv
+import io
 import json
+import math
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -8,9 +12,9 @@ from generators.contract import Column, Contract
 
 WIRE_FORMATS = ("csv", "json", "csv_constrained", "json_constrained")
 
-# Upper bounds, so that a model that does not stop is cut off. CSV rows were measured at 53 (o200k)
-# to 85 tokens (SmolLM2's vocabulary), indented JSON at 144 to 210.
-_MAX_TOKENS_PER_ROW = {"csv": 150, "json": 320}
+# Room for an answer, in multiples of what its rows take in o200k: a model that does not stop is cut
+# off there. SmolLM2's vocabulary needs 1.6 times as many tokens, an indented JSON 1.5 times.
+_ROOM = 2.0
 
 # A word of a name: no comma or quote, so that a CSV row needs no quoting.
 _WORD = "[A-Z] [a-z]{1,11}"
@@ -24,9 +28,25 @@ _DAY_OF_YEAR = """(
 )"""
 
 
-def max_tokens(wire_format: str, rows: int) -> int:
+def max_tokens(tokens_per_row: float, rows: int) -> int:
     """Tokens that an answer of `rows` rows may have at most."""
-    return _MAX_TOKENS_PER_ROW[wire_format.removesuffix("_constrained")] * rows
+    return math.ceil(_ROOM * tokens_per_row * rows) + 64
+
+
+def write_rows(contract: Contract, rows: Iterable[Sequence[str]], wire_format: str) -> str:
+    """Rows (texts in the order of the contract) as an LLM that follows the format writes them."""
+    if wire_format.startswith("csv"):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(rows)
+        return text.getvalue()
+    records = [
+        {
+            column.label: json.loads(value) if column.kind in ("integer", "decimal") else value
+            for column, value in zip(contract.columns, row, strict=True)
+        }
+        for row in rows
+    ]
+    return json.dumps({"rows": records}, ensure_ascii=False, separators=(",", ":"))
 
 
 def csv_grammar(contract: Contract, rows: int) -> str:

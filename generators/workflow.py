@@ -10,12 +10,17 @@ from rich.console import Console
 from generators.contract import Contract
 from generators.engine import generate
 from generators.errors import SynthcareError
+from generators.estimates import estimate_run, total
 from generators.home import Home
 from generators.imports import import_file
+from generators.judge import Counts, Judge
 from generators.landing import land
+from generators.ledger import read_ledger
 from generators.llms import load_llm
+from generators.prices import BATCH, STANDARD
 from generators.progress import show_progress
 from generators.prompts import LEVELS
+from generators.providers import check_provider
 from generators.reference import (
     LandedReference,
     land_csv,
@@ -24,6 +29,7 @@ from generators.reference import (
     landed_reference,
 )
 from generators.runs import Run, plan_run
+from generators.tables import ledger_table, plan_table
 from generators.transform import run_dbt
 
 Summary = dict[str, Any]
@@ -77,14 +83,20 @@ class Workflow:
         prompt: str,
         instructions: str,
         seed: int,
+        is_batch: bool = False,
+        may_lack_price: bool = False,
         **changes: object,
     ) -> list[Run]:
         """Every combination of LLM and levels; a baseline, which has no prompt, once.
 
         `changes` are values to use instead of those in llms.yml, where they are not None. Where no
-        reference has been landed, a stand-in is, because baselines are drawn from it.
+        reference has been landed, a stand-in is, because baselines are drawn from it. Raises
+        SynthcareError for a model without a price, unless it `may_lack_price`.
         """
-        chosen = [load_llm(name).changed(**changes) for name in llms]
+        chosen = [load_llm(name) for name in llms]
+        chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
+        for llm in chosen:
+            check_provider(llm, is_batch=is_batch and not llm.is_baseline)
         reference = landed_reference(self.home, self.contract)
         if reference is None:
             reference = land_stand_in(self.home, self.contract)
@@ -97,25 +109,83 @@ class Workflow:
                 instruction_level=instruction_level,
                 seed=seed,
                 reference_sha256=reference.sha256,
+                price_tier=BATCH if is_batch and not llm.is_baseline else STANDARD,
             )
             for llm in chosen
             for prompt_level in _levels(prompt)
             for instruction_level in _levels(instructions)
         ]
+        for run in runs:
+            if run.prompt and run.price is None and not may_lack_price:
+                raise SynthcareError(
+                    f"{run.llm.name}: seeds/llm_prices.csv has no {run.price_tier} price of "
+                    f"{run.llm.model}. Add a row, or use --no-price: its cost is null then."
+                )
         return list({run.run_id: run for run in runs}.values())
 
-    def generate(self, runs: list[Run], rows: int) -> Summary:
-        """Bring each run to `rows` accepted rows, or say where it stopped."""
+    def estimate(self, runs: list[Run], rows: int, *, max_usd: float | None) -> Summary:
+        """Say what it takes to bring each run to `rows` accepted rows."""
+        counts = {}
+        if any((self.home.landing / run.run_id).exists() for run in runs):
+            counts = Judge(self.home, runs, lambda run, counts: None).count_now()
+        estimates = [
+            (run, estimate_run(run, max(0, rows - counts.get(run.run_id, Counts()).accepted)))
+            for run in runs
+        ]
+        self.console.print(plan_table(estimates))
+        in_all = total(estimates)
+        if max_usd and in_all.cost_usd is not None and in_all.cost_usd > max_usd:
+            self.console.print(f"--max-usd {max_usd:g} will be reached before the rows are")
+        return {
+            "runs": {run.run_id: asdict(of_run) for run, of_run in estimates},
+            "total": asdict(in_all),
+        }
+
+    def generate(self, runs: list[Run], rows: int, *, max_usd: float | None = None) -> Summary:
+        """Bring each run to `rows` accepted rows, or say where it stopped.
+
+        `failures` of the summary says which LLMs cannot be asked, and why.
+        """
+        unpriced = next((run.llm.name for run in runs if run.prompt and run.price is None), None)
+        if max_usd and unpriced:
+            raise SynthcareError(
+                f"--max-usd cannot be kept: {unpriced} has no price. Add one to "
+                "seeds/llm_prices.csv, or leave either out."
+            )
         with show_progress(self.console, runs, rows) as progress:
-            counts = generate(self.home, runs, rows=rows, progress=progress)
+            outcomes = generate(self.home, runs, rows=rows, max_usd=max_usd, progress=progress)
         for run in runs:
-            count = counts[run.run_id]
-            if count.accepted < rows:
+            outcome = outcomes[run.run_id]
+            if outcome.stopped_because:
+                why = "" if outcome.has_failed else f": {outcome.stopped_because}"
                 self.console.print(
-                    f"{run.label}: stopped at {count.accepted} accepted of {rows} wanted "
-                    f"({count.found} records found)"
+                    f"{run.label}: stopped at {outcome.counts.accepted} accepted of {rows} wanted"
+                    f" ({outcome.counts.found} records found){why}",
+                    markup=False,
                 )
-        return {"runs": {run_id: asdict(count) for run_id, count in counts.items()}}
+            if outcome.unanswered:
+                self.console.print(
+                    f"{run.label}: {outcome.unanswered} requests got no answer; the provider may "
+                    "charge for them, and the ledger does not know it"
+                )
+        failures = [o.stopped_because for o in outcomes.values() if o.has_failed]
+        return {
+            "runs": {
+                run_id: asdict(outcome.counts)
+                | {"stopped_because": outcome.stopped_because, "unanswered": outcome.unanswered}
+                for run_id, outcome in outcomes.items()
+            },
+            "failures": list(dict.fromkeys(failures)),
+        }
+
+    def ledger(self, generated: Summary) -> Summary:
+        """Print what the runs took, as marts.generation_runs has it."""
+        types = ["--resource-type", "seed", "--resource-type", "model"]
+        run_dbt(self.home, "build", "--select", "llm_prices", "generation_runs", *types)
+        runs = read_ledger(self.home, list(generated["runs"]))
+        self.console.print(ledger_table(runs))
+        self.console.print("next: synthcare report")
+        return {"ledger": runs}
 
     def report(self) -> Summary:
         """Build and test everything with dbt, print the scorecard and write the pages."""

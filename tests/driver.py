@@ -67,6 +67,7 @@ def response(number: int, text: str = "text") -> Response:
         run_id="r",
         request_number=number,
         rows_requested=4,
+        slice_text=None,
         response_text=text,
         finish_reason="stop",
         input_tokens=1,

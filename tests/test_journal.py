@@ -61,7 +61,7 @@ def test_a_corrupt_line_in_the_middle_is_named_and_nothing_is_loaded(
 ) -> None:
     journal = folder / "responses.jsonl"
     journal.write_bytes(b"{broken\n" + journal.read_bytes())
-    with pytest.raises(SynthcareError, match=r"responses\.jsonl, line 1, is no JSON"):
+    with pytest.raises(SynthcareError, match=r"responses\.jsonl, line 1, is no entry of a journal"):
         land(home)
     assert query(home, "from raw.llm_responses") == []
     assert journal.read_bytes().startswith(b"{broken")

@@ -30,11 +30,14 @@ class Prompt:
     developer_message: str
     user_message: str
 
-    def messages(self, *, rows: int, instructions_role: str) -> list[dict[str, str]]:
+    def messages(
+        self, *, rows: int, slice_text: str, instructions_role: str
+    ) -> list[dict[str, str]]:
         """Chat messages of one request for `rows` rows."""
+        task = " ".join(filter(None, [slice_text, f"Write {rows} rows now."]))
         return [
             {"role": instructions_role, "content": self.developer_message},
-            {"role": "user", "content": f"{self.user_message}\n\nWrite {rows} rows now."},
+            {"role": "user", "content": f"{self.user_message}\n\n{task}"},
         ]
 
 

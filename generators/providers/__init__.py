@@ -8,15 +8,19 @@ from typing import Protocol
 from generators.contract import Contract
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.llms import LLM
+from generators.llms import BASELINES, LLM
+from generators.pace import Limit
 from generators.prompts import Prompt
+
+PROVIDERS = ("openai", "llama", "local", *BASELINES)
 
 
 @dataclass(frozen=True)
 class Request:
     """One request of a run, for `rows` rows after the `rows_before` of earlier requests.
 
-    `prompt` is None for a baseline, which draws and is not asked.
+    `slice_text` is the part of the prompt that is this request's own, `max_tokens` the room for the
+    answer. `prompt` is None for a baseline, which draws and is not asked.
     """
 
     number: int
@@ -26,6 +30,8 @@ class Request:
     wire_format: str
     contract: Contract
     prompt: Prompt | None
+    slice_text: str = ""
+    max_tokens: int = 0
 
     @property
     def seed(self) -> int:
@@ -35,21 +41,65 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back. Tokens are None where the provider does not say."""
+    """What came back. Tokens are None where the provider does not say.
+
+    `requests_limit` and `tokens_limit` are what the headers said of the account's rate limits.
+    """
 
     text: str
     finish_reason: str | None
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    requests_limit: Limit | None = None
+    tokens_limit: Limit | None = None
+
+
+class Unanswered(Exception):
+    """No answer this time, but the same request may be sent again.
+
+    `is_refused`: the provider said so itself, before it wrote anything, so that nothing is charged.
+    `is_overload`: it said that it has too much to do. `retry_after`: seconds that it asked to wait.
+    `is_unreachable`: nobody answered at all.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        is_refused: bool = False,
+        is_overload: bool = False,
+        is_unreachable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.is_refused = is_refused
+        self.is_overload = is_overload
+        self.is_unreachable = is_unreachable
+        self.retry_after = retry_after
 
 
 class Provider(Protocol):
     """A client of one LLM."""
 
     async def complete(self, request: Request) -> Completion:
-        """Ask once. Raises SynthcareError where asking again would not help."""
+        """Ask once.
+
+        Raises Unanswered where asking again may help, SynthcareError where it would not.
+        """
         ...
+
+
+def check_provider(llm: LLM, *, is_batch: bool) -> None:
+    """Raise SynthcareError where there is no such provider, or where it has no Batch API."""
+    if llm.provider not in PROVIDERS:
+        raise SynthcareError(
+            f"llms.yml: '{llm.name}' has provider '{llm.provider}'. Use {', '.join(PROVIDERS)}."
+        )
+    if is_batch and llm.provider != "openai":
+        raise SynthcareError(
+            f"--batch is OpenAI's, and '{llm.name}' has provider '{llm.provider}'. Leave it out."
+        )
 
 
 @asynccontextmanager
@@ -80,8 +130,3 @@ async def open_provider(llm: LLM, home: Home, contract: Contract) -> AsyncIterat
             from generators.providers.baselines import open_baseline
 
             yield open_baseline(llm.provider, home, contract)
-        case unknown:
-            raise SynthcareError(
-                f"llms.yml: '{llm.name}' has provider '{unknown}'. "
-                "Use openai, llama, local, independent or holdout."
-            )

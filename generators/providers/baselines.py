@@ -3,8 +3,6 @@
 They answer in CSV, like an LLM, and go the same way through landing, typing and scores.
 """
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
@@ -15,6 +13,7 @@ from generators.errors import SynthcareError
 from generators.home import Home
 from generators.providers import Completion, Provider, Request
 from generators.warehouse import open_warehouse
+from generators.wire_formats import write_rows
 
 Draw = Callable[[Request, Contract, np.ndarray], Sequence[Sequence[str]]]
 
@@ -27,10 +26,9 @@ class Baseline:
 
     async def complete(self, request: Request) -> Completion:
         """Draw the rows of one request. A table that is used up gives fewer rows, or none."""
-        text = io.StringIO()
         rows = self._draw(request, self._contract, self._table)
-        csv.writer(text, lineterminator="\n").writerows(rows)
-        return Completion(text=text.getvalue(), finish_reason="stop")
+        text = write_rows(self._contract, rows, request.wire_format)
+        return Completion(text=text, finish_reason="stop")
 
 
 def open_baseline(name: str, home: Home, contract: Contract) -> Provider:

@@ -4,11 +4,10 @@ from typing import Any
 
 import openai
 
-from generators.errors import SynthcareError
 from generators.llms import LLM
-from generators.providers import Completion, Request
-from generators.providers.access import RETRIES, api_key, refusal
-from generators.wire_formats import csv_grammar, json_schema, max_tokens
+from generators.providers import Completion, Request, Unanswered
+from generators.providers.access import api_key, limit, meaning
+from generators.wire_formats import csv_grammar, json_schema
 
 
 class OpenAICompatible:
@@ -20,53 +19,68 @@ class OpenAICompatible:
         self._client = openai.AsyncOpenAI(
             api_key="none" if self._is_local else api_key(llm),
             base_url=local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
-            max_retries=RETRIES,
+            timeout=llm.timeout_seconds,
+            max_retries=0,  # the scheduler asks again
         )
 
     async def complete(self, request: Request) -> Completion:
-        """Ask once. Raises SynthcareError for every answer that a retry does not mend."""
+        """Ask once.
+
+        Raises Unanswered where asking again may help, SynthcareError where it would not.
+        """
         try:
-            answer = await self._client.chat.completions.create(
-                model=self._llm.model,
-                messages=request.prompt.messages(
-                    rows=request.rows, instructions_role=self._llm.instructions_role
-                ),
-                seed=request.seed,
-                **self._limits(request),
-                **self._constraint(request),
+            raw = await self._client.chat.completions.with_raw_response.create(
+                **chat_completion(self._llm, request, is_local=self._is_local)
             )
-        except openai.OpenAIError as error:
-            raise refusal(openai, error, self._llm, self._client.base_url) from error
-        if not answer.choices:
-            raise SynthcareError(f"{self._llm.name} answered without any choice.")
-        usage = answer.usage
-        details = usage.prompt_tokens_details if usage else None
-        return Completion(
-            text=answer.choices[0].message.content or "",
-            finish_reason=answer.choices[0].finish_reason,
-            input_tokens=usage.prompt_tokens if usage else None,
-            cached_tokens=(details.cached_tokens or 0) if details else None,
-            output_tokens=usage.completion_tokens if usage else None,
-        )
-
-    def _limits(self, request: Request) -> dict[str, int]:
-        limit = max_tokens(request.wire_format, request.rows)
-        # OpenAI's newer models refuse max_tokens; most compatible servers know nothing else.
-        is_openai = self._llm.base_url is None and not self._is_local
-        return {"max_completion_tokens" if is_openai else "max_tokens": limit}
-
-    def _constraint(self, request: Request) -> dict[str, Any]:
-        match request.wire_format:
-            case "csv_constrained":
-                # An extension of llama.cpp's server, which the embedded one is.
-                grammar = csv_grammar(request.contract, request.rows)
-                return {"extra_body": {"grammar": grammar}}
-            case "json_constrained":
-                schema = json_schema(request.contract)
-                named = {"name": "rows", "strict": True, "schema": schema}
-                return {"response_format": {"type": "json_schema", "json_schema": named}}
-        return {}
+            answer = raw.parse()
+            if not answer.choices:
+                raise Unanswered(f"{self._llm.name} answered without any choice.")
+            return completion(
+                answer,
+                requests_limit=limit(raw.headers, "requests"),
+                tokens_limit=limit(raw.headers, "tokens"),
+            )
+        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
+            raise meaning(openai, error, self._llm, self._client.base_url) from error
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def chat_completion(llm: LLM, request: Request, *, is_local: bool = False) -> dict[str, Any]:
+    """Arguments of one chat completion."""
+    arguments = {
+        "model": llm.model,
+        "messages": request.prompt.messages(
+            rows=request.rows,
+            slice_text=request.slice_text,
+            instructions_role=llm.instructions_role,
+        ),
+        "seed": request.seed,
+        # OpenAI's newer models refuse max_tokens; most compatible servers know nothing else.
+        "max_tokens" if llm.base_url or is_local else "max_completion_tokens": request.max_tokens,
+    }
+    beside = dict(llm.sampling)  # not all of it is known to the client
+    match request.wire_format:
+        case "csv_constrained":
+            # An extension of llama.cpp's server, which the embedded one is.
+            beside["grammar"] = csv_grammar(request.contract, request.rows)
+        case "json_constrained":
+            schema = {"name": "rows", "strict": True, "schema": json_schema(request.contract)}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+    return arguments | {"extra_body": beside}
+
+
+def completion(answer: openai.types.chat.ChatCompletion, **limits: Any) -> Completion:
+    """What an answer of the API holds; `limits` are those of its headers."""
+    usage = answer.usage
+    details = usage.prompt_tokens_details if usage else None
+    return Completion(
+        text=answer.choices[0].message.content or "",
+        finish_reason=answer.choices[0].finish_reason,
+        input_tokens=usage.prompt_tokens if usage else None,
+        cached_tokens=(details.cached_tokens or 0) if details else None,
+        output_tokens=usage.completion_tokens if usage else None,
+        **limits,
+    )

@@ -94,6 +94,7 @@ joined as (
         runs.prompt_level,
         runs.instruction_level,
         runs.wire_format,
+        runs.price_tier,
 
         ---------- counts
         coalesce(responses_per_run.responses, 0) as responses,
@@ -125,11 +126,11 @@ joined as (
     left join responses_per_run on runs.run_id = responses_per_run.run_id
     left join records_per_run on runs.run_id = records_per_run.run_id
     left join time_per_run on runs.run_id = time_per_run.run_id
-    left join prices on runs.model = prices.model
+    left join prices on runs.model = prices.model and runs.price_tier = prices.tier
 
 ),
 
-final as (
+costed as (
 
     select
         * exclude (input_cost_usd, output_cost_usd, wall_seconds, started_at),
@@ -140,6 +141,22 @@ final as (
         started_at,
 
     from joined
+
+),
+
+final as (
+
+    select
+        *,
+
+        ---------- per 1,000 accepted rows, and per row
+        1000 * input_cost_usd / nullif(rows_accepted, 0) as input_usd_per_1000_rows,
+        1000 * output_cost_usd / nullif(rows_accepted, 0) as output_usd_per_1000_rows,
+        1000 * cost_usd / nullif(rows_accepted, 0) as usd_per_1000_rows,
+        1000 * wall_seconds / nullif(rows_accepted, 0) as seconds_per_1000_rows,
+        (input_tokens + output_tokens) / nullif(rows_accepted, 0) as tokens_per_row,
+
+    from costed
 
 )
 

@@ -96,9 +96,9 @@ joined as (
         fidelity.column_fidelity + fidelity.margin as column_fidelity_high,
 
         ---------- cost and time
-        1000 * runs.cost_usd / nullif(runs.rows_accepted, 0) as usd_per_1000_rows,
-        1000 * runs.wall_seconds / nullif(runs.rows_accepted, 0) as seconds_per_1000_rows,
-        (runs.input_tokens + runs.output_tokens) / nullif(runs.rows_accepted, 0) as tokens_per_row,
+        runs.usd_per_1000_rows,
+        runs.seconds_per_1000_rows,
+        runs.tokens_per_row,
 
         ---------- what is missing, and why
         case

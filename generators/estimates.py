@@ -1,0 +1,91 @@
+"""What runs will need, before anything is spent."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from generators.llms import LLM
+from generators.prompts.slices import slice_text
+from generators.runs import Run
+from generators.tokens import count_tokens
+
+_SECONDS_TO_FIRST_TOKEN = 0.4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one run. `cost_usd` is None without a price, `seconds` for a batch and for a baseline."""
+
+    rows: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    seconds: float | None
+
+
+def estimate_run(run: Run, rows: int) -> Estimate:
+    """What `rows` more rows need if all of them are accepted. A baseline needs nothing."""
+    if run.prompt is None:
+        return Estimate(rows, 0, 0, 0, None, None)
+    requests = math.ceil(rows / run.llm.rows_per_request)
+    own = slice_text(run.contract, rows=run.llm.rows_per_request, seed=run.seed, request_number=1)
+    input_tokens = requests * (run.prompt_tokens + count_tokens(own))
+    output_tokens = round(rows * run.tokens_per_row)
+    return Estimate(
+        rows=rows,
+        requests=requests,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cost_usd=run.price.usd(input_tokens=input_tokens, output_tokens=output_tokens)
+        if run.price
+        else None,
+        seconds=None if run.is_batch else _seconds(run.llm, requests, input_tokens, output_tokens),
+    )
+
+
+def total(estimates: Sequence[tuple[Run, Estimate]]) -> Estimate:
+    """All runs together. Runs of one LLM share its slots and limits, LLMs run side by side."""
+
+    def add(name: str) -> int:
+        return sum(getattr(estimate, name) for _, estimate in estimates)
+
+    seconds = [
+        _seconds(
+            llm,
+            sum(of_run.requests for run, of_run in estimates if run.llm == llm),
+            sum(of_run.input_tokens for run, of_run in estimates if run.llm == llm),
+            sum(of_run.output_tokens for run, of_run in estimates if run.llm == llm),
+        )
+        for llm in {run.llm for run, of_run in estimates if of_run.seconds is not None}
+    ]
+    costs = [of_run.cost_usd for run, of_run in estimates if run.prompt]
+    return Estimate(
+        rows=add("rows"),
+        requests=add("requests"),
+        input_tokens=add("input_tokens"),
+        output_tokens=add("output_tokens"),
+        cost_usd=None if None in costs else sum(costs),
+        seconds=max(seconds, default=None),
+    )
+
+
+def _seconds(llm: LLM, requests: int, input_tokens: int, output_tokens: int) -> float:
+    """Time for requests of equal length: in waves of `concurrency`, or as the limits let them go.
+
+    A minute's worth of each limit may go out at once.
+    """
+    if not requests:
+        return 0.0
+    answer = _SECONDS_TO_FIRST_TOKEN + output_tokens / requests / llm.tokens_per_second
+    limited = [
+        60 * max(0.0, needed - per_minute) / per_minute
+        for needed, per_minute in (
+            (requests, llm.requests_per_minute),
+            (input_tokens + 2 * output_tokens, llm.tokens_per_minute),  # with room for answers
+        )
+        if per_minute
+    ]
+    return max(math.ceil(requests / llm.concurrency) * answer, *limited, 0.0) + (
+        answer if any(limited) else 0.0
+    )

@@ -1,0 +1,195 @@
+"""Sends the requests of one LLM: as many at once as it bears, as soon as its limits allow."""
+
+import asyncio
+import heapq
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from generators.budget import Budget
+from generators.dispatches import LOST, REFUSED
+from generators.errors import SynthcareError
+from generators.llms import LLM
+from generators.pace import Pace
+from generators.providers import Completion, Provider, Request, Unanswered
+from generators.runs import utc_now
+from generators.work import CAP_REACHED, Work
+
+_ATTEMPTS = 8
+# Before the first answer, an address where nobody listens is more likely wrong than busy.
+_ATTEMPTS_TO_REACH = 3
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 60.0
+_BUDGET_POLL_SECONDS = 0.2  # other LLMs share the cap, and do not say when they settle
+
+
+@dataclass(eq=False)
+class _Sending:
+    """A request on its way to an answer, over all its attempts."""
+
+    work: Work
+    request: Request
+    attempts: int = 0
+    usd_at_most: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usd_at_most = self.work.usd_at_most(self.request)
+
+
+class Scheduler:
+    """The requests of all runs of one LLM, those of earlier runs first.
+
+    `failure` is what made it stop for good, if anything did: then nothing more is sent, and what is
+    under way is still received.
+    """
+
+    def __init__(self, llm: LLM, provider: Provider, budget: Budget, group: asyncio.TaskGroup):
+        self.failure: SynthcareError | None = None
+        self._llm, self._provider, self._budget, self._group = llm, provider, budget, group
+        self._pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
+        self._works: list[Work] = []
+        self._again: list[tuple[float, int, _Sending]] = []  # a heap of (when, tie-break, what)
+        self._in_flight = 0
+        self._allowed = float(llm.concurrency)
+        self._lowered_at = 0.0
+        self._has_answered = False
+        self._random = random.Random(llm.name)  # noqa: S311 (jitter)
+        self._changed = asyncio.Event()
+
+    async def ask(self, work: Work, rows: int) -> None:
+        """Ask for `rows` rows of a run; return when every request has ended.
+
+        That is when all were answered, when the cap allows no further one, or at a failure.
+        """
+        if self.failure:
+            work.stop(str(self.failure), has_failed=True)
+            return
+        work.begin(rows)
+        self._works = sorted([*self._works, work], key=lambda work: work.order)
+        self._changed.set()
+        await work.ended.wait()
+        self._works.remove(work)
+
+    async def dispatch(self) -> None:
+        """Send what may go, for as long as the task lives."""
+        while True:
+            self._changed.clear()
+            delay = self._send_what_may_go()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._changed.wait()
+
+    def _send_what_may_go(self) -> float | None:
+        """Send; return the seconds until more may go by itself, None if only an event lets it."""
+        while self._in_flight < int(self._allowed):
+            sending, delay = self._next()
+            if sending is None:
+                return delay
+            request = sending.request
+            tokens = sending.work.tokens_about(request)
+            if delay := self._pace.delay(tokens):
+                self._put_back(sending, at=0.0)
+                return delay
+            if not self._budget.reserve(sending.usd_at_most):
+                if self._budget.is_waiting:
+                    self._put_back(sending, at=0.0)
+                    return _BUDGET_POLL_SECONDS
+                sending.work.drop(sending.request)
+                sending.work.stop(CAP_REACHED)
+                continue
+            marks = self._pace.take(tokens)
+            sending.work.journal.dispatches.sent(request.number, sending.usd_at_most)
+            self._in_flight += 1
+            self._group.create_task(self._send(sending, marks))
+        return None
+
+    def _next(self) -> tuple[_Sending | None, float | None]:
+        """What to send next, or the seconds until there is something."""
+        now = time.monotonic()
+        if self._again and self._again[0][0] <= now:
+            return heapq.heappop(self._again)[2], None
+        for work in self._works:
+            if work.rows_left > 0:
+                return _Sending(work, work.next_request()), None
+        return None, self._again[0][0] - now if self._again else None
+
+    def _put_back(self, sending: _Sending, at: float) -> None:
+        heapq.heappush(self._again, (at, sending.request.number, sending))
+
+    async def _send(self, sending: _Sending, marks: tuple) -> None:
+        requested_at, began = utc_now(), time.monotonic()
+        sending.attempts += 1
+        try:
+            completion = await self._provider.complete(sending.request)
+        except Unanswered as why:
+            self._budget.settle(sending.usd_at_most, 0.0 if why.is_refused else sending.usd_at_most)
+            sending.work.journal.dispatches.ended(
+                sending.request.number, REFUSED if why.is_refused else LOST
+            )
+            sending.work.unanswered += not why.is_refused
+            self._ask_again(sending, why, began)
+        except SynthcareError as error:
+            self._budget.settle(sending.usd_at_most, 0.0)
+            sending.work.journal.dispatches.ended(sending.request.number, REFUSED)
+            sending.work.drop(sending.request)
+            self._fail(error)
+        else:
+            self._receive(sending, completion, marks, requested_at)
+        finally:
+            self._in_flight -= 1
+            self._changed.set()
+
+    def _receive(
+        self, sending: _Sending, completion: Completion, marks: tuple, requested_at: object
+    ) -> None:
+        self._has_answered = True
+        self._allowed = min(self._allowed + 1, self._llm.concurrency)
+        self._pace.learn(marks, requests=completion.requests_limit, tokens=completion.tokens_limit)
+        self._budget.settle(sending.usd_at_most, sending.work.usd(completion, sending.usd_at_most))
+        try:
+            sending.work.receive(sending.request, completion, requested_at)
+        except SynthcareError as error:  # the disk is full
+            sending.work.drop(sending.request)
+            self._fail(error)
+
+    def _ask_again(self, sending: _Sending, why: Unanswered, began: float) -> None:
+        now = time.monotonic()
+        if why.is_overload and began > self._lowered_at:
+            # Once for all that were under way together.
+            self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), now
+        if why.retry_after:
+            self._pace.pause(why.retry_after)
+        is_out_of_reach = why.is_unreachable and not self._has_answered
+        if sending.attempts >= (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
+            sending.work.drop(sending.request)
+            times = f"Tried {sending.attempts} times; run the same command again to go on."
+            self._fail(SynthcareError(f"{why} {times}"))
+        elif self.failure or sending.work.stopped_because:
+            sending.work.drop(sending.request)
+        else:
+            longest = min(
+                _LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (sending.attempts - 1)
+            )
+            # Full jitter: those that failed together do not come back together.
+            backoff = max(why.retry_after or 0.0, self._random.uniform(longest / 2, longest))
+            self._put_back(sending, at=now + backoff)
+
+    def _fail(self, error: SynthcareError) -> None:
+        self.failure = self.failure or error
+        for _, _, waiting in self._again:
+            waiting.work.drop(waiting.request)
+        self._again.clear()
+        for work in self._works:
+            work.stop(str(error), has_failed=True)
+
+
+@asynccontextmanager
+async def open_scheduler(llm: LLM, provider: Provider, budget: Budget) -> AsyncIterator[Scheduler]:
+    """A scheduler that sends while the block lasts."""
+    async with asyncio.TaskGroup() as group:
+        scheduler = Scheduler(llm, provider, budget, group)
+        dispatcher = group.create_task(scheduler.dispatch())
+        yield scheduler
+        dispatcher.cancel()

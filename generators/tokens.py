@@ -1,0 +1,28 @@
+"""Tokens of a text, counted offline with the vocabulary of GPT-4o (o200k)."""
+
+from functools import cache
+
+from generators.contract import Contract
+from generators.stand_in import stand_in_rows
+from generators.wire_formats import write_rows
+
+_SAMPLE_ROWS = 100
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of `text` in o200k; an estimate for models with another vocabulary."""
+    return len(_encoding().encode(text, disallowed_special=()))
+
+
+@cache
+def tokens_per_row(contract: Contract, wire_format: str) -> float:
+    """Mean o200k tokens of a row, over 100 rows of the contract's stand-in."""
+    rows = stand_in_rows(contract, _SAMPLE_ROWS)
+    return count_tokens(write_rows(contract, rows, wire_format)) / _SAMPLE_ROWS
+
+
+@cache
+def _encoding():
+    import bpe_openai  # half a second
+
+    return bpe_openai.get_encoding("o200k_base")
