@@ -1,6 +1,5 @@
 """The spend cap: the worst that a request can cost is reserved before it goes out."""
 
-
 # Sums of floats do not end at 0.
 _ROUNDING = 1e-12
 
@@ -22,6 +21,11 @@ class Budget:
             return False
         self.reserved += usd
         return True
+
+    def adopt(self, usd: float) -> None:
+        """Turn what an earlier session counted as spent, for a batch, into a reserve for it."""
+        self.spent -= usd
+        self.reserved += usd
 
     def settle(self, reserved: float, spent: float) -> None:
         """Give back what was `reserved` for a request, and count what it `spent`."""

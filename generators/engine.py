@@ -2,8 +2,8 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from generators.budget import Budget
@@ -13,7 +13,7 @@ from generators.judge import Counts, Judge
 from generators.llms import LLM
 from generators.providers import open_provider
 from generators.runs import Run
-from generators.scheduler import Scheduler, open_scheduler
+from generators.scheduler import open_scheduler
 from generators.work import Work
 
 _ROUNDS = 6
@@ -84,17 +84,14 @@ async def _fill_all(
 
     async with AsyncExitStack() as stack:
         # All are opened before anything is spent: a key may be missing.
-        schedulers: dict[LLM, Scheduler] = {}
+        askers: dict[LLM, Ask] = {}
         for work in wanting:
             llm = work.run.llm
-            if llm not in schedulers:
-                provider = open_provider(llm, home, work.run.contract)
-                schedulers[llm] = await stack.enter_async_context(
-                    open_scheduler(llm, await stack.enter_async_context(provider), budget)
-                )
+            if llm not in askers:
+                askers[llm] = await stack.enter_async_context(_open(home, work.run, budget))
         async with asyncio.TaskGroup() as group:
             for work in wanting:
-                group.create_task(fill(work, schedulers[work.run.llm].ask))
+                group.create_task(fill(work, askers[work.run.llm]))
     return {
         work.run.run_id: Outcome(
             judge.counts[work.run.run_id],
@@ -104,6 +101,22 @@ async def _fill_all(
         )
         for work in works
     }
+
+
+@asynccontextmanager
+async def _open(home: Home, run: Run, budget: Budget) -> AsyncIterator[Ask]:
+    """What asks the LLM of `run`: request by request, or by batches."""
+    if run.is_batch:
+        from generators.batches import open_batch_api
+
+        async with open_batch_api(run.llm, budget) as batches:
+            yield batches.ask
+    else:
+        async with (
+            open_provider(run.llm, home, run.contract) as provider,
+            open_scheduler(run.llm, provider, budget) as scheduler,
+        ):
+            yield scheduler.ask
 
 
 async def _fill(work: Work, rows: int, ask: Ask, judge: Judge) -> str | None:

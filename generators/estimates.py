@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generators.llms import LLM
-from generators.prompts.slices import slice_text
+from generators.prompts.slices import draw_slice
 from generators.runs import Run
 from generators.tokens import count_tokens
 
@@ -29,7 +29,7 @@ def estimate_run(run: Run, rows: int) -> Estimate:
     if run.prompt is None:
         return Estimate(rows, 0, 0, 0, None, None)
     requests = math.ceil(rows / run.llm.rows_per_request)
-    own = slice_text(run.contract, rows=run.llm.rows_per_request, seed=run.seed, request_number=1)
+    own = draw_slice(run.contract, seed=run.seed).text(run.contract)
     input_tokens = requests * (run.prompt_tokens + count_tokens(own))
     output_tokens = round(rows * run.tokens_per_row)
     return Estimate(

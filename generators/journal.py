@@ -14,10 +14,12 @@ from generators.errors import SynthcareError
 from generators.files import new_file
 from generators.jsonl import cut_torn_line, read_lines
 from generators.prices import Price
+from generators.submissions import Submissions
 
 RUN_FILE = "run.json"
 RESPONSES_FILE = "responses.jsonl"
 REQUESTS_FILE = "requests.jsonl"
+BATCHES_FILE = "batches.jsonl"
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,20 @@ class Journal:
         self._path = path
         cut_torn_line(self._file, path)
         entries = list(read_lines(path))
-        answered = {entry["request_number"] for entry in entries}
+        self.answered = {entry["request_number"] for entry in entries}
         try:
-            self.dispatches = Dispatches(folder / REQUESTS_FILE, answered)
+            self.dispatches = Dispatches(folder / REQUESTS_FILE, self.answered)
+            self.submissions = Submissions(folder / BATCHES_FILE)
         except SynthcareError:
             self._file.close()
             raise
         self.rows_requested = sum(entry["rows_requested"] or 0 for entry in entries)
-        self.last_request_number = max([*answered, self.dispatches.last_request_number], default=0)
+        self.last_request_number = max(
+            *self.answered,
+            self.dispatches.last_request_number,
+            self.submissions.last_request_number,
+            0,
+        )
 
     def append(self, response: Response) -> None:
         """Write one response and return when it is on disk.
@@ -92,6 +100,7 @@ class Journal:
         if price is None:
             return 0.0
         spent = self.dispatches.unsettled.usd_at_most
+        spent += sum(batch.usd_at_most for batch in self.submissions.under_way())
         for entry in read_lines(self._path):
             if entry["input_tokens"] is None or entry["output_tokens"] is None:
                 spent += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
@@ -113,6 +122,7 @@ class Journal:
         traceback: TracebackType | None,
     ) -> None:
         self.dispatches.close()
+        self.submissions.close()
         self._file.close()
 
 

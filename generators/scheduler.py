@@ -96,7 +96,7 @@ class Scheduler:
                 if self._budget.is_waiting:
                     self._put_back(sending, at=0.0)
                     return _BUDGET_POLL_SECONDS
-                sending.work.drop(sending.request)
+                sending.work.end_request()
                 sending.work.stop(CAP_REACHED)
                 continue
             marks = self._pace.take(tokens)
@@ -133,7 +133,7 @@ class Scheduler:
         except SynthcareError as error:
             self._budget.settle(sending.usd_at_most, 0.0)
             sending.work.journal.dispatches.ended(sending.request.number, REFUSED)
-            sending.work.drop(sending.request)
+            sending.work.end_request()
             self._fail(error)
         else:
             self._receive(sending, completion, marks, requested_at)
@@ -151,8 +151,8 @@ class Scheduler:
         try:
             sending.work.receive(sending.request, completion, requested_at)
         except SynthcareError as error:  # the disk is full
-            sending.work.drop(sending.request)
             self._fail(error)
+        sending.work.end_request()
 
     def _ask_again(self, sending: _Sending, why: Unanswered, began: float) -> None:
         now = time.monotonic()
@@ -163,11 +163,11 @@ class Scheduler:
             self._pace.pause(why.retry_after)
         is_out_of_reach = why.is_unreachable and not self._has_answered
         if sending.attempts >= (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
-            sending.work.drop(sending.request)
+            sending.work.end_request()
             times = f"Tried {sending.attempts} times; run the same command again to go on."
             self._fail(SynthcareError(f"{why} {times}"))
         elif self.failure or sending.work.stopped_because:
-            sending.work.drop(sending.request)
+            sending.work.end_request()
         else:
             longest = min(
                 _LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (sending.attempts - 1)
@@ -179,7 +179,7 @@ class Scheduler:
     def _fail(self, error: SynthcareError) -> None:
         self.failure = self.failure or error
         for _, _, waiting in self._again:
-            waiting.work.drop(waiting.request)
+            waiting.work.end_request()
         self._again.clear()
         for work in self._works:
             work.stop(str(error), has_failed=True)

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 from generators.contract import Column, Contract
+from generators.prompts.slices import Slice
 
 WIRE_FORMATS = ("csv", "json", "csv_constrained", "json_constrained")
 
@@ -16,8 +17,10 @@ WIRE_FORMATS = ("csv", "json", "csv_constrained", "json_constrained")
 # off there. SmolLM2's vocabulary needs 1.6 times as many tokens, an indented JSON 1.5 times.
 _ROOM = 2.0
 
-# A word of a name: no comma or quote, so that a CSV row needs no quoting.
-_WORD = "[A-Z] [a-z]{1,11}"
+# The rest of a word of a name: no comma or quote, so that a CSV row needs no quoting.
+_REST_OF_WORD = "[a-z]{1,11}"
+_WORD = f"[A-Z] {_REST_OF_WORD}"
+_MORE_WORDS = '(" " word){1,2}'
 
 # Month and day of every year: 29 February is left out.
 _DAY_OF_YEAR = """(
@@ -49,16 +52,28 @@ def write_rows(contract: Contract, rows: Iterable[Sequence[str]], wire_format: s
     return json.dumps({"rows": records}, ensure_ascii=False, separators=(",", ":"))
 
 
-def csv_grammar(contract: Contract, rows: int) -> str:
+def csv_grammar(contract: Contract, rows: int, within: Slice) -> str:
     """GBNF grammar of exactly `rows` CSV lines of valid values, in the order of the contract.
 
-    Numbers keep to the contract's range, dates to its years. Rules between columns are not in it.
+    Numbers keep to the contract's range, dates to its years. Identifiers begin with the letters of
+    the slice `within`, in turn: a small LLM does not follow the words for it. Rules between columns
+    are not in it.
     """
     values = [f"c{number} ::= {_value(column)}" for number, column in enumerate(contract.columns)]
-    row = ' "," '.join(f"c{number}" for number in range(len(contract.columns)))
-    return "\n".join(
-        [f"root ::= row{{{rows}}}", f'row ::= {row} "\\n"', f"word ::= {_WORD}", *values]
-    )
+    lines = [f"row{number} ::= {_row(contract, within, number)}" for number in range(rows)]
+    root = "root ::= " + " ".join(f"row{number}" for number in range(rows))
+    return "\n".join([root, *lines, f"word ::= {_WORD}", *values])
+
+
+def _row(contract: Contract, within: Slice, number: int) -> str:
+    cells = []
+    for place, column in enumerate(contract.columns):
+        if initials := within.initials.get(column.name):
+            initial = initials[number % len(initials)]
+            cells.append(f'"{initial}" {_REST_OF_WORD} {_MORE_WORDS}')
+        else:
+            cells.append(f"c{place}")
+    return ' "," '.join(cells) + ' "\\n"'
 
 
 def json_schema(contract: Contract) -> dict[str, Any]:
@@ -108,7 +123,7 @@ def _value(column: Column) -> str:
             return f'({whole}) "." [0-9] [0-9]'
         case "date":
             return _dates(column.minimum, column.maximum)
-    return 'word (" " word){1,2}'
+    return f"word {_MORE_WORDS}"
 
 
 def _dates(first: date, last: date) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from generators.journal import Journal, Response
-from generators.prompts.slices import slice_text
-from generators.providers import Completion, Request
+from generators.prompts.slices import draw_slice
+from generators.providers import Completion, Request, request_seed
 from generators.runs import Run, utc_now
 from generators.wire_formats import max_tokens
 
@@ -48,27 +48,40 @@ class Work:
         self._check_ended()
 
     def next_request(self) -> Request:
-        """The next request, which is then under way until it is received or dropped."""
+        """The next request, which is then under way until `end_request`."""
         rows = min(self.rows_left, self._rows_per_request)
         self._number += 1
-        request = Request(
-            number=self._number,
-            rows_before=self._rows_before,
-            rows=rows,
-            run_seed=self.run.seed,
-            wire_format=self.run.llm.wire_format,
-            contract=self.run.contract,
-            prompt=self.run.prompt,
-            slice_text=self._slice_text(rows),
-            max_tokens=max_tokens(self._tokens_per_row, rows),
-        )
+        request = self.request(self._number, rows)
         self.rows_left -= rows
         self._rows_before += rows
         self._under_way += 1
         return request
 
-    def receive(self, request: Request, completion: Completion, requested_at: datetime) -> None:
-        """Journal an answer. Raises SynthcareError where it cannot be written."""
+    def request(self, number: int, rows: int) -> Request:
+        """The request of this number: the same in every session, but for the room it has."""
+        run, part = self.run, None
+        if run.prompt:
+            part = draw_slice(run.contract, seed=request_seed(run.seed, number))
+        return Request(
+            number=number,
+            rows_before=self._rows_before,
+            rows=rows,
+            run_seed=run.seed,
+            wire_format=run.llm.wire_format,
+            contract=run.contract,
+            prompt=run.prompt,
+            part=part,
+            max_tokens=max_tokens(self._tokens_per_row, rows),
+        )
+
+    def receive(
+        self,
+        request: Request,
+        completion: Completion,
+        requested_at: datetime,
+        received_at: datetime | None = None,
+    ) -> None:
+        """Journal an answer that was received now. Raises SynthcareError where it cannot."""
         self.journal.append(
             Response(
                 response_id=f"{self.run.run_id}-{request.number}",
@@ -83,16 +96,15 @@ class Work:
                 cached_tokens=completion.cached_tokens,
                 output_tokens=completion.output_tokens,
                 requested_at=requested_at,
-                received_at=utc_now(),
+                received_at=received_at or utc_now(),
             )
         )
         if completion.finish_reason == "length":
             self._ask_for_fewer(request)
         self._received(self.run, request.rows)
-        self.drop(request)
 
-    def drop(self, request: Request) -> None:
-        """Note that a request is no longer under way."""
+    def end_request(self) -> None:
+        """Note that a request is no longer under way: it was received, or given up."""
         self._under_way -= 1
         self._check_ended()
 
@@ -128,13 +140,6 @@ class Work:
     def usd_before(self) -> float:
         """What the run has cost in earlier sessions, with all that may have been charged."""
         return self.journal.usd(self.run.price)
-
-    def _slice_text(self, rows: int) -> str:
-        if self.run.prompt is None:
-            return ""
-        return slice_text(
-            self.run.contract, rows=rows, seed=self.run.seed, request_number=self._number
-        )
 
     def _ask_for_fewer(self, request: Request) -> None:
         """Half as many rows in the same room, if that was not done already."""

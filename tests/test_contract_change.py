@@ -29,6 +29,7 @@ ASK = """
 import json
 from generators.contract import load_contract
 from generators.prompts import render_prompt
+from generators.prompts.slices import Slice
 from generators.wire_formats import csv_grammar, json_schema
 from reports.drift import data_definition
 
@@ -38,7 +39,7 @@ prompt = render_prompt(
 )
 print(json.dumps([
     prompt.developer_message + prompt.user_message,
-    csv_grammar(contract, 1),
+    csv_grammar(contract, 1, Slice({}, {})),
     json.dumps(json_schema(contract)),
     data_definition(contract).categorical_columns,
 ]))

@@ -49,8 +49,11 @@ def test_what_differs_between_requests_comes_last(contract: Contract) -> None:
     prompt = render_prompt(
         contract, prompt_level="improved", instruction_level="improved", wire_format="json"
     )
-    few, many = (prompt.messages(rows=rows, slice_text="Of Bo.", instructions_role="developer") for rows in (3, 20))
+    few, many = (
+        prompt.messages(rows=rows, slice_text="Of Bo.", instructions_role="developer")
+        for rows in (3, 20)
+    )
     assert [message["role"] for message in few] == ["developer", "user"]
     assert few[0] == many[0]
-    assert few[1]["content"].removesuffix("Of Bo. Write 3 rows now.") == prompt.user_message + "\n\n"
-    assert many[1]["content"].removesuffix("Of Bo. Write 20 rows now.") == prompt.user_message + "\n\n"
+    assert few[1]["content"] == f"{prompt.user_message}\n\nOf Bo. Write 3 rows now."
+    assert many[1]["content"] == f"{prompt.user_message}\n\nOf Bo. Write 20 rows now."

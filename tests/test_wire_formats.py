@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.contract import Column, Contract
-from generators.wire_formats import _integers, csv_grammar, json_schema, max_tokens
+from generators.prompts.slices import Slice
+from generators.tokens import tokens_per_row
+from generators.wire_formats import (
+    WIRE_FORMATS,
+    _integers,
+    csv_grammar,
+    json_schema,
+    max_tokens,
+)
 from tests.driver import csv_row
+
+ANYWHERE = Slice({}, {})
 
 
 def as_regex(gbnf: str, rules: dict[str, str] | None = None) -> str:
@@ -26,10 +36,10 @@ def as_regex(gbnf: str, rules: dict[str, str] | None = None) -> str:
     return pattern
 
 
-def row_pattern(contract: Contract, rows: int) -> re.Pattern[str]:
+def row_pattern(contract: Contract, rows: int, within: Slice = ANYWHERE) -> re.Pattern[str]:
     rules = dict(
         re.split(r" ::= ", rule, maxsplit=1)
-        for rule in re.split(r"\n(?=\w+ ::=)", csv_grammar(contract, rows))
+        for rule in re.split(r"\n(?=\w+ ::=)", csv_grammar(contract, rows, within))
     )
     return re.compile(as_regex(rules["root"], rules))
 
@@ -88,10 +98,19 @@ def test_the_schema_is_strict(contract: Contract) -> None:
     assert row["properties"]["Room Number"] == {"type": "integer", "minimum": 101, "maximum": 500}
 
 
-def test_tokens_are_bounded_by_format_and_rows() -> None:
-    bounds = [max_tokens(wire_format, 10) for wire_format in ("csv_constrained", "csv", "json")]
-    assert bounds[0] == bounds[1] < bounds[2]
-    assert all(max_tokens("csv", a) < max_tokens("csv", b) for a, b in pairwise(range(1, 5)))
+def test_the_grammar_keeps_to_the_initials_of_a_slice(contract: Contract) -> None:
+    pattern = row_pattern(contract, 3, Slice({"name": ["K", "Z"]}, {}))
+    rows = [csv_row(name=name) + "\n" for name in ("Kim Ode", "Zoe Li", "Ken Ray")]
+    assert pattern.fullmatch("".join(rows))
+    assert not pattern.fullmatch("".join(reversed(rows[:2])) + rows[2])
+
+
+def test_an_answer_has_room_for_twice_its_rows(contract: Contract) -> None:
+    per_row = {name: tokens_per_row(contract, name) for name in WIRE_FORMATS}
+    assert 45 < per_row["csv"] == per_row["csv_constrained"] < 60
+    assert 90 < per_row["json"] == per_row["json_constrained"] < 110
+    assert max_tokens(53, 50) == 2 * 50 * 53 + 64
+    assert all(max_tokens(0.1, a) <= max_tokens(0.1, b) for a, b in pairwise(range(1, 5)))
 
 
 def test_a_quote_in_a_value_does_not_break_the_grammar(contract: Contract) -> None:
@@ -106,4 +125,4 @@ def test_a_quote_in_a_value_does_not_break_the_grammar(contract: Contract) -> No
         derived=(),
         reference=contract.reference,
     )
-    assert '"5\\" cut" | "back\\\\slash"' in csv_grammar(with_quote, 1)
+    assert '"5\\" cut" | "back\\\\slash"' in csv_grammar(with_quote, 1, ANYWHERE)

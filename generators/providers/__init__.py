@@ -11,6 +11,13 @@ from generators.home import Home
 from generators.llms import BASELINES, LLM
 from generators.pace import Limit
 from generators.prompts import Prompt
+from generators.prompts.slices import Slice
+
+
+def request_seed(run_seed: int, number: int) -> int:
+    """A seed for each request of a run, from 0 to 2^31 - 1."""
+    return (run_seed * 1_000_003 + number) % 2**31
+
 
 PROVIDERS = ("openai", "llama", "local", *BASELINES)
 
@@ -19,8 +26,8 @@ PROVIDERS = ("openai", "llama", "local", *BASELINES)
 class Request:
     """One request of a run, for `rows` rows after the `rows_before` of earlier requests.
 
-    `slice_text` is the part of the prompt that is this request's own, `max_tokens` the room for the
-    answer. `prompt` is None for a baseline, which draws and is not asked.
+    `part` is the slice of the domain that is this request's own, `max_tokens` the room for the
+    answer. `prompt` and `part` are None for a baseline, which draws and is not asked.
     """
 
     number: int
@@ -30,13 +37,18 @@ class Request:
     wire_format: str
     contract: Contract
     prompt: Prompt | None
-    slice_text: str = ""
+    part: Slice | None = None
     max_tokens: int = 0
 
     @property
     def seed(self) -> int:
         """A seed of its own for each request, from 0 to 2^31 - 1."""
-        return (self.run_seed * 1_000_003 + self.number) % 2**31
+        return request_seed(self.run_seed, self.number)
+
+    @property
+    def slice_text(self) -> str:
+        """The part of the prompt that is this request's own."""
+        return self.part.text(self.contract) if self.part else ""
 
 
 @dataclass(frozen=True)

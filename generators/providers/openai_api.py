@@ -65,7 +65,7 @@ def chat_completion(llm: LLM, request: Request, *, is_local: bool = False) -> di
     match request.wire_format:
         case "csv_constrained":
             # An extension of llama.cpp's server, which the embedded one is.
-            beside["grammar"] = csv_grammar(request.contract, request.rows)
+            beside["grammar"] = csv_grammar(request.contract, request.rows, request.part)
         case "json_constrained":
             schema = {"name": "rows", "strict": True, "schema": json_schema(request.contract)}
             arguments["response_format"] = {"type": "json_schema", "json_schema": schema}

@@ -1,0 +1,187 @@
+"""Asks through OpenAI's Batch API: half the price, within a day.
+
+What is to be submitted is journalled before it goes out, and the batch's id as soon as it is known,
+so that a killed run picks its batches up again and submits none twice.
+"""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import openai
+from openai.types import Batch
+from openai.types.chat import ChatCompletion
+
+from generators.budget import Budget
+from generators.errors import SynthcareError
+from generators.llms import LLM
+from generators.providers import Request
+from generators.providers.access import api_key, meaning
+from generators.providers.openai_api import chat_completion, completion
+from generators.submissions import Submission
+from generators.work import CAP_REACHED, Work
+
+_REQUESTS_PER_BATCH = 10_000  # of 50,000 and 200 MB that OpenAI takes
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 1.0, 60.0
+_ENDED = ("completed", "failed", "expired", "cancelled")
+_TOKEN = "synthcare_submission"  # noqa: S105 (a key of the batch's metadata)
+
+
+class BatchAPI:
+    """The Batch API of one LLM, asked in place of a scheduler."""
+
+    def __init__(self, llm: LLM, budget: Budget) -> None:
+        self._llm, self._budget = llm, budget
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key(llm),
+            base_url=llm.base_url,
+            timeout=llm.timeout_seconds,
+            max_retries=6,  # of uploads, polls and downloads, which cost nothing
+        )
+
+    async def ask(self, work: Work, rows: int) -> None:
+        """Ask for `rows` rows of a run; return when every batch has ended.
+
+        Batches of an earlier session come first, and alone: what is missing then is asked for by
+        the next call.
+        """
+        try:
+            if left := work.journal.submissions.under_way():
+                await asyncio.gather(*(self._pick_up(work, submission) for submission in left))
+                return
+            work.begin(rows)
+            while work.rows_left > 0 and not work.stopped_because:
+                await self._submit(work)
+            await asyncio.gather(
+                *(self._receive(work, of_run) for of_run in work.journal.submissions.under_way())
+            )
+        except openai.OpenAIError as error:
+            why = meaning(openai, error, self._llm, self._client.base_url)
+            work.stop(f"{why} Run the same command again to go on.", has_failed=True)
+        except SynthcareError as error:
+            work.stop(str(error), has_failed=True)
+
+    async def _submit(self, work: Work) -> None:
+        """Submit the next requests, as many as a batch takes and the cap allows."""
+        requests: list[Request] = []
+        usd_at_most = 0.0
+        while work.rows_left > 0 and len(requests) < _REQUESTS_PER_BATCH:
+            request = work.next_request()
+            if not self._budget.reserve(work.usd_at_most(request)):
+                work.end_request()
+                work.stop(CAP_REACHED)
+                break
+            usd_at_most += work.usd_at_most(request)
+            requests.append(request)
+        if not requests:
+            return
+        lines = "".join(json.dumps(self._line(request)) + "\n" for request in requests)
+        uploaded = await self._client.files.create(
+            file=("requests.jsonl", lines.encode()), purpose="batch"
+        )
+        submission = Submission(
+            request_number=requests[0].number,
+            last_request_number=requests[-1].number,
+            token=uuid.uuid4().hex,
+            usd_at_most=usd_at_most,
+        )
+        work.journal.submissions.begun(submission)
+        # Never sent twice: if its answer is lost, the next session looks for the token.
+        batch = await self._client.with_options(max_retries=0).batches.create(
+            input_file_id=uploaded.id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={_TOKEN: submission.token, "run_id": work.run.run_id},
+        )
+        work.journal.submissions.known_as(submission, batch.id)
+
+    async def _pick_up(self, work: Work, submission: Submission) -> None:
+        """Go on with a batch that an earlier session submitted, if it came that far."""
+        if submission.batch_id is None:
+            async for batch in self._client.batches.list(limit=100):
+                if (batch.metadata or {}).get(_TOKEN) == submission.token:
+                    submission = work.journal.submissions.known_as(submission, batch.id)
+                    break
+            else:
+                work.journal.submissions.ended(submission, "never submitted")
+                return
+        self._budget.adopt(submission.usd_at_most)
+        await self._receive(work, submission)
+
+    async def _receive(self, work: Work, submission: Submission) -> None:
+        """Wait for a batch to end, and journal what it has answered."""
+        batch = await self._wait(submission)
+        answered, failed = await asyncio.gather(
+            self._lines(batch.output_file_id), self._lines(batch.error_file_id)
+        )
+        spent = 0.0
+        for line in answered:
+            number, rows = map(int, line["custom_id"].split("-"))
+            answer = completion(ChatCompletion.model_validate(line["response"]["body"]))
+            request = work.request(number, rows)
+            spent += work.usd(answer, work.usd_at_most(request))
+            if number not in work.journal.answered:
+                work.receive(
+                    request,
+                    answer,
+                    _time(batch.created_at),
+                    received_at=_time(batch.completed_at or batch.expired_at or batch.created_at),
+                )
+        self._budget.settle(submission.usd_at_most, spent)
+        work.journal.submissions.ended(submission, batch.status)
+        if not answered and (why := _why(batch, failed)):
+            raise SynthcareError(f"{self._llm.name}: batch {batch.id} has {batch.status}: {why}")
+
+    async def _wait(self, submission: Submission) -> Batch:
+        delay = _FIRST_POLL_SECONDS
+        while True:
+            batch = await self._client.batches.retrieve(submission.batch_id)
+            if batch.status in _ENDED:
+                return batch
+            await asyncio.sleep(delay)
+            delay = min(delay * 1.5, _LONGEST_POLL_SECONDS)
+
+    async def _lines(self, file_id: str | None) -> list[dict]:
+        if file_id is None:
+            return []
+        content = await self._client.files.content(file_id)
+        return [json.loads(line) for line in content.text.splitlines() if line]
+
+    def _line(self, request: Request) -> dict[str, object]:
+        arguments = chat_completion(self._llm, request)
+        return {
+            # All that a later session needs to know the request again.
+            "custom_id": f"{request.number}-{request.rows}",
+            "method": "POST",
+            "url": "/v1/chat/completions",
+            "body": arguments | arguments.pop("extra_body"),
+        }
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+
+@asynccontextmanager
+async def open_batch_api(llm: LLM, budget: Budget) -> AsyncIterator[BatchAPI]:
+    """The Batch API of `llm` while the block lasts."""
+    api = BatchAPI(llm, budget)
+    try:
+        yield api
+    finally:
+        await api.aclose()
+
+
+def _why(batch: Batch, failed: Sequence[dict]) -> str:
+    if batch.errors and batch.errors.data:
+        return batch.errors.data[0].message or ""
+    for line in failed:
+        return (line.get("error") or line["response"]["body"]["error"])["message"]
+    return ""
+
+
+def _time(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
