@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from generators.budget import Budget
+from generators.errors import SynthcareError
 from generators.home import Home
 from generators.journal import Journal
 from generators.judge import Counts, Judge
@@ -70,6 +71,13 @@ def generate(
         judge = Judge(home, runs, progress.counted)
         if any(work.journal.rows_requested or work.run.llm.is_baseline for work in works):
             judge.count_now()
+        for work in works:
+            most = work.usd_of_one(rows)
+            if max_usd is not None and most > max_usd:
+                raise SynthcareError(
+                    f"--max-usd {max_usd:g} is too little: one request of {work.run.label} may "
+                    f"cost ${most:.4f}. Raise it, or ask for fewer --rows-per-request."
+                )
         return asyncio.run(_fill_all(home, works, rows=rows, budget=budget, judge=judge))
 
 

@@ -45,13 +45,13 @@ class Journal:
 
     Opening cuts off a last line that a killed process left half-written. Raises SynthcareError
     where another process writes the run, or where a line in the middle of the file is no JSON.
-    `dispatches` are the requests that were sent, answered or not.
+    `dispatches` and `submissions` are the requests and batches that were sent, answered or not. A
+    journal in which nothing was begun leaves no folder.
     """
 
     def __init__(self, folder: Path, run: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / RUN_FILE).exists():
-            _write_atomically(folder / RUN_FILE, json.dumps(run, default=_as_json, indent=1))
+        self._folder, self._run = folder, run
         path = folder / RESPONSES_FILE
         self._file = path.open("a+b")
         try:
@@ -78,6 +78,12 @@ class Journal:
             self.submissions.last_request_number,
             0,
         )
+
+    def begin(self) -> None:
+        """Write down what the run is, if it is not: now something is about to be sent."""
+        if not (self._folder / RUN_FILE).exists():
+            run = json.dumps(self._run, default=_as_json, indent=1)
+            _write_atomically(self._folder / RUN_FILE, run)
 
     def append(self, response: Response) -> None:
         """Write one response and return when it is on disk.
@@ -123,6 +129,10 @@ class Journal:
     ) -> None:
         self.dispatches.close()
         self.submissions.close()
+        if not (self._folder / RUN_FILE).exists():
+            for path in self._folder.iterdir():
+                path.unlink()
+            self._folder.rmdir()
         self._file.close()
 
 

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 Clock = Callable[[], float]
 
+# Share of a bucket that is left in it: what the provider counts comes back some seconds late, and
+# where it counts a little more than we do, the difference must not become a refusal.
+_RESERVE = 0.02
+_SHORTEST_WAIT = 0.001  # seconds, far below what a provider can tell apart
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -43,8 +48,11 @@ class Bucket:
         if self._per_minute is None:
             return 0.0
         self._fill()
-        needed = min(amount, self._per_minute)  # or a single large request would wait for ever
-        return max(0.0, (needed - self._level) / (self._per_minute / 60))
+        reserve = _RESERVE * self._per_minute
+        # Never more than a full bucket, or a single large request would wait for ever.
+        needed = min(amount + reserve, self._per_minute)
+        wait = (needed - self._level) / (self._per_minute / 60)
+        return wait if wait > _SHORTEST_WAIT else 0.0
 
     def take(self, amount: float) -> _Mark:
         """Take `amount` out; return what to hand to `learn` with the answer."""

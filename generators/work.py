@@ -49,6 +49,7 @@ class Work:
 
     def next_request(self) -> Request:
         """The next request, which is then under way until `end_request`."""
+        self.journal.begin()
         rows = min(self.rows_left, self._rows_per_request)
         self._number += 1
         request = self.request(self._number, rows)
@@ -136,6 +137,11 @@ class Work:
             cached_tokens=completion.cached_tokens or 0,
             output_tokens=completion.output_tokens,
         )
+
+    def usd_of_one(self, rows: int) -> float:
+        """The most that the next request can cost if `rows` rows are missing."""
+        rows = min(rows, self._rows_per_request)
+        return self.usd_at_most(self.request(self._number + 1, rows))
 
     def usd_before(self) -> float:
         """What the run has cost in earlier sessions, with all that may have been charged."""

@@ -68,3 +68,24 @@
 {% macro expected_ks_distance(size) %}
     sqrt(pi() / 2) * ln(2) / (sqrt({{ size }}) + 0.12 + 0.11 / sqrt({{ size }}))
 {% endmacro %}
+
+{#- One row per accepted record and column of text of a dataset: identifiers and categories. -#}
+{% macro text_values(dataset) %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        run_id,
+        response_id,
+        record_id,
+        unnest([
+            {%- for column in contract_columns(dataset) if column.kind in ('identifier', 'categorical') %}
+            struct_pack(
+                column_name := {{ sql_text(column.name) }},
+                kind := {{ sql_text(column.kind) }},
+                text := {{ column.name }},
+                allowed_values := {{ column.get('accepted_values', []) | length }}
+            ),
+            {%- endfor %}
+        ], recursive := true),
+
+    from {{ ref(dataset) }}
+{% endmacro %}

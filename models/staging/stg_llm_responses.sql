@@ -20,6 +20,7 @@ joined as (
         responses.request_number,
 
         ---------- text
+        responses.slice_text,
         responses.response_text,
         responses.finish_reason,
         responses.finish_reason = 'length' as is_truncated,
