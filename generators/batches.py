@@ -19,7 +19,7 @@ from generators.budget import Budget
 from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Request
-from generators.providers.access import api_key, meaning
+from generators.providers.access import api_key, may_pass, meaning
 from generators.providers.openai_api import chat_completion, completion
 from generators.submissions import Submission
 from generators.work import CAP_REACHED, Work
@@ -54,30 +54,31 @@ class BatchAPI:
                 return
             work.begin(rows)
             while work.rows_left > 0 and not work.stopped_because:
-                await self._submit(work)
-            await asyncio.gather(
-                *(self._receive(work, of_run) for of_run in work.journal.submissions.under_way())
-            )
+                while await self._submit(work):
+                    pass
+                # What was reserved beyond the cost comes back, and may be enough for more.
+                under_way = work.journal.submissions.under_way()
+                await asyncio.gather(*(self._receive(work, of_run) for of_run in under_way))
         except openai.OpenAIError as error:
             why = meaning(openai, error, self._llm, self._client.base_url)
             work.stop(f"{why} Run the same command again to go on.", has_failed=True)
         except SynthcareError as error:
             work.stop(str(error), has_failed=True)
 
-    async def _submit(self, work: Work) -> None:
-        """Submit the next requests, as many as a batch takes and the cap allows."""
+    async def _submit(self, work: Work) -> bool:
+        """Submit the next requests, as many as a batch takes and the cap allows, if any."""
         requests: list[Request] = []
         usd_at_most = 0.0
         while work.rows_left > 0 and len(requests) < _REQUESTS_PER_BATCH:
-            request = work.next_request()
-            if not self._budget.reserve(work.usd_at_most(request)):
-                work.end_request()
-                work.stop(CAP_REACHED)
+            most = work.usd_of_one(work.rows_left)
+            if not self._budget.reserve(most):
+                if not requests and not work.journal.submissions.under_way():
+                    work.stop(CAP_REACHED)
                 break
-            usd_at_most += work.usd_at_most(request)
-            requests.append(request)
+            usd_at_most += most
+            requests.append(work.next_request())
         if not requests:
-            return
+            return False
         lines = "".join(json.dumps(self._line(request)) + "\n" for request in requests)
         uploaded = await self._client.files.create(
             file=("requests.jsonl", lines.encode()), purpose="batch"
@@ -97,6 +98,7 @@ class BatchAPI:
             metadata={_TOKEN: submission.token, "run_id": work.run.run_id},
         )
         work.journal.submissions.known_as(submission, batch.id)
+        return True
 
     async def _pick_up(self, work: Work, submission: Submission) -> None:
         """Go on with a batch that an earlier session submitted, if it came that far."""
@@ -121,15 +123,16 @@ class BatchAPI:
         for line in answered:
             number, rows = map(int, line["custom_id"].split("-"))
             answer = completion(ChatCompletion.model_validate(line["response"]["body"]))
+            if number in work.journal.answered:
+                continue  # and paid, in an earlier session
             request = work.request(number, rows)
             spent += work.usd(answer, work.usd_at_most(request))
-            if number not in work.journal.answered:
-                work.receive(
-                    request,
-                    answer,
-                    _time(batch.created_at),
-                    received_at=_time(batch.completed_at or batch.expired_at or batch.created_at),
-                )
+            work.receive(
+                request,
+                answer,
+                _time(batch.created_at),
+                received_at=_time(batch.completed_at or batch.expired_at or batch.created_at),
+            )
         self._budget.settle(submission.usd_at_most, spent)
         work.journal.submissions.ended(submission, batch.status)
         if not answered and (why := _why(batch, failed)):
@@ -176,10 +179,13 @@ async def open_batch_api(llm: LLM, budget: Budget) -> AsyncIterator[BatchAPI]:
 
 
 def _why(batch: Batch, failed: Sequence[dict]) -> str:
+    """Why a batch without answers would have none again; empty where it might."""
     if batch.errors and batch.errors.data:
         return batch.errors.data[0].message or ""
     for line in failed:
-        return (line.get("error") or line["response"]["body"]["error"])["message"]
+        response = line.get("response") or {}
+        if not may_pass(response.get("status_code", 500)):
+            return response["body"]["error"]["message"]
     return ""
 
 

@@ -32,7 +32,7 @@ def meaning(
     errors alike.
     """
     match error:
-        case client.APIStatusError() if _may_pass(error):
+        case client.APIStatusError() if _may_be_sent_again(error):
             return Unanswered(
                 f"{llm.name} answered {error.status_code}: {error.message}",
                 is_refused=True,
@@ -62,11 +62,16 @@ def meaning(
     return SynthcareError(said)
 
 
-def _may_pass(error: Exception) -> bool:
+def _may_be_sent_again(error: Exception) -> bool:
     # A quota that is used up comes as 429 too, but no waiting mends it.
     if getattr(error, "code", None) == "insufficient_quota":
         return False
-    return error.status_code in _TRY_AGAIN or error.status_code >= 500  # noqa: PLR2004
+    return may_pass(error.status_code)
+
+
+def may_pass(status: int) -> bool:
+    """Whether the same request may be answered another time."""
+    return status in _TRY_AGAIN or status >= 500  # noqa: PLR2004
 
 
 def _was_never_sent(error: BaseException | None) -> bool:
