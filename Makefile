@@ -3,10 +3,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo test bench-generation lint format lock clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
 
 setup: .venv/installed ## Install everything that is pinned into .venv (other targets do it by themselves)
 
@@ -27,6 +27,9 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 	@$(BIN)/pytest
 	@folder=$$(mktemp -d) && export SYNTHCARE_HOME=$$folder DBT_TARGET_PATH=$$folder/target DBT_LOG_PATH=$$folder/logs \
 		&& $(BIN)/dbt build --warn-error && rm -r $$folder
+
+bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
+	@$(BIN)/python -m tests.benchmarks.generation
 
 lint: setup ## Check Python with ruff and SQL with sqlfluff
 	@$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 
 import openai
 from openai.types import Batch
@@ -116,9 +117,10 @@ class BatchAPI:
     async def _receive(self, work: Work, submission: Submission) -> None:
         """Wait for a batch to end, and journal what it has answered."""
         batch = await self._wait(submission)
-        answered, failed = await asyncio.gather(
-            self._lines(batch.output_file_id), self._lines(batch.error_file_id)
-        )
+        files = (batch.output_file_id, batch.error_file_id)
+        lines = [line for file_id in files for line in await self._lines(file_id)]
+        answered = [line for line in lines if _status(line) == HTTPStatus.OK]
+        failed = [line for line in lines if _status(line) != HTTPStatus.OK]
         spent = 0.0
         for line in answered:
             number, rows = map(int, line["custom_id"].split("-"))
@@ -183,10 +185,14 @@ def _why(batch: Batch, failed: Sequence[dict]) -> str:
     if batch.errors and batch.errors.data:
         return batch.errors.data[0].message or ""
     for line in failed:
-        response = line.get("response") or {}
-        if not may_pass(response.get("status_code", 500)):
-            return response["body"]["error"]["message"]
+        if not may_pass(_status(line)):
+            return line["response"]["body"]["error"]["message"]
     return ""
+
+
+def _status(line: dict) -> int:
+    """Status of one request; a request that expired has no response."""
+    return (line.get("response") or {}).get("status_code", HTTPStatus.REQUEST_TIMEOUT)
 
 
 def _time(seconds: int) -> datetime:

@@ -36,10 +36,10 @@ class Dispatches:
         self.usd_at_most: dict[int, float] = {}
         under_way: set[int] = set()
         perhaps_paid: list[int] = []
-        for line in read_lines(path):
+        for line in read_lines(path, "request_number"):
             number = line["request_number"]
             if "ended" not in line:
-                self.usd_at_most[number] = line["usd_at_most"]
+                self.usd_at_most[number] = line.get("usd_at_most") or 0.0
                 under_way.add(number)
                 continue
             under_way.discard(number)

@@ -64,7 +64,7 @@ def generate(
             works.append(Work(run, journal, order, progress.received))
             if killed := journal.dispatches.killed:
                 progress.told(
-                    f"{run.label}: {killed} requests were in flight when an earlier process ended; "
+                    f"{run.label}: requests in flight when an earlier process ended: {killed}; "
                     "they may have been paid and are asked again"
                 )
         budget = Budget(max_usd, spent=sum(work.usd_before() for work in works))

@@ -21,6 +21,8 @@ RESPONSES_FILE = "responses.jsonl"
 REQUESTS_FILE = "requests.jsonl"
 BATCHES_FILE = "batches.jsonl"
 
+_KEYS = ("request_number", "rows_requested", "input_tokens", "cached_tokens", "output_tokens")
+
 
 @dataclass(frozen=True)
 class Response:
@@ -62,16 +64,19 @@ class Journal:
                 f"Another process is writing {folder}. Wait for it, or stop it."
             ) from error
         self._path = path
-        cut_torn_line(self._file, path)
-        entries = list(read_lines(path))
-        self.answered = {entry["request_number"] for entry in entries}
         try:
-            self.dispatches = Dispatches(folder / REQUESTS_FILE, self.answered)
-            self.submissions = Submissions(folder / BATCHES_FILE)
+            self._read(path)
         except SynthcareError:
             self._file.close()
             raise
+
+    def _read(self, path: Path) -> None:
+        cut_torn_line(self._file, path)
+        entries = list(read_lines(path, *_KEYS))
+        self.answered = {entry["request_number"] for entry in entries}
         self.rows_requested = sum(entry["rows_requested"] or 0 for entry in entries)
+        self.dispatches = Dispatches(self._folder / REQUESTS_FILE, self.answered)
+        self.submissions = Submissions(self._folder / BATCHES_FILE)
         self.last_request_number = max(
             *self.answered,
             self.dispatches.last_request_number,
@@ -107,7 +112,7 @@ class Journal:
             return 0.0
         spent = self.dispatches.unsettled.usd_at_most
         spent += sum(batch.usd_at_most for batch in self.submissions.under_way())
-        for entry in read_lines(self._path):
+        for entry in read_lines(self._path, *_KEYS):
             if entry["input_tokens"] is None or entry["output_tokens"] is None:
                 spent += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
             else:

@@ -9,10 +9,10 @@ from typing import Any
 from generators.errors import SynthcareError
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Entries of a file about requests, without a last line that has no end.
+def read_lines(path: Path, *keys: str) -> Iterator[dict[str, Any]]:
+    """Entries of a file, without a last line that has no end.
 
-    Raises SynthcareError, naming file and line, where one is no JSON object, or names no request.
+    Raises SynthcareError, naming file and line, where one is no JSON object with these `keys`.
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
@@ -22,7 +22,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 entry = json.loads(line)
             except ValueError as error:
                 raise _corrupt(path, number) from error
-            if not isinstance(entry, dict) or "request_number" not in entry:
+            if not isinstance(entry, dict) or not all(key in entry for key in keys):
                 raise _corrupt(path, number)
             yield entry
 

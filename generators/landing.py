@@ -28,7 +28,7 @@ def land(home: Home) -> int:
 def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
     run = read_run(folder)
     journal = folder / RESPONSES_FILE
-    for _ in read_lines(journal):
+    for _ in read_lines(journal, "response_id", "run_id"):
         pass  # a corrupt line is named before anything is loaded
     warehouse.begin()
     try:

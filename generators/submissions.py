@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from generators.jsonl import cut_torn_line, read_lines
@@ -29,7 +29,11 @@ class Submissions:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a+b")
         cut_torn_line(self._file, path)
-        self._by_token = {line["token"]: Submission(**line) for line in read_lines(path)}
+        names = [field.name for field in fields(Submission)]
+        self._by_token = {
+            line["token"]: Submission(**{name: line[name] for name in names})
+            for line in read_lines(path, *names)
+        }
 
     @property
     def last_request_number(self) -> int:

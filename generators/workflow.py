@@ -165,8 +165,9 @@ class Workflow:
                 )
             if outcome.unanswered:
                 self.console.print(
-                    f"{run.label}: {outcome.unanswered} requests got no answer; the provider may "
-                    "charge for them, and the ledger does not know it"
+                    f"{run.label}: requests that got no answer, and were sent again: "
+                    f"{outcome.unanswered}; the provider may charge for them, and the ledger does "
+                    "not know it"
                 )
         failures = [o.stopped_because for o in outcomes.values() if o.has_failed]
         return {

@@ -6,6 +6,7 @@ It answers in the time of a latency model, keeps rate limits, makes faults and b
 import json
 import random
 import re
+import sys
 import threading
 import time
 import uuid
@@ -83,6 +84,7 @@ class StandIn(ThreadingHTTPServer):
         contract = load_contract("admissions")
         self._contract, self._rows = contract, stand_in_rows(contract, 10_000)
         self._next_row = 0
+        self._began = time.monotonic()
 
     @property
     def base_url(self) -> str:
@@ -108,10 +110,14 @@ class StandIn(ThreadingHTTPServer):
                 (limit.wait(amounts[kind]) for kind, limit in self._limits.items()), default=0.0
             )
             headers = {}
+            if self.count["let_in"] == 0:
+                self._began = time.monotonic()
+            self.count["let_in"] += not wait
             for kind, limit in self._limits.items():
                 if not wait:
                     limit.level -= amounts[kind]
                     self.count[f"{kind}_let_in"] += amounts[kind]
+                    self.count["last_let_in_at"] = time.monotonic() - self._began
                 headers[f"x-ratelimit-limit-{kind}"] = f"{limit.per_minute:.0f}"
                 headers[f"x-ratelimit-remaining-{kind}"] = f"{max(0, limit.level):.0f}"
             return headers, wait or None
@@ -394,3 +400,10 @@ def serve(text: str | None = None, *, key: str, **behaviour: Any) -> Iterator[St
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+if __name__ == "__main__":
+    # In a process of its own, for benchmarks: behaviour as JSON, the address on the first line.
+    with serve(**json.loads(sys.argv[1])) as stand_in:
+        print(stand_in.base_url, flush=True)
+        sys.stdin.read()

@@ -1,0 +1,220 @@
+"""Plans, caps, kills and grids, as a user meets them on the command line."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from generators.home import PROJECT, Home
+from tests.driver import cli, query
+from tests.stand_in import StandIn, serve
+
+KEY = "sk-test"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    with serve(key=KEY) as stand_in:
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", stand_in.base_url)
+        yield stand_in
+
+
+def test_a_plan_says_what_will_be_needed_and_asks_for_nothing(home: Home, server: StandIn) -> None:
+    grid = ["--llm", "gpt-4o", "--llm", "holdout", "--prompt", "all", "--instructions", "all"]
+    planned = cli("plan", *grid, "--rows", 200, "--json")
+    assert planned.exit_code == 0, planned.output
+    assert server.requests == []
+    assert not home.landing.exists()
+    plan = json.loads(planned.stdout)
+    assert len(plan["runs"]) == 10
+    assert plan["total"]["requests"] == 9 * 4
+    assert plan["total"]["seconds"] > 0
+    one = ["--llm", "gpt-4o", "--prompt", "improved", "--instructions", "basic"]
+    assert cli("generate", *one, "--rows", 200).exit_code == 0
+    run_id, cell = next(item for item in plan["runs"].items() if "improved-basic" in item[0])
+    tokens = query(
+        home,
+        "select responses, input_tokens, output_tokens, cost_usd from marts.generation_runs"
+        f" where run_id = '{run_id}'",
+    )
+    planned_cell = (
+        cell["requests"],
+        pytest.approx(cell["input_tokens"], rel=0.05),
+        pytest.approx(cell["output_tokens"], rel=0.05),
+        pytest.approx(cell["cost_usd"], rel=0.05),
+    )
+    assert tokens == [planned_cell]
+    # What is there already is not planned again.
+    again = cli("plan", *one, "--rows", 250, "--json")
+    assert json.loads(again.stdout)["total"]["requests"] == 1
+    table = cli("plan", *grid, "--rows", 200, "--max-usd", "0.1").stdout
+    assert re.search(r"gpt-4o advanced/basic +200 +4 +[\d,]+ +10,6\d\d +0.12 +\d+ s", table)
+    assert "--max-usd 0.1 will be reached before the rows are" in table
+
+
+def test_the_ledger_splits_the_cost_as_the_provider_billed_it(home: Home, server: StandIn) -> None:
+    for batch in ([], ["--batch"]):
+        before = dict(server.count)
+        done = cli("generate", "--llm", "gpt-4o", "--rows", 100, "--json", *batch)
+        assert done.exit_code == 0, done.output
+        (run,) = json.loads(done.stdout)["ledger"]
+        share = 0.5 if batch else 1
+        written = server.count["output_tokens"] - before.get("output_tokens", 0)
+        read = server.count["input_tokens"] - before.get("input_tokens", 0)
+        assert run["output_usd_per_1000_rows"] == pytest.approx(10 * share * written * 10 / 1e6)
+        assert run["input_usd_per_1000_rows"] == pytest.approx(10 * share * read * 2.5 / 1e6)
+        assert run["usd_per_1000_rows"] == pytest.approx(
+            run["input_usd_per_1000_rows"] + run["output_usd_per_1000_rows"]
+        )
+        assert run["tokens_per_row"] == pytest.approx((written + read) / 100)
+        assert run["price_tier"] == ("batch" if batch else "standard")
+
+
+def test_a_model_without_a_price_costs_null_and_only_on_request(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llama = ["generate", "--llm", "llama-4-maverick", "--rows", 10]
+    refused = cli(*llama)
+    assert refused.exit_code == 2
+    assert "llms_prices" not in refused.stderr
+    assert "seeds/llm_prices.csv has no standard price of Llama-4" in refused.stderr
+    capped = cli(*llama, "--no-price", "--max-usd", 1)
+    assert capped.exit_code == 2
+    assert "--max-usd cannot be kept: llama-4-maverick has no price" in capped.stderr
+    with serve(key=KEY) as server:
+        monkeypatch.setenv("LLAMA_API_KEY", KEY)
+        monkeypatch.setenv("LLAMA_API_CLIENT_BASE_URL", server.base_url)
+        done = cli(*llama, "--no-price", "--json")
+    (run,) = json.loads(done.stdout)["ledger"]
+    assert run["rows_accepted"] == 10
+    assert run["output_tokens"] > 0
+    assert run["cost_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--max-usd", "0.001"], "--max-usd 0.001 is too little: one request of gpt-4o"),
+        (["--max-usd", "0"], "0.0 is not in the range x>0"),
+        (
+            ["--llm", "smollm2", "--batch"],
+            "--batch is OpenAI's, and 'smollm2' has provider 'local'",
+        ),
+        (["--llm", "llama-4-maverick", "--batch"], "'llama-4-maverick' has provider 'llama'"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_before_anything_is_sent(
+    home: Home, server: StandIn, arguments: list[str], said: str
+) -> None:
+    refused = cli("generate", "--llm", "gpt-4o", "--rows", 10, *arguments)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert "Traceback" not in refused.output
+    assert server.requests == []
+    assert not list(home.landing.glob("*"))
+
+
+def test_the_cap_ends_a_run_and_says_so(home: Home, server: StandIn) -> None:
+    capped = ["generate", "--llm", "gpt-4o", "--rows", 2000, "--rows-per-request", 10]
+    done = cli(*capped, "--max-usd", "0.2", "--json")
+    assert done.exit_code == 0, done.output
+    (run,) = json.loads(done.stdout)["runs"].values()
+    assert run["stopped_because"] == "the spend cap allows no further request"
+    ((spent, accepted),) = query(home, "select cost_usd, rows_accepted from marts.generation_runs")
+    assert 0.18 < spent <= 0.2
+    assert 200 < accepted < 2000
+
+
+def test_one_llm_that_fails_does_not_stop_the_others(
+    home: Home, server: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "wrong")
+    grid = ["--llm", "gpt-4o", "--llm", "independent", "--llm", "holdout", "--prompt", "all"]
+    done = cli("generate", *grid, "--rows", 1500)
+    assert done.exit_code == 2
+    assert done.stderr.count("Error: gpt-4o refused the key in OPENAI_API_KEY") == 1
+    assert "gpt-4o basic/improved: stopped at 0 accepted of 1500" in done.stdout
+    assert re.search(r"independent +1,500 +1,500", done.stdout)
+    assert re.search(r"holdout +1,500 +1,500", done.stdout)
+
+
+def test_a_corrupt_line_is_named_and_nothing_is_sent(home: Home, server: StandIn) -> None:
+    generate = ["generate", "--llm", "gpt-4o", "--rows", 10]
+    assert cli(*generate).exit_code == 0
+    (folder,) = home.landing.iterdir()
+    for name in ("responses", "requests", "batches"):
+        path = folder / f"{name}.jsonl"
+        kept = path.read_bytes()
+        path.write_bytes(b"{}\n" + kept)
+        refused = cli(*generate)
+        assert refused.exit_code == 2
+        assert f"{name}.jsonl, line 1, is no entry of a journal" in refused.stderr
+        assert path.read_bytes() == b"{}\n" + kept
+        path.write_bytes(kept)
+    assert cli(*generate).exit_code == 0
+    assert len(server.requests) == 1
+
+
+def test_kill_9_loses_no_answer_and_pays_for_none_twice(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ["generate", "--llm", "gpt-4o", "--rows", "600", "--rows-per-request", "5"]
+    command += ["--concurrency", "8"]
+    with serve(key=KEY, slowness=0.05) as server:
+        environment = os.environ | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url}
+        told = 0
+        for answers in (10, 50):
+            process = subprocess.Popen(
+                [sys.executable, "-m", "generators", *command],
+                cwd=PROJECT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            wait_for(lambda least=answers: server.count["answers"] >= least, process)
+            process.send_signal(signal.SIGKILL)
+            said = process.communicate()[0]
+            told += in_flight(said)
+            assert process.returncode == -signal.SIGKILL
+        wait_for(lambda: server.in_flight == 0)
+        journalled = lines_of(home)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        done = cli(*command)
+        told += in_flight(done.output)
+    assert done.exit_code == 0, done.output
+    assert query(home, "select rows_accepted from marts.generation_runs") == [(600,)]
+    after = lines_of(home)
+    assert set(journalled) <= set(after)  # none lost
+    assert len(after) == len(set(after)) == 120  # none paid twice
+    assert server.count["answers"] - len(after) <= told <= 2 * 8
+
+
+def in_flight(said: str) -> int:
+    return sum(map(int, re.findall(r"in flight when an earlier process ended: (\d+)", said)))
+
+
+def lines_of(home: Home) -> list[str]:
+    (journal,) = home.landing.glob("*/responses.jsonl")
+    return [json.loads(line)["response_text"] for line in whole_lines(journal)]
+
+
+def whole_lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def wait_for(holds: object, process: subprocess.Popen | None = None) -> None:
+    deadline = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < deadline
+        assert process is None or process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
