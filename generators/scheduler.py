@@ -22,6 +22,7 @@ _ATTEMPTS = 8
 _ATTEMPTS_TO_REACH = 3
 _FIRST_BACKOFF_SECONDS = 0.5
 _LONGEST_BACKOFF_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 900.0  # who waits longer for a provider should know of it
 _BUDGET_POLL_SECONDS = 0.2  # other LLMs share the cap, and do not say when they settle
 
 
@@ -161,20 +162,27 @@ class Scheduler:
             self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), now
         if why.retry_after:
             self._pace.pause(why.retry_after)
-        is_out_of_reach = why.is_unreachable and not self._has_answered
-        if sending.attempts >= (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
+        if hopeless := self._why_hopeless(sending, why):
             sending.work.end_request()
-            times = f"Tried {sending.attempts} times; run the same command again to go on."
-            self._fail(SynthcareError(f"{why} {times}"))
+            self._fail(SynthcareError(hopeless))
         elif self.failure or sending.work.stopped_because:
             sending.work.end_request()
         else:
             longest = min(
                 _LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (sending.attempts - 1)
             )
-            # Full jitter: those that failed together do not come back together.
+            # With jitter: those that failed together do not come back together.
             backoff = max(why.retry_after or 0.0, self._random.uniform(longest / 2, longest))
             self._put_back(sending, at=now + backoff)
+
+    def _why_hopeless(self, sending: _Sending, why: Unanswered) -> str | None:
+        if why.retry_after and why.retry_after > _LONGEST_PAUSE_SECONDS:
+            minutes = f"{why.retry_after / 60:,.0f} minutes"
+            return f"{self._llm.name} asks to wait for {minutes} ({why}). Run it again then."
+        is_out_of_reach = why.is_unreachable and not self._has_answered
+        if sending.attempts < (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
+            return None
+        return f"{why} Tried {sending.attempts} times; run the same command again to go on."
 
     def _fail(self, error: SynthcareError) -> None:
         self.failure = self.failure or error

@@ -178,6 +178,15 @@ def test_a_provider_that_never_recovers_is_given_up(
     assert "Tried 8 times; run the same command again" in asked.work.stopped_because
 
 
+def test_a_provider_that_asks_for_a_long_wait_is_not_waited_for(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with openai(monkeypatch, faults=[429], retry_after=7200) as server:
+        asked = ask(home, plan(contract), 50)
+    assert len(server.requests) == 1
+    assert "gpt-4o asks to wait for 120 minutes" in asked.work.stopped_because
+
+
 def test_after_an_answer_that_was_cut_off_fewer_rows_are_asked_for(
     home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ _OVERLOAD = (429, 503, 529)
 
 def api_key(llm: LLM) -> str:
     """The key of `llm`, from the environment. Raises SynthcareError where it is not set."""
-    key = os.environ.get(llm.api_key_env or "")
+    key = os.environ.get(llm.api_key_env or "", "").strip()
     if not key:
         raise SynthcareError(
             f"{llm.name} needs {llm.api_key_env}. Set it, or use --llm smollm2, which needs none."

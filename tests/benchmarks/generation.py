@@ -142,7 +142,7 @@ def without_limits() -> str:
         cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--prompt", "advanced")
         lines.append(
             [
-                "the whole command, with two dbt runs and the ledger",
+                "the whole command: asking, dbt, ledger",
                 20,
                 f"{time.monotonic() - began:.1f} s",
                 "–",
