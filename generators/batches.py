@@ -46,13 +46,14 @@ class BatchAPI:
     async def ask(self, work: Work, rows: int) -> None:
         """Ask for `rows` rows of a run; return when every batch has ended.
 
-        Batches of an earlier session come first, and alone: what is missing then is asked for by
-        the next call.
+        Batches of an earlier session come first. If they bring anything, what is still missing then
+        is left to the next call.
         """
         try:
             if left := work.journal.submissions.under_way():
-                await asyncio.gather(*(self._pick_up(work, submission) for submission in left))
-                return
+                brought = await asyncio.gather(*(self._pick_up(work, of_run) for of_run in left))
+                if any(brought):
+                    return
             work.begin(rows)
             while work.rows_left > 0 and not work.stopped_because:
                 while await self._submit(work):
@@ -101,8 +102,8 @@ class BatchAPI:
         work.journal.submissions.known_as(submission, batch.id)
         return True
 
-    async def _pick_up(self, work: Work, submission: Submission) -> None:
-        """Go on with a batch that an earlier session submitted, if it came that far."""
+    async def _pick_up(self, work: Work, submission: Submission) -> int:
+        """Go on with a batch that an earlier session submitted; return the number of answers."""
         if submission.batch_id is None:
             async for batch in self._client.batches.list(limit=100):
                 if (batch.metadata or {}).get(_TOKEN) == submission.token:
@@ -110,24 +111,25 @@ class BatchAPI:
                     break
             else:
                 work.journal.submissions.ended(submission, "never submitted")
-                return
+                return 0
         self._budget.adopt(submission.usd_at_most)
-        await self._receive(work, submission)
+        return await self._receive(work, submission)
 
-    async def _receive(self, work: Work, submission: Submission) -> None:
-        """Wait for a batch to end, and journal what it has answered."""
+    async def _receive(self, work: Work, submission: Submission) -> int:
+        """Wait for a batch to end, and journal its answers; return how many are new."""
         batch = await self._wait(submission)
         files = (batch.output_file_id, batch.error_file_id)
         lines = [line for file_id in files for line in await self._lines(file_id)]
         answered = [line for line in lines if _status(line) == HTTPStatus.OK]
         failed = [line for line in lines if _status(line) != HTTPStatus.OK]
-        spent = 0.0
+        spent, new = 0.0, 0
         for line in answered:
             number, rows = map(int, line["custom_id"].split("-"))
             answer = completion(ChatCompletion.model_validate(line["response"]["body"]))
             if number in work.journal.answered:
                 continue  # and paid, in an earlier session
             request = work.request(number, rows)
+            new += 1
             spent += work.usd(answer, work.usd_at_most(request))
             work.receive(
                 request,
@@ -139,6 +141,7 @@ class BatchAPI:
         work.journal.submissions.ended(submission, batch.status)
         if not answered and (why := _why(batch, failed)):
             raise SynthcareError(f"{self._llm.name}: batch {batch.id} has {batch.status}: {why}")
+        return new
 
     async def _wait(self, submission: Submission) -> Batch:
         delay = _FIRST_POLL_SECONDS

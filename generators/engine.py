@@ -73,7 +73,8 @@ def generate(
             judge.count_now()
         for work in works:
             most = work.usd_of_one(rows)
-            if max_usd is not None and most > max_usd:
+            is_wanting = judge.counts[work.run.run_id].accepted < rows
+            if max_usd is not None and is_wanting and most > max_usd:
                 raise SynthcareError(
                     f"--max-usd {max_usd:g} is too little: one request of {work.run.label} may "
                     f"cost ${most:.4f}. Raise it, or ask for fewer --rows-per-request."
@@ -96,7 +97,7 @@ async def _fill_all(
         for work in wanting:
             llm = work.run.llm
             if llm not in askers:
-                askers[llm] = await stack.enter_async_context(_open(home, work.run, budget))
+                askers[llm] = await stack.enter_async_context(open_asker(home, work.run, budget))
         async with asyncio.TaskGroup() as group:
             for work in wanting:
                 group.create_task(fill(work, askers[work.run.llm]))
@@ -104,7 +105,7 @@ async def _fill_all(
         work.run.run_id: Outcome(
             judge.counts[work.run.run_id],
             reasons.get(work.run.run_id),
-            work.has_failed,
+            work.has_failed and reasons.get(work.run.run_id) is not None,
             work.unanswered,
         )
         for work in works
@@ -112,7 +113,7 @@ async def _fill_all(
 
 
 @asynccontextmanager
-async def _open(home: Home, run: Run, budget: Budget) -> AsyncIterator[Ask]:
+async def open_asker(home: Home, run: Run, budget: Budget) -> AsyncIterator[Ask]:
     """What asks the LLM of `run`: request by request, or by batches."""
     if run.is_batch:
         from generators.batches import open_batch_api

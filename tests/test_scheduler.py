@@ -12,7 +12,7 @@ import pytest
 
 from generators.budget import Budget
 from generators.contract import Contract
-from generators.engine import _open
+from generators.engine import open_asker
 from generators.home import Home
 from generators.journal import Journal
 from generators.llms import load_llm
@@ -65,7 +65,7 @@ def ask(home: Home, run: Run, rows: int, max_usd: float | None = None) -> Asked:
     """One session: ask for rows, as often as it takes to end."""
 
     async def session() -> None:
-        async with _open(home, run, budget) as asker:
+        async with open_asker(home, run, budget) as asker:
             await asker(work, rows)
 
     with Journal(home.landing / run.run_id, run.as_row()) as journal:
@@ -281,7 +281,7 @@ def test_a_batch_brings_what_single_requests_bring_at_half_the_price(
     assert later.budget.reserved == pytest.approx(0)
 
 
-@pytest.mark.parametrize("lost", ["its id", "its answers"])
+@pytest.mark.parametrize("lost", ["its id", "its answers", "its end"])
 def test_a_batch_is_picked_up_after_a_kill_and_not_submitted_again(
     home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
@@ -291,9 +291,10 @@ def test_a_batch_is_picked_up_after_a_kill_and_not_submitted_again(
         folder = home.landing / run.run_id
         kept = (folder / "batches.jsonl").read_text().splitlines(keepends=True)
         (folder / "batches.jsonl").write_text("".join(kept[: 1 if lost == "its id" else 2]))
-        answers = (folder / "responses.jsonl").read_text().splitlines(keepends=True)
-        (folder / "responses.jsonl").write_text("".join(answers[:3]))  # killed while it wrote them
-        again = ask(home, run, 350, max_usd=1)
+        if lost != "its end":  # killed while it wrote them
+            answers = (folder / "responses.jsonl").read_text().splitlines(keepends=True)
+            (folder / "responses.jsonl").write_text("".join(answers[:3]))
+        again = ask(home, run, 350 if lost != "its end" else 0, max_usd=1)
     assert len(server.batches) == 1
     assert server.count["answers"] == 10
     assert sorted(response["response_id"] for response in again.responses) == sorted(

@@ -25,7 +25,7 @@ import httpx
 
 from generators.budget import Budget
 from generators.contract import load_contract
-from generators.engine import _open
+from generators.engine import open_asker
 from generators.home import PROJECT, Home
 from generators.journal import Journal
 from generators.llms import load_llm
@@ -99,7 +99,7 @@ def ask(home: Home, run: Run, rows: int) -> tuple[float, float, list[dict[str, A
     """Wall and CPU seconds of asking for `rows` rows, without the start, and the responses."""
 
     async def session() -> tuple[float, float]:
-        async with _open(home, run, Budget(None)) as asker:
+        async with open_asker(home, run, Budget(None)) as asker:
             wall, cpu = time.monotonic(), time.process_time()
             await asker(work, rows)
             return time.monotonic() - wall, time.process_time() - cpu
@@ -303,7 +303,7 @@ def tokens() -> str:
     return table(["wire format", "o200k tokens a row"], lines)
 
 
-def local_speed(requests: int = 16, rounds: int = 2) -> str:
+def local_speed(requests: int = 8, rounds: int = 2) -> str:
     """Tokens per second of the scheduler and of a bare generator of load, in turns."""
     llm = load_llm("smollm2")
     totals = {"bare load generator": [0, 0.0], "scheduler": [0, 0.0]}
@@ -354,7 +354,7 @@ async def _bare_load(base_url: str, run: Run, requests: int) -> tuple[int, float
         return written, time.monotonic() - began
 
 
-def diversity(rows: int = 140) -> str:
+def diversity(rows: int = 132) -> str:
     """SmolLM2 asked with the same words each time, and with a slice for each request."""
     with new_home() as home:
         sliced = plan("smollm2")
