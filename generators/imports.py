@@ -45,7 +45,6 @@ def import_file(
     }
     with Journal(home.landing / imported, run) as journal:
         if journal.last_request_number == 0:
-            journal.begin()
             journal.append(
                 Response(
                     response_id=f"{imported}-1",

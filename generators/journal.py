@@ -95,6 +95,7 @@ class Journal:
 
         Raises SynthcareError where it cannot be written.
         """
+        self.begin()
         line = json.dumps(asdict(response), default=_as_json)
         try:
             self._file.write(line.encode() + b"\n")

@@ -13,6 +13,14 @@ from generators.home import PROJECT, Home
 from tests.driver import DATASET, HOSTILE, Flow, cli, csv_row
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share the flow in one of the parallel processes: each fills its own."""
+    for item in items:
+        if "flow" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("flow"))
+
+
 @pytest.fixture(scope="session")
 def contract() -> Contract:
     return load_contract(DATASET)

@@ -18,7 +18,6 @@ AWKWARD = (
 @pytest.fixture
 def folder(home: Home) -> Path:
     with Journal(home.landing / "r", RUN) as journal:
-        journal.begin()
         journal.append(response(1, AWKWARD))
         journal.append(response(2))
     return home.landing / "r"

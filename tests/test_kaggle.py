@@ -16,6 +16,8 @@ from tests.driver import cli, csv_row, query
 
 PORT = 7777  # of kagglesdk's KaggleEnv.TEST
 
+pytestmark = pytest.mark.xdist_group("kaggle")  # one of the parallel processes has the port
+
 
 class Kaggle(ThreadingHTTPServer):
     """Serves `file` as Kaggle does: a version, then a redirect to a zip; or refuses with 403."""

@@ -111,7 +111,7 @@ def test_the_stand_in_is_the_same_every_time(home: Home) -> None:
 
 
 def test_the_stand_in_has_the_published_profile(contract: Contract) -> None:
-    rows = [dict(zip(contract.labels, row, strict=True)) for row in stand_in_rows(contract)]
+    rows = [dict(zip(contract.labels, row, strict=True)) for row in stand_in_rows(contract, 10_000)]
     ages = [int(row["Age"]) for row in rows]
     assert (min(ages), max(ages)) == (18, 85)
     assert abs(sum(ages) / len(ages) - 51.5) < 1

@@ -388,7 +388,6 @@ async def _ask_naively(home: Home, run: Run, rows: int) -> None:
         serve_locally(run.llm) as base_url,
         Journal(home.landing / run_id, run.as_row() | {"run_id": run_id}) as journal,
     ):
-        journal.begin()
         provider = OpenAICompatible(run.llm, local_base_url=base_url)
         slots = asyncio.Semaphore(run.llm.concurrency)
 
