@@ -7,10 +7,11 @@ so that a killed run picks its batches up again and submits none twice.
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 
 import openai
 from openai.types import Batch
@@ -19,7 +20,7 @@ from openai.types.chat import ChatCompletion
 from generators.budget import Budget
 from generators.errors import SynthcareError
 from generators.llms import LLM
-from generators.providers import Request
+from generators.providers import Request, Unanswered
 from generators.providers.access import api_key, may_pass, meaning
 from generators.providers.openai_api import chat_completion, completion
 from generators.submissions import Submission
@@ -51,8 +52,9 @@ class BatchAPI:
         """
         try:
             if left := work.journal.submissions.under_way():
-                brought = await asyncio.gather(*(self._pick_up(work, of_run) for of_run in left))
-                if any(brought):
+                for submission in left:
+                    self._budget.adopt(submission.usd_at_most)
+                if any(await _all(self._pick_up(work, submission) for submission in left)):
                     return
             work.begin(rows)
             while work.rows_left > 0 and not work.stopped_because:
@@ -60,12 +62,19 @@ class BatchAPI:
                     pass
                 # What was reserved beyond the cost comes back, and may be enough for more.
                 under_way = work.journal.submissions.under_way()
-                await asyncio.gather(*(self._receive(work, of_run) for of_run in under_way))
-        except openai.OpenAIError as error:
-            why = meaning(openai, error, self._llm, self._client.base_url)
-            work.stop(f"{why} Run the same command again to go on.", has_failed=True)
-        except SynthcareError as error:
-            work.stop(str(error), has_failed=True)
+                await _all(self._receive(work, submission) for submission in under_way)
+        except (openai.OpenAIError, SynthcareError) as error:
+            for submission in work.journal.submissions.under_way():
+                # It goes on at OpenAI's, and may cost what was reserved for it.
+                self._budget.settle(submission.usd_at_most, submission.usd_at_most)
+            work.stop(self._said(error), has_failed=True)
+
+    def _said(self, error: Exception) -> str:
+        if isinstance(error, SynthcareError):
+            return str(error)
+        why = meaning(openai, error, self._llm, self._client.base_url)
+        passes = isinstance(why, Unanswered)
+        return f"{why} Run the same command again to go on." if passes else str(why)
 
     async def _submit(self, work: Work) -> bool:
         """Submit the next requests, as many as a batch takes and the cap allows, if any."""
@@ -82,9 +91,13 @@ class BatchAPI:
         if not requests:
             return False
         lines = "".join(json.dumps(self._line(request)) + "\n" for request in requests)
-        uploaded = await self._client.files.create(
-            file=("requests.jsonl", lines.encode()), purpose="batch"
-        )
+        try:
+            uploaded = await self._client.files.create(
+                file=("requests.jsonl", lines.encode()), purpose="batch"
+            )
+        except openai.OpenAIError:
+            self._budget.settle(usd_at_most, 0.0)
+            raise
         submission = Submission(
             request_number=requests[0].number,
             last_request_number=requests[-1].number,
@@ -111,8 +124,8 @@ class BatchAPI:
                     break
             else:
                 work.journal.submissions.ended(submission, "never submitted")
+                self._budget.settle(submission.usd_at_most, 0.0)
                 return 0
-        self._budget.adopt(submission.usd_at_most)
         return await self._receive(work, submission)
 
     async def _receive(self, work: Work, submission: Submission) -> int:
@@ -181,6 +194,15 @@ async def open_batch_api(llm: LLM, budget: Budget) -> AsyncIterator[BatchAPI]:
         yield api
     finally:
         await api.aclose()
+
+
+async def _all(receiving: Iterable[Coroutine[Any, Any, int]]) -> list[int]:
+    """What all of them return; where one fails, the others are still waited for."""
+    results = await asyncio.gather(*receiving, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
 
 
 def _why(batch: Batch, failed: Sequence[dict]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator
@@ -52,6 +53,7 @@ class Scheduler:
         self._pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
         self._works: list[Work] = []
         self._again: list[tuple[float, int, _Sending]] = []  # a heap of (when, tie-break, what)
+        self._tie_break = itertools.count()
         self._in_flight = 0
         self._allowed = float(llm.concurrency)
         self._lowered_at = 0.0
@@ -117,7 +119,7 @@ class Scheduler:
         return None, self._again[0][0] - now if self._again else None
 
     def _put_back(self, sending: _Sending, at: float) -> None:
-        heapq.heappush(self._again, (at, sending.request.number, sending))
+        heapq.heappush(self._again, (at, next(self._tie_break), sending))
 
     async def _send(self, sending: _Sending, marks: tuple) -> None:
         requested_at, began = utc_now(), time.monotonic()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from generators.estimates import Estimate, total
@@ -15,7 +16,7 @@ def plan_table(estimates: Sequence[tuple[Run, Estimate]]) -> Table:
     table = _table("What is still to be asked for", ["rows", "requests", "tokens in", "out", "USD"])
     table.add_column("time", justify="right")
     for run, of_run in estimates:
-        table.add_row(run.label, *_estimate(of_run, is_batch=run.is_batch))
+        table.add_row(escape(run.label), *_estimate(of_run, is_batch=run.is_batch))
     table.add_section()
     table.add_row("all", *_estimate(total(estimates), is_batch=False))
     return table
@@ -28,7 +29,7 @@ def ledger_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     for run in runs:
         seconds = run["seconds_per_1000_rows"]
         table.add_row(
-            run["label"],
+            escape(run["label"]),
             f"{run['rows_accepted']:,}",
             f"{run['records_found']:,}",
             f"{run['responses']:,}",

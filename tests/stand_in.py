@@ -64,7 +64,7 @@ class StandIn(ThreadingHTTPServer):
 
     def __init__(self, behaviour: Behaviour, key: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.behaviour, self.key = behaviour, key
+        self.behaviour, self.key, self.key_of_batches = behaviour, key, key
         self.faults = deque(behaviour.faults)
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.count: Counter[str] = Counter()
@@ -207,7 +207,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404, {"error": {"message": "no such path"}})
 
     def _is_refused(self) -> bool:
-        if self.headers["Authorization"] == f"Bearer {self.server.key}":
+        is_poll = self.path.startswith("/v1/batches/")
+        key = self.server.key_of_batches if is_poll else self.server.key
+        if self.headers["Authorization"] == f"Bearer {key}":
             return False
         self._send(401, {"error": {"message": "Incorrect API key provided"}})
         return True

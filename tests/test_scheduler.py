@@ -321,6 +321,23 @@ def test_a_batch_that_never_reached_the_provider_is_forgotten(
     assert ended == ["completed", "never submitted", "completed"]
 
 
+def test_a_batch_that_cannot_be_asked_after_holds_no_reserve(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the other LLMs under the same cap would wait for it for ever."""
+    run = plan(contract, is_batch=True)
+    with openai(monkeypatch) as server:
+        monkeypatch.setattr(server, "key_of_batches", "another")
+        asked = ask(home, run, 100, max_usd=1)
+        assert "refused the key in OPENAI_API_KEY" in asked.work.stopped_because
+        assert asked.budget.reserved == pytest.approx(0)
+        assert asked.budget.spent == pytest.approx(asked.work.usd_before())
+        monkeypatch.setattr(server, "key_of_batches", KEY)
+        again = ask(home, run, 100, max_usd=1)
+    assert len(server.batches) == 1
+    assert again.budget.spent == pytest.approx(billed(server, BATCH))
+
+
 def test_an_expired_batch_brings_what_it_has(
     home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
