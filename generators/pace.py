@@ -69,7 +69,6 @@ class Bucket:
         self._level += missing
         self._corrected += missing
         self._per_minute = min(limit.per_minute, self._most or limit.per_minute)
-        self._level = min(self._level, self._per_minute)
 
     def _fill(self) -> None:
         now = self._clock()

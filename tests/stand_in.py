@@ -67,6 +67,7 @@ class StandIn(ThreadingHTTPServer):
         self.behaviour, self.key, self.key_of_batches = behaviour, key, key
         self.faults = deque(behaviour.faults)
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
+        self.arrived: list[float] = []  # when, in seconds
         self.count: Counter[str] = Counter()
         self.in_flight = 0
         self.files: dict[str, bytes] = {}
@@ -176,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(content)
         with self.server.lock:
             self.server.requests.append((self.path, dict(self.headers), body))
+            self.server.arrived.append(time.monotonic())
         if self.path == "/v1/batches":
             self._begin_batch(body)
         elif body["model"] == "no-such-model":

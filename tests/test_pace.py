@@ -107,6 +107,16 @@ def test_what_others_use_of_the_same_limit_is_noticed_once(clock: Clock) -> None
     assert bucket.delay(310 - 12) == pytest.approx(1)
 
 
+def test_a_bucket_never_holds_more_than_a_minutes_worth(clock: Clock) -> None:
+    bucket = Bucket(600, clock)
+    mark = bucket.take(60)
+    clock.now += 60
+    bucket.delay(1)  # it is full again
+    bucket.learn(mark, Limit(600, 600))
+    bucket.take(600)
+    assert bucket.delay(88) == pytest.approx(10)
+
+
 def test_llms_yml_may_allow_less_than_the_provider(clock: Clock) -> None:
     bucket = Bucket(60, clock)
     bucket.learn(bucket.take(60), Limit(6000, 5940))

@@ -109,6 +109,7 @@ def test_every_request_has_a_slice_of_its_own(
     assert sorted(rows_asked(body) for _, _, body in server.requests) == [2] + 20 * [5]
     slices = [response["slice_text"] for response in asked.responses]
     assert all(one in str(messages) for one in slices)
+    assert len({one.split(".")[0] for one in slices}) == 21  # letters of the first identifier
     for column in contract.columns:
         assert column.label in slices[0]
     first_genders = {gender for one in slices for gender in ("Male", "Female") if gender in one}
@@ -176,6 +177,28 @@ def test_a_provider_that_never_recovers_is_given_up(
         asked = ask(home, plan(contract, rows_per_request=5), 5)
     assert len(server.requests) == 8
     assert "Tried 8 times; run the same command again" in asked.work.stopped_because
+
+
+def test_a_provider_that_asks_to_wait_hears_of_no_other_request_meanwhile(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with openai(monkeypatch, faults=[429], retry_after=0.5) as server:
+        ask(home, plan(contract, rows_per_request=5, concurrency=1), 15)
+    assert len(server.arrived) == 4
+    assert server.arrived[1] - server.arrived[0] >= 0.49
+
+
+def test_the_reserve_covers_the_prompt_and_all_the_room(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = plan(contract)
+    with openai(monkeypatch) as server:
+        asked = ask(home, run, 50, max_usd=1)
+    ((_, _, body),) = server.requests
+    most = run.price.usd(
+        input_tokens=server.count["input_tokens"], output_tokens=body["max_completion_tokens"]
+    )
+    assert most < asked.work.usd_at_most(asked.work.request(1, 50)) < 1.2 * most
 
 
 def test_a_provider_that_asks_for_a_long_wait_is_not_waited_for(
