@@ -29,7 +29,7 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 		&& $(BIN)/dbt build --warn-error && rm -r $$folder
 
 bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
-	@$(BIN)/python -m tests.benchmarks.generation
+	@$(BIN)/python -m tests.benchmarks.generation $(PARTS)
 
 lint: setup ## Check Python with ruff and SQL with sqlfluff
 	@$(BIN)/ruff check .

@@ -28,6 +28,7 @@ from generators.contract import load_contract
 from generators.engine import open_asker
 from generators.home import PROJECT, Home
 from generators.journal import Journal
+from generators.landing import land
 from generators.llms import load_llm
 from generators.prices import STANDARD, load_price
 from generators.prompts.slices import Slice
@@ -360,6 +361,7 @@ def diversity(rows: int = 132) -> str:
         sliced = plan("smollm2")
         ask(home, sliced, rows)
         asyncio.run(_ask_naively(home, sliced, rows))
+        land(home)
         run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test")
         lines = query(
             home,
@@ -413,24 +415,26 @@ async def _ask_naively(home: Home, run: Run, rows: int) -> None:
         await provider.aclose()
 
 
+PARTS = {
+    "without-limits": without_limits,
+    "with-limits": with_limits,
+    "with-faults": with_faults,
+    "with-kills": with_kills,
+    "cost": cost,
+    "tokens": tokens,
+    "local-speed": local_speed,
+    "diversity": diversity,
+}
+
+
 def main() -> None:
-    """Run what the arguments name, or everything; only everything is written to the page."""
-    parts = {
-        "without-limits": without_limits,
-        "with-limits": with_limits,
-        "with-faults": with_faults,
-        "with-kills": with_kills,
-        "cost": cost,
-        "tokens": tokens,
-        "local-speed": local_speed,
-        "diversity": diversity,
-    }
-    texts = []
-    for name in sys.argv[1:] or parts:
-        texts.append(parts[name]())
-        print(texts[-1], "\n", flush=True)
-    if not sys.argv[1:]:
-        write_section("Generation", "make bench-generation", "\n\n".join(texts))
+    """Run the parts that the arguments name, or all; each writes its section of the page."""
+    for name in sys.argv[1:] or PARTS:
+        text = PARTS[name]()
+        print(text, "\n", flush=True)
+        write_section(
+            f"Generation {name.replace('-', ' ')}", f"make bench-generation PARTS={name}", text
+        )
 
 
 if __name__ == "__main__":
