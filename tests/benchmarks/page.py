@@ -22,10 +22,10 @@ def write_section(title: str, command: str, text: str) -> None:
     section = f"## {title}\n\n`{command}` on {os.cpu_count()} cores, {day}.\n\n{text.strip()}\n"
     pattern = rf"^## {re.escape(title)}\n.*?(?=^## |\Z)"
     if re.search(pattern, page, flags=re.M | re.S):
-        page = re.sub(pattern, lambda _: section, page, flags=re.M | re.S)
+        page = re.sub(pattern, lambda _: f"{section}\n", page, flags=re.M | re.S)
     else:
         page = f"{page.rstrip()}\n\n{section}"
-    PAGE.write_text(page)
+    PAGE.write_text(page.rstrip() + "\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
