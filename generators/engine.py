@@ -20,6 +20,8 @@ from generators.work import Work
 _ROUNDS = 6
 _LOWEST_ACCEPT_RATE = 0.2  # so that a run that is rejected whole does not ask for ever more
 
+_TOO_FEW_TO_GIVE_UP = 20  # records that may all be rejected by chance
+
 Ask = Callable[[Work, int], Awaitable[None]]
 
 
@@ -53,9 +55,10 @@ def generate(
 
     A run that was begun earlier continues: what is in its journal is counted and never asked for
     again. A run stops short of `rows` at the cap of `max_usd`, which holds for all the runs and all
-    their sessions together, after six rounds, after one that brought no accepted row (a model that
-    refuses, a baseline that is used up), or where its LLM cannot be asked. The other LLMs go on
-    then. Raises SynthcareError where nothing can be asked at all.
+    their sessions together; after six rounds; after one that brought no record (a model that
+    refuses, a baseline that is used up), or 20 and more and none was accepted; or where its LLM
+    cannot be asked. The other LLMs go on then. Raises SynthcareError where nothing can be asked at
+    all.
     """
     with ExitStack() as stack:
         works = []
@@ -138,7 +141,8 @@ async def _fill(work: Work, rows: int, ask: Ask, judge: Judge) -> str | None:
             return None
         if work.stopped_because:
             return work.stopped_because
-        if counts.accepted == before.accepted:
+        found = counts.found - before.found
+        if counts.accepted == before.accepted and not 0 < found < _TOO_FEW_TO_GIVE_UP:
             return "the last round brought no accepted row"
     return f"not enough rows were accepted in {_ROUNDS} rounds"
 

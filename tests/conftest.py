@@ -62,7 +62,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
             assert cli("reference", "--csv", real).exit_code == 0
         baselines = ["run", "--llm", "independent", "--llm", "holdout", "--rows", 500, "--json"]
         with on_one_core():
-            generated = cli("generate", "--llm", "smollm2", "--rows", 3, "--rows-per-request", 2)
+            generated = cli("generate", "--llm", "smollm2", "--rows", 4, "--rows-per-request", 2)
         runs = [generated, cli(*baselines)]
         assert [run.exit_code for run in runs] == [0, 0], [run.output for run in runs]
         imports = []

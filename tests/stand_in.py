@@ -25,7 +25,7 @@ from generators.wire_formats import write_rows
 
 # Faults by name, beside status codes: `dropped` before an answer was written, `lost` behind it (and
 # so billed), `hang` until the client gives up, `cut` by the token limit, `prose` instead of rows,
-# `broken` JSON around the answer, `quota` used up.
+# a first row that is `too old` for the contract, `broken` JSON around the answer, `quota` used up.
 FAULTS = (429, 500, 503, 408, "dropped", "cut", "prose")
 
 _STATUS = {"quota": 429}
@@ -135,6 +135,8 @@ class StandIn(ThreadingHTTPServer):
             text = write_rows(self._contract, rows, "csv")
         if fault == "prose":
             text = "Certainly! Here is what you asked for, but I cannot write it."
+        if fault == "too old":
+            text = text.replace(f",{text.split(',')[1]},", ",200,", 1)
         if fault == "cut":
             text, finish = text[: len(text) * 2 // 3], "length"
         if self.behaviour.text is None:

@@ -27,7 +27,7 @@ def test_the_scorecard_has_a_row_per_run(flow: Flow) -> None:
 
 def test_the_embedded_llm_wrote_rows_that_follow_the_contract(flow: Flow) -> None:
     run = run_of(flow, "smollm2")
-    assert run["rows_accepted"] >= 3
+    assert run["rows_accepted"] >= 4
     assert run["tokens_per_row"] > 50
     assert run["seconds_per_1000_rows"] > 0
     assert run["usd_per_1000_rows"] == 0
