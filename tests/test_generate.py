@@ -139,7 +139,7 @@ def test_a_few_rejected_rows_are_no_reason_to_give_up(home: Home, server: StandI
     done = cli("generate", "--llm", "gpt-4o", "--rows", 1, "--json")
     (run,) = json.loads(done.stdout)["runs"].values()
     assert run["stopped_because"] is None
-    assert run["accepted"] == 1
+    assert run["accepted"] >= 1
     assert len(server.requests) == 3
 
 
