@@ -1,1 +1,6 @@
+{{ config(
+    materialized='incremental',
+    pre_hook=['{{ forget_rows_of_other_logic() }}', '{{ forget_rows_parsed_anew() }}'],
+) }}
+
 {{ cast_records('admissions') }}

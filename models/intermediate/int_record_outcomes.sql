@@ -1,3 +1,5 @@
+{{ config(materialized='view') }}
+
 {% for dataset in var('datasets') %}
 select
     record_id,

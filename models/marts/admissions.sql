@@ -1,1 +1,3 @@
+{{ config(materialized='view') }}
+
 {{ accepted_records('admissions') }}

@@ -1,1 +1,3 @@
+{{ config(materialized='view') }}
+
 {{ rejected_records('admissions') }}

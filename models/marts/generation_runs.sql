@@ -10,9 +10,9 @@ responses as (
 
 ),
 
-record_outcomes as (
+response_audit as (
 
-    select * from {{ ref('int_record_outcomes') }}
+    select * from {{ ref('response_audit') }}
 
 ),
 
@@ -41,11 +41,11 @@ records_per_run as (
 
     select
         run_id,
-        count(*) as records_found,
-        count(*) filter (where is_accepted) as rows_accepted,
-        count(*) filter (where not is_accepted) as rows_rejected,
+        cast(sum(records_found) as bigint) as records_found,
+        cast(sum(rows_accepted) as bigint) as rows_accepted,
+        cast(sum(rows_rejected) as bigint) as rows_rejected,
 
-    from record_outcomes
+    from response_audit
     group by run_id
 
 ),

@@ -5,6 +5,7 @@ the embedded LLM. About a quarter of an hour.
 """
 
 import asyncio
+import dataclasses
 import heapq
 import inspect
 import json
@@ -371,7 +372,7 @@ def diversity(rows: int = 132) -> str:
     with new_home() as home:
         sliced = plan("smollm2")
         ask(home, sliced, rows)
-        asyncio.run(_ask_naively(home, sliced, rows))
+        asyncio.run(_ask_naively(home, dataclasses.replace(sliced, run_id="naive"), rows))
         land(home)
         run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test")
         lines = query(
@@ -395,11 +396,10 @@ def diversity(rows: int = 132) -> str:
 
 async def _ask_naively(home: Home, run: Run, rows: int) -> None:
     """The same run without slices, in words and in the grammar."""
-    run_id = "naive"
     nothing = Slice({}, {})
     with (
         serve_locally(run.llm) as base_url,
-        Journal(home.landing / run_id, run.as_row() | {"run_id": run_id}) as journal,
+        Journal(home.landing / run.run_id, run.as_row()) as journal,
     ):
         provider = OpenAICompatible(run.llm, local_base_url=base_url)
         slots = asyncio.Semaphore(run.llm.concurrency)

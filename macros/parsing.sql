@@ -1,0 +1,227 @@
+{#-
+    How records are found in a text that nobody controls. Patterns are RE2's: no lookahead, linear time.
+-#}
+
+{#- A string of JSON. It ends on its line at the latest, so that a stray quote does little harm. -#}
+{% macro json_string_pattern() -%}
+    "(?:[^"\\\n]|\\.)*"
+{%- endmacro %}
+
+{% macro single_quoted_pattern() -%}
+    '(?:[^'\\\n]|\\.)*'
+{%- endmacro %}
+
+{% macro block_comment_pattern() -%}
+    /\*(?:[^*]|\*+[^*/])*\*+/
+{%- endmacro %}
+
+{#- What stands between the braces of a flat object, in strict or in loose JSON. -#}
+{% macro json_inside_pattern() -%}
+    {{ json_string_pattern() }}(?:[ \t]*//[^\n]*)?
+    {{- '|' }}"(?:[^"\\\n]|\\.)*\\?(?:\n|\z)
+    {{- '|' ~ block_comment_pattern() }}
+    {{- '|' }}[:,\[]\s*{{ single_quoted_pattern() }}
+    {{- '|' }}[^:{}"]//[^\n]*
+    {{- '|' }}[^{}"]
+{%- endmacro %}
+
+{#- An object in braces, with objects inside it down to `depth`. -#}
+{% macro json_object_pattern(depth) -%}
+    \{(?:\s*{{ single_quoted_pattern() }})?(?:{{ json_inside_pattern() }}
+    {{- ('|' ~ json_object_pattern(depth - 1)) if depth }})*\}
+{%- endmacro %}
+
+{#- The same, or what follows an opening brace that nothing closes, up to the next brace. -#}
+{% macro json_piece_pattern(depth) -%}
+    {{ json_object_pattern(depth) }}|\{(?:{{ json_inside_pattern() }})*
+{%- endmacro %}
+
+{#- Comments of loose JSON, or (group 1) what only looks like one. -#}
+{% macro json_comment_pattern() -%}
+    ({{ json_string_pattern() }}|[:,\[{]\s*{{ single_quoted_pattern() }}|://)
+    {{- '|' ~ block_comment_pattern() }}|//[^\n]*
+{%- endmacro %}
+
+{#- Parts of loose JSON: a key with what stands before it and its colon, or a piece of a value. -#}
+{% macro json_token_pattern() -%}
+    [{,\n]\s*(?:{{ json_string_pattern() }}|{{ single_quoted_pattern() }}|[\p{L}_][^{}\[\]:,"'\n]*)\s*:
+    {{- '|' ~ json_string_pattern() }}|\s*{{ single_quoted_pattern() }}|[^{},"\n]+|(?s:.)
+{%- endmacro %}
+
+{#- A value or key of loose JSON without its quotes and escapes. -#}
+{% macro unquoted(text) %}
+    case
+        when length({{ text }}) >= 2 and starts_with({{ text }}, '"') and ends_with({{ text }}, '"')
+            then if(
+                json_valid({{ text }}),
+                json_extract_string({{ text }}, '$'),
+                replace({{ text }}[2:-2], '\"', '"')
+            )
+        when length({{ text }}) >= 2 and starts_with({{ text }}, '''') and ends_with({{ text }}, '''')
+            then replace(replace({{ text }}[2:-2], '\''', ''''), '\\', '\')
+        else {{ text }}
+    end
+{% endmacro %}
+
+{#- What is trimmed from values: spaces, tabs, line ends and no-break spaces. -#}
+{% macro blanks() -%}
+    ' ' || chr(9) || chr(10) || chr(13) || chr(160)
+{%- endmacro %}
+
+{#- Names without letter case, spaces, underscores and punctuation: `BloodType`, `blood_type:`. -#}
+{% macro plain_name(name) -%}
+    regexp_replace(lower({{ name }}), '[^\p{L}\p{N}]', '', 'g')
+{%- endmacro %}
+
+{% macro plain_names(names) -%}
+    list_transform({{ names }}, lambda name: {{ plain_name('name') }})
+{%- endmacro %}
+
+{#- The contract's labels for the row's dataset, as the contract writes them, or plain. -#}
+{% macro labels(plain=false) %}
+    case dataset
+        {%- for dataset in var('datasets') %}
+        when {{ sql_text(dataset) }} then {{ label_list(dataset, plain) }}
+        {%- endfor %}
+    end
+{% endmacro %}
+
+{% macro label_list(dataset, plain=false) -%}
+    [
+        {%- for column in contract_columns(dataset) -%}
+        {%- if plain -%} {{ plain_name(sql_text(column.label)) }} {%- else -%} {{ sql_text(column.label) }} {%- endif -%}
+        {{- ', ' if not loop.last -}}
+        {%- endfor -%}
+    ]
+{%- endmacro %}
+
+{#- How many of the contract's columns have a name in the list. -#}
+{% macro labels_among(names) -%}
+    len(list_intersect({{ plain_names(names) }}, {{ labels(plain=true) }}))
+{%- endmacro %}
+
+{#-
+    Delimited text: CSV with any delimiter, and Markdown tables. A quoted value may hold delimiters and
+    line ends; quotes in it are doubled or escaped.
+-#}
+{% macro delimiters() %}
+    {% do return({',': ',', ';': ';', '\\t': '\t', '|': '|'}) %}
+{% endmacro %}
+
+{% macro quoted_value_pattern() -%}
+    [ \t]*"(?:[^"]|"")*"[ \t]*|[ \t]*"(?:[^"\\]|\\.)*"[ \t]*
+{%- endmacro %}
+
+{% macro delimited_lines(text, delimiter) -%}
+    {#- A line whose quotes are as they should be, and if it is none, one with a stray quote. -#}
+    {%- set unquoted = '[ \\t]*(?:[^" \\t' ~ delimiter ~ '\\n][^' ~ delimiter ~ '\\n]*)?' -%}
+    {%- set stray = '"[^' ~ delimiter ~ '\\n]*' -%}
+    {%- set lines = [] -%}
+    {%- for value in [quoted_value_pattern() ~ '|' ~ unquoted, quoted_value_pattern() ~ '|' ~ unquoted ~ '|' ~ stray] -%}
+        {%- do lines.append(
+            '(?:(?:' ~ value ~ ')[' ~ delimiter ~ '])*(?:' ~ value ~ ')(?:\\n|\\z)'
+        ) -%}
+    {%- endfor -%}
+    {%- set pattern = lines | join('|') -%}
+    list_filter(
+        if(
+            -- no line ends within quotes
+            list_bool_and(list_transform(
+                string_split({{ text }}, chr(10)),
+                lambda line: (strlen(line) - strlen(replace(line, '"', ''))) % 2 = 0
+            )),
+            string_split({{ text }}, chr(10)),
+            list_transform(
+                regexp_extract_all({{ text }}, {{ sql_text(pattern) }}),
+                lambda line: rtrim(line, chr(10))
+            )
+        ),
+        lambda line: trim(line) <> ''
+    )
+{%- endmacro %}
+
+{% macro delimited_values(line, delimiter) -%}
+    {%- set character = sql_text(delimiters()[delimiter]) -%}
+    case
+        {%- if delimiter == '|' %}
+        -- a row of a Markdown table: its quotes are part of the values
+        when starts_with(ltrim({{ line }}), '|')
+            then list_transform(
+                regexp_extract_all(
+                    regexp_replace(trim({{ line }}), '^\||\|$', '', 'g') || '|',
+                    '((?:[^|\\]|\\.)*)\|',
+                    1
+                ),
+                lambda value: replace(value, '\|', '|')
+            )
+        {%- endif %}
+        when contains({{ line }}, '"')
+            then list_transform(
+                regexp_extract_all(
+                    if(
+                        -- a row of a JSON array of arrays
+                        starts_with(ltrim({{ line }}), '['),
+                        regexp_replace({{ line }}, '^\s*\[(.*)\]\s*,?\s*$', '\1'),
+                        {{ line }}
+                    ) || {{ character }},
+                    {{ sql_text('(' ~ quoted_value_pattern() ~ '|[^' ~ delimiter ~ ']*)[' ~ delimiter ~ ']') }},
+                    1
+                ),
+                lambda value: case
+                    when not contains(value, '"') then value
+                    when not regexp_full_match(value, '(?s)\s*".*"\s*') then value
+                    when contains(value, '""') then replace(trim(value, ' ' || chr(9))[2:-2], '""', '"')
+                    else replace(trim(value, ' ' || chr(9))[2:-2], '\"', '"')
+                end
+            )
+        else string_split({{ line }}, {{ character }})
+    end
+{%- endmacro %}
+
+{#- Whether a line may be a header: one of its first two values is a label of the contract. -#}
+{% macro may_be_header(line) -%}
+    case dataset
+        {%- for dataset in var('datasets') %}
+        {%- set words = [] %}
+        {%- for column in contract_columns(dataset) %}
+            {%- do words.append(
+                modules.re.sub('[^\\w]+|_+', '[^\\\\p{L}\\\\p{N}]*', column.label)
+            ) %}
+        {%- endfor %}
+        when {{ sql_text(dataset) }}
+            then regexp_matches({{ line }}, {{ sql_text(
+                '(?i)^(?:\\W*[^,;\\t|]*[,;\\t|])?[^\\p{L}\\p{N}]*(?:' ~ words | join('|')
+                ~ ')[^\\p{L}\\p{N}]*(?:[,;\\t|]|$)'
+            ) }})
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#-
+    Incremental models keep in `logic_hash` the hash of the SQL that made a row, contract included. As
+    a pre-hook this forgets the rows that other SQL made, so that the build makes them anew.
+-#}
+{% macro forget_rows_of_other_logic() %}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where logic_hash <> {{ sql_text(
+        modules.re.search("'(\w{32})' as logic_hash", model['compiled_code']).group(1)
+    ) }}
+    {%- endif %}
+{% endmacro %}
+
+{#- The same, for the typed rows of records that other SQL had found. -#}
+{% macro forget_rows_parsed_anew() %}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where parsed_with not in (select parsed_with from {{ ref('stg_llm_records') }})
+    {%- endif %}
+{% endmacro %}
+
+{#- The same, for lines of responses in which JSON is found by now. -#}
+{% macro forget_lines_of_json() %}
+    {%- if is_incremental() %}
+    delete from {{ this }}
+    where response_id in (select response_id from {{ ref('stg_llm_json_records') }})
+    {%- endif %}
+{% endmacro %}

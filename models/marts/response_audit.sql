@@ -1,0 +1,66 @@
+with responses as (
+
+    select * from {{ ref('stg_llm_responses') }}
+
+),
+
+records as (
+
+    select * from {{ ref('stg_llm_records') }}
+
+),
+
+record_outcomes as (
+
+    select * from {{ ref('int_record_outcomes') }}
+
+),
+
+found as (
+
+    select
+        response_id,
+        count(*) as records_found,
+        count(*) filter (where is_cut_off) as records_cut_off,
+
+    from records
+    group by response_id
+
+),
+
+judged as (
+
+    select
+        response_id,
+        count(*) filter (where is_accepted) as rows_accepted,
+        count(*) filter (where not is_accepted) as rows_rejected,
+
+    from record_outcomes
+    group by response_id
+
+),
+
+joined as (
+
+    select
+        ---------- ids
+        responses.response_id,
+        responses.run_id,
+
+        ---------- counts
+        responses.rows_requested,
+        coalesce(found.records_found, 0) as records_found,
+        coalesce(judged.rows_accepted, 0) as rows_accepted,
+        coalesce(judged.rows_rejected, 0) as rows_rejected,
+        coalesce(found.records_cut_off, 0) as records_cut_off,
+
+        ---------- how it ended
+        responses.is_truncated,
+
+    from responses
+    left join found on responses.response_id = found.response_id
+    left join judged on responses.response_id = judged.response_id
+
+)
+
+select * from joined

@@ -1,0 +1,69 @@
+"""Runs the parsing models over texts, without starting dbt for each of them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from generators.contract import load_contract
+from generators.home import Home
+from generators.transform import run_dbt
+from generators.warehouse import open_warehouse
+from tests.driver import DATASET
+
+_RUN = f"insert into raw.llm_runs (run_id, dataset, llm) values ('r', '{DATASET}', 'x')"  # noqa: S608
+
+
+class Parser:
+    """dbt's own SQL of the models between a response and its typed records."""
+
+    def __init__(self, home: Home) -> None:
+        run_dbt(home, "run", "--select", "+int_record_outcomes")
+        run_dbt(home, "compile", "--full-refresh")
+        compiled = home.root / "target" / "compiled"
+        self._models = [
+            (f"staging.{path.stem}" if path.parent.name == "staging" else f"intermediate.{path.stem}",
+             path.read_text())
+            for name in ("stg_llm_json_records", "stg_llm_delimited_records", f"int_{DATASET}_cast")
+            for path in compiled.rglob(f"{name}.sql")
+        ]  # fmt: skip
+        self._home = home
+
+    def read(self, responses: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+        """Records of each response (text, finish_reason), in their order.
+
+        A record has the columns of the contract that are not null, and `reject_reasons`.
+        """
+        with open_warehouse(self._home) as warehouse:
+            warehouse.execute("delete from raw.llm_responses; delete from raw.llm_runs")
+            warehouse.execute(_RUN)
+            count = 0
+            for count, response in enumerate(responses, start=1):
+                warehouse.execute(
+                    "insert into raw.llm_responses (response_id, run_id, response_text,"
+                    " finish_reason) values (?, 'r', ?, ?)",
+                    [f"r-{count}", response["text"], response.get("finish_reason", "stop")],
+                )
+            for table, sql in self._models:
+                warehouse.execute(f"create or replace table {table} as {sql}")
+            records = _records(warehouse)
+        return [records.get(f"r-{number}", []) for number in range(1, count + 1)]
+
+
+def _records(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
+    columns = [column.name for column in load_contract(DATASET).columns]
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = warehouse.execute(
+        f"select response_id, reject_reasons, {', '.join(columns)}"  # noqa: S608
+        f" from intermediate.int_{DATASET}_cast"
+        " order by response_id, cast(string_split(record_id, '-')[-1] as integer)"
+    ).fetchall()
+    for response_id, reasons, *values in rows:
+        record = {n: v for n, v in zip(columns, values, strict=True) if v is not None}
+        found.setdefault(response_id, []).append(record | {"reject_reasons": reasons})
+    return found
+
+
+def new_parser(folder: Path) -> Parser:
+    return Parser(Home(folder))
