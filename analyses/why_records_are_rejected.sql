@@ -5,7 +5,26 @@ with reject_reasons as (
 
 ),
 
-final as (
+runs as (
+
+    select * from {{ ref('generation_runs') }}
+
+),
+
+found as (
+
+    select
+        llm,
+        prompt_level,
+        instruction_level,
+        sum(records_found) as records_found,
+
+    from runs
+    group by llm, prompt_level, instruction_level
+
+),
+
+counted as (
 
     select
         llm,
@@ -13,17 +32,31 @@ final as (
         instruction_level,
         reject_reason,
         sum(records) as records,
-        round(100 * max(share_of_records), 1) as percent_of_records,
 
     from reject_reasons
     group by llm, prompt_level, instruction_level, reject_reason
+
+),
+
+final as (
+
+    select
+        counted.*,
+        round(100 * counted.records / found.records_found, 1) as percent_of_records,
+
+    from counted
+    inner join found
+    on counted.llm = found.llm
+    -- both are null for an import of which nobody knows the prompt
+    and counted.prompt_level is not distinct from found.prompt_level
+    and counted.instruction_level is not distinct from found.instruction_level
     qualify
         row_number() over (
-            partition by llm, prompt_level, instruction_level
-            order by sum(records) desc, reject_reason
+            partition by counted.llm, counted.prompt_level, counted.instruction_level
+            order by counted.records desc, counted.reject_reason asc
         ) <= 5
 
 )
 
 select * from final
-order by llm, prompt_level, instruction_level, records desc, reject_reason
+order by llm asc, prompt_level asc, instruction_level asc, records desc, reject_reason asc

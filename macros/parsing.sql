@@ -2,6 +2,19 @@
     How records are found in a text that nobody controls. Patterns are RE2's: no lookahead, linear time.
 -#}
 
+{#-
+    A text with plain line ends, and without byte order marks, zero-width spaces and word joiners, which
+    are invisible and mean nothing.
+-#}
+{% macro plain_text(text) -%}
+    replace(replace(replace(replace(replace(
+        {{ text }}, chr(13) || chr(10), chr(10)),
+        chr(13), chr(10)),
+        chr(65279), ''),
+        chr(8203), ''),
+        chr(8288), '')
+{%- endmacro %}
+
 {#- A string of JSON. It ends on its line at the latest, so that a stray quote does little harm. -#}
 {% macro json_string_pattern() -%}
     "(?:[^"\\\n]|\\.)*"
@@ -31,9 +44,10 @@
     {{- ('|' ~ json_object_pattern(depth - 1)) if depth }})*\}
 {%- endmacro %}
 
-{#- The same, or what follows an opening brace that nothing closes, up to the next brace. -#}
-{% macro json_piece_pattern(depth) -%}
-    {{ json_object_pattern(depth) }}|\{(?:{{ json_inside_pattern() }})*
+{#- All of these in a text, and what follows an opening brace that nothing closes, up to the next one. -#}
+{% macro json_pieces(text, depth) -%}
+    {%- set open_object -%} \{(?:{{ json_inside_pattern() }})* {%- endset -%}
+    regexp_extract_all({{ text }}, {{ sql_text(json_object_pattern(depth) ~ '|' ~ open_object) }})
 {%- endmacro %}
 
 {#- Comments of loose JSON, or (group 1) what only looks like one. -#}
@@ -46,6 +60,28 @@
 {% macro json_token_pattern() -%}
     [{,\n]\s*(?:{{ json_string_pattern() }}|{{ single_quoted_pattern() }}|[\p{L}_][^{}\[\]:,"'\n]*)\s*:
     {{- '|' ~ json_string_pattern() }}|\s*{{ single_quoted_pattern() }}|[^{},"\n]+|(?s:.)
+{%- endmacro %}
+
+{#- Loose JSON without comments, and with line ends within quoted values escaped. -#}
+{% macro without_comments(text) -%}
+    regexp_replace(
+        regexp_replace(
+            translate({{ text }}, {{ field_mark() }} || {{ value_mark() }}, ''),
+            {{ sql_text(json_comment_pattern()) }}, '\1', 'g'
+        ),
+        '(:\s*"(?:[^"\\\n]|\\.)*)\n([^"\\\n]*"\s*[,}\]])', '\1\\n\2', 'g'
+    )
+{%- endmacro %}
+
+{#- Marks before a key and before its value: code points that Unicode keeps for use within a program. -#}
+{% macro field_mark() -%} chr(64976) {%- endmacro %}
+{% macro value_mark() -%} chr(64977) {%- endmacro %}
+
+{#- The key (1) or the value (2) of a marked field, without the end of the objects that it is in. -#}
+{% macro field_part(field, number) -%}
+    trim(regexp_replace(
+        split_part({{ field }}, {{ value_mark() }}, {{ number }}), '(?:[\s,\]]*\})*[\s,]*$', ''
+    ), {{ blanks() }})
 {%- endmacro %}
 
 {#- A value or key of loose JSON without its quotes and escapes. -#}
@@ -115,7 +151,7 @@
 {% macro delimited_lines(text, delimiter) -%}
     {#- A line whose quotes are as they should be, and if it is none, one with a stray quote. -#}
     {%- set unquoted = '[ \\t]*(?:[^" \\t' ~ delimiter ~ '\\n][^' ~ delimiter ~ '\\n]*)?' -%}
-    {%- set stray = '"[^' ~ delimiter ~ '\\n]*' -%}
+    {%- set stray = '[ \\t]*"[^' ~ delimiter ~ '\\n]*' -%}
     {%- set lines = [] -%}
     {%- for value in [quoted_value_pattern() ~ '|' ~ unquoted, quoted_value_pattern() ~ '|' ~ unquoted ~ '|' ~ stray] -%}
         {%- do lines.append(
@@ -125,6 +161,10 @@
     {%- set pattern = lines | join('|') -%}
     list_filter(
         if(
+            {%- if delimiter == '|' %}
+            -- a Markdown table
+            regexp_matches({{ text }}, '(?m)^\s*\|') or
+            {%- endif %}
             -- no line ends within quotes
             list_bool_and(list_transform(
                 string_split({{ text }}, chr(10)),
@@ -178,8 +218,47 @@
     end
 {%- endmacro %}
 
-{#- Whether a line may be a header: one of its first two values is a label of the contract. -#}
-{% macro may_be_header(line) -%}
+{#- The delimiter that gives most lines as many values as the contract has columns, or half of them. -#}
+{% macro best_delimiter(text) -%}
+    case
+        when not regexp_matches({{ text }}, '[;\t|]') then ','
+        else list_max([
+            {%- for delimiter in delimiters() %}
+            struct_pack(
+                {%- for name, fits in [('with_all', '= len('), ('with_half', '* 2 >= len(')] %}
+                {{ name }} := len(list_filter(
+                    {{ delimited_lines(text, delimiter) }},
+                    lambda line: len({{ delimited_values('line', delimiter) }}) {{ fits }}{{ labels() }})
+                )),
+                {%- endfor %}
+                delimiter := {{ sql_text(delimiter) }}
+            ),
+            {%- endfor %}
+        ]).delimiter
+    end
+{%- endmacro %}
+
+{% macro lines_by_delimiter(text) -%}
+    case delimiter
+        {%- for delimiter in delimiters() %}
+        when {{ sql_text(delimiter) }} then {{ delimited_lines(text, delimiter) }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{% macro values_by_delimiter(line) -%}
+    case delimiter
+        {%- for delimiter in delimiters() %}
+        when {{ sql_text(delimiter) }} then {{ delimited_values(line, delimiter) }}
+        {%- endfor %}
+    end
+{%- endmacro %}
+
+{#-
+    Whether a line is a header: half of the labels are among its values. Counting them takes long, so
+    that it is done only where one of the first two values is a label.
+-#}
+{% macro is_header(line, values) -%}
     case dataset
         {%- for dataset in var('datasets') %}
         {%- set words = [] %}
@@ -189,10 +268,10 @@
             ) %}
         {%- endfor %}
         when {{ sql_text(dataset) }}
-            then regexp_matches({{ line }}, {{ sql_text(
+            then if(regexp_matches({{ line }}, {{ sql_text(
                 '(?i)^(?:\\W*[^,;\\t|]*[,;\\t|])?[^\\p{L}\\p{N}]*(?:' ~ words | join('|')
                 ~ ')[^\\p{L}\\p{N}]*(?:[,;\\t|]|$)'
-            ) }})
+            ) }}), 2 * {{ labels_among(values) }} >= len({{ labels() }}), false)
         {%- endfor %}
     end
 {%- endmacro %}
@@ -205,7 +284,7 @@
     {%- if is_incremental() %}
     delete from {{ this }}
     where logic_hash <> {{ sql_text(
-        modules.re.search("'(\w{32})' as logic_hash", model['compiled_code']).group(1)
+        modules.re.search("'([0-9a-f]{32})' as logic_hash", model['compiled_code']).group(1)
     ) }}
     {%- endif %}
 {% endmacro %}

@@ -12,7 +12,7 @@ from generators.transform import run_dbt
 from generators.warehouse import open_warehouse
 from tests.driver import DATASET
 
-_RUN = f"insert into raw.llm_runs (run_id, dataset, llm) values ('r', '{DATASET}', 'x')"  # noqa: S608
+_RUN = f"insert into raw.llm_runs (run_id, dataset, llm) values ('r', '{DATASET}', 'x')"
 
 
 class Parser:
@@ -22,12 +22,12 @@ class Parser:
         run_dbt(home, "run", "--select", "+int_record_outcomes")
         run_dbt(home, "compile", "--full-refresh")
         compiled = home.root / "target" / "compiled"
-        self._models = [
-            (f"staging.{path.stem}" if path.parent.name == "staging" else f"intermediate.{path.stem}",
-             path.read_text())
+        self._models = {
+            f"{'staging' if name.startswith('stg') else 'intermediate'}.{name}": next(
+                compiled.rglob(f"{name}.sql")
+            ).read_text()
             for name in ("stg_llm_json_records", "stg_llm_delimited_records", f"int_{DATASET}_cast")
-            for path in compiled.rglob(f"{name}.sql")
-        ]  # fmt: skip
+        }
         self._home = home
 
     def read(self, responses: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -38,24 +38,25 @@ class Parser:
         with open_warehouse(self._home) as warehouse:
             warehouse.execute("delete from raw.llm_responses; delete from raw.llm_runs")
             warehouse.execute(_RUN)
-            count = 0
-            for count, response in enumerate(responses, start=1):
-                warehouse.execute(
-                    "insert into raw.llm_responses (response_id, run_id, response_text,"
-                    " finish_reason) values (?, 'r', ?, ?)",
-                    [f"r-{count}", response["text"], response.get("finish_reason", "stop")],
-                )
-            for table, sql in self._models:
+            given = [(r["text"], r.get("finish_reason", "stop")) for r in responses]
+            warehouse.execute(
+                "insert into raw.llm_responses (response_id, run_id, response_text, finish_reason)"
+                " select 'r-' || number, 'r', text, finish_reason from (select"
+                " unnest(range(1, len($texts) + 1)) as number, unnest($texts) as text,"
+                " unnest($reasons) as finish_reason)",
+                {"texts": [text for text, _ in given], "reasons": [reason for _, reason in given]},
+            )
+            for table, sql in self._models.items():
                 warehouse.execute(f"create or replace table {table} as {sql}")
             records = _records(warehouse)
-        return [records.get(f"r-{number}", []) for number in range(1, count + 1)]
+        return [records.get(f"r-{number}", []) for number in range(1, len(given) + 1)]
 
 
 def _records(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:
     columns = [column.name for column in load_contract(DATASET).columns]
     found: dict[str, list[dict[str, Any]]] = {}
     rows = warehouse.execute(
-        f"select response_id, reject_reasons, {', '.join(columns)}"  # noqa: S608
+        f"select response_id, reject_reasons, {', '.join(columns)}"
         f" from intermediate.int_{DATASET}_cast"
         " order by response_id, cast(string_split(record_id, '-')[-1] as integer)"
     ).fetchall()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from generators.contract import load_contract
 from generators.home import PROJECT, Home
 from generators.transform import run_dbt
-from tests.driver import HOSTILE, Flow, cli, query
+from tests.driver import DATASET, HOSTILE, Flow, cli, query
 
 EXPECTED_RECORDS = 1003 if "SYNTHCARE_TEST_TRANSCRIPTS" in os.environ else 2
 
@@ -45,6 +46,49 @@ def test_records_of_a_transcript_are_all_found(flow: Flow) -> None:
         "select records_found, responses, cost_usd, wall_seconds from marts.generation_runs"
         f" where run_id = '{flow.transcript_run}'",
     ) == [(EXPECTED_RECORDS, 1, None, None)]
+
+
+# What a person reads where the JSON is none, or where splitting at commas and colons goes wrong.
+DIFFICULT = [
+    (107, "Billing Amount", "45000.0"),
+    (152, "Room Number", "014"),
+    (278, "Test Results", "Chest X-ray: Consolidation"),
+    (323, "Test Results", "BP high, cholesterol high"),
+    (384, "Billing Amount", "06000.0"),
+    (453, "Doctor", "Dr. Khan, Pulmonologist"),
+    (456, "Doctor", "Dr. Stevens, Orthopedic Surgeon"),
+    (461, "Doctor", "Dr. Angelos, Sports Medicine Specialist"),
+    (560, "Test Results", "MRI clear, no abnormalities"),
+    (570, "Billing Amount", "24500.00"),
+    (570, "Room Number", "328"),
+    (712, "Medication", "antibiotics, pain relief"),
+    (977, "Room Number", "102A"),
+    (982, "Room Number", "201B"),
+]
+
+
+@pytest.mark.skipif(
+    "SYNTHCARE_TEST_TRANSCRIPTS" not in os.environ,
+    reason="SYNTHCARE_TEST_TRANSCRIPTS names no file",
+)
+def test_every_field_of_the_real_transcripts_is_what_a_person_reads(flow: Flow) -> None:
+    rows = query(
+        flow.home,
+        "select record_text, coalesce(field_names, $labels), field_values"
+        " from staging.stg_llm_records where run_id = $run"
+        " order by cast(string_split(record_id, '-')[-1] as integer)",
+        run=flow.transcript_run,
+        labels=[column.label for column in load_contract(DATASET).columns],
+    )
+    records = [dict(zip(names, values, strict=True)) for _, names, values in rows]
+    for place, name, value in DIFFICULT:
+        assert records[place - 1][name] == value
+    assert len(records) == EXPECTED_RECORDS
+    for (text, _, _), record in zip(rows, records, strict=True):
+        without_comments = re.sub(r" *// .*", "", text)
+        expected = json.loads(re.sub(r": (0\d[\d.]*|\d+[AB]),", r': "\1",', without_comments))
+        assert len(expected) == 15
+        assert {name: str(value) for name, value in expected.items()} == record
 
 
 @pytest.mark.skipif(

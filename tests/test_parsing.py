@@ -1,16 +1,23 @@
 """Every record an LLM wrote is found and read as a person reads it."""
 
-import json
+from datetime import date
 from decimal import Decimal
-from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
+from generators.contract import load_contract
 from generators.home import PROJECT
+from generators.stand_in import stand_in_rows
+from tests.driver import DATASET
 from tests.parser import Parser, new_parser
+from tests.writers import COLUMNS, FORMATS, LABELS, Row, responses
 
+CONTRACT = load_contract(DATASET)
 AWKWARD = yaml.safe_load((PROJECT / "tests/data/awkward_responses.yml").read_text())
 
 
@@ -48,3 +55,60 @@ def _as_typed(record: dict[str, Any]) -> dict[str, Any]:
         for name, value in record.items()
         if value is not None
     }
+
+
+def _typed(row: Row) -> dict[str, Any]:
+    """A row of texts as the contract types it."""
+    types = {"integer": int, "decimal": Decimal, "date": date.fromisoformat}
+    return {column.name: types.get(column.kind, str)(row[column.label]) for column in COLUMNS}
+
+
+@settings(max_examples=20, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(drawn=st.lists(responses(), min_size=25, max_size=25))
+def test_rows_in_every_format_are_read_back(
+    parser: Parser, drawn: list[tuple[str, list[Row], str]]
+) -> None:
+    read = parser.read([{"text": text} for _, _, text in drawn])
+    for (name, rows, text), records in zip(drawn, read, strict=True):
+        values = [
+            {column: value for column, value in record.items() if column != "reject_reasons"}
+            for record in records
+        ]
+        assert values == [_typed(row) for row in rows], f"{name}:\n{text}"
+        reasons = {reason for record in records for reason in record["reject_reasons"]}
+        assert reasons <= {"discharge_before_admission"}, f"{name}:\n{text}"
+
+
+@pytest.mark.parametrize("name", ["json indented", "json in an object", "csv", "markdown table"])
+def test_a_text_cut_off_anywhere_gives_its_first_records(parser: Parser, name: str) -> None:
+    """Whole records are read as in the whole text, and nothing that was cut off is accepted."""
+    rows = [dict(zip(LABELS, row, strict=True)) for row in stand_in_rows(CONTRACT, 3)]
+    text = FORMATS[name](rows)
+    prefixes = [text[:end] for end in range(len(text))]
+    read = parser.read([{"text": prefix, "finish_reason": "length"} for prefix in prefixes])
+    expected = [_typed(row) for row in rows]
+    most = 0
+    for prefix, records in zip(prefixes, read, strict=True):
+        accepted = [record for record in records if not record.pop("reject_reasons")]
+        assert accepted == expected[: len(accepted)], prefix
+        assert len(accepted) >= most, prefix
+        most = len(accepted)
+    assert most >= 2
+
+
+def test_no_text_makes_the_build_fail(parser: Parser) -> None:
+    """Random bytes, alone and within a good answer, which still gives what it holds."""
+    random = Random(7)  # noqa: S311
+    row = dict(zip(LABELS, stand_in_rows(CONTRACT, 1)[0], strict=True))
+    texts = []
+    for name in FORMATS:
+        for _ in range(12):
+            noise = random.randbytes(random.randint(1, 60)).decode("latin-1")
+            marks = "".join(random.choices("{}[]\"',:;|\\/\n`*\0\x1e\x1f\u202e", k=30))
+            texts += [noise, marks, FORMATS[name]([row]) + noise + marks]
+            answer = FORMATS[name]([row])
+            place = random.randrange(len(answer))
+            texts.append(answer[:place] + marks + answer[place:])
+    read = parser.read([{"text": text} for text in texts])
+    assert len(read) == len(texts)
+    assert sum(bool(records) for records in read) > len(texts) / 4

@@ -13,30 +13,12 @@ with_delimiter as (
         dataset,
         parsed_text,
         coalesce(is_truncated, false) and not ends_with(parsed_text, chr(10)) as is_last_line_cut_off,
-        case
-            when not regexp_matches(parsed_text, '[;\t|]') then ','
-            else
-                list_max([
-                    {%- for delimiter in delimiters() %}
-                    struct_pack(
-                        lines_with_all := len(list_filter(
-                            {{ delimited_lines('parsed_text', delimiter) }},
-                            lambda line: len({{ delimited_values('line', delimiter) }})
-                            = len({{ labels() }})
-                        )),
-                        lines_with_half := len(list_filter(
-                            {{ delimited_lines('parsed_text', delimiter) }},
-                            lambda line: 2 * len({{ delimited_values('line', delimiter) }})
-                            >= len({{ labels() }})
-                        )),
-                        delimiter := {{ sql_text(delimiter) }}
-                    ),
-                    {%- endfor %}
-                ]).delimiter
-        end as delimiter,
+        {{ best_delimiter('parsed_text') }} as delimiter,
 
     from responses
-    where regexp_matches(parsed_text, '[,;\t|]')
+    where
+        regexp_matches(parsed_text, '[,;\t|]')
+        and response_id not in (select response_id from json_records)
 
 ),
 
@@ -47,11 +29,7 @@ with_lines as (
         dataset,
         delimiter,
         is_last_line_cut_off,
-        case delimiter
-            {%- for delimiter in delimiters() %}
-            when {{ sql_text(delimiter) }} then {{ delimited_lines('parsed_text', delimiter) }}
-            {%- endfor %}
-        end as lines,
+        {{ lines_by_delimiter('parsed_text') }} as lines,
 
     from with_delimiter
 
@@ -79,17 +57,9 @@ split as (
         line,
         place,
         is_cut_off,
-        case delimiter
-            {%- for delimiter in delimiters() %}
-            when {{ sql_text(delimiter) }} then {{ delimited_values('line', delimiter) }}
-            {%- endfor %}
-        end as field_values,
+        {{ values_by_delimiter('line') }} as field_values,
         len({{ labels() }}) as labels_expected,
-        if(
-            {{ may_be_header('line') }},
-            2 * {{ labels_among('field_values') }} >= labels_expected,
-            false
-        ) as is_header,
+        {{ is_header('line', 'field_values') }} as is_header,
 
     from lines
 
@@ -151,11 +121,9 @@ with json_records as (
 responses as (
 
     select * from {{ ref('stg_llm_responses') }}
-    where
-        response_id not in (select response_id from json_records)
-        {%- if is_incremental() %}
-        and response_id not in (select response_id from {{ this }})
-        {%- endif %}
+    {%- if is_incremental() %}
+    where response_id not in (select response_id from {{ this }})
+    {%- endif %}
 
 ),
 

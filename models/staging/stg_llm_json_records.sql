@@ -46,9 +46,7 @@ awkward as (
         response_id,
         dataset,
         awkward_text,
-        regexp_extract_all(
-            awkward_text, {{ sql_text(json_piece_pattern(0)) }}
-        ) as pieces,
+        {{ json_pieces('awkward_text', 0) }} as pieces,
         len(list_filter(pieces, lambda piece: not ends_with(piece, '}'))) > 0 as has_open_brace,
 
     from well_formed
@@ -80,21 +78,28 @@ candidates as (
         pieces as objects,
 
     from awkward
-    {%- for depth in [1, 2] %}
     union all
     select
         response_id,
         dataset,
         false as is_well_formed,
         has_open_brace,
-        {{ depth }} as depth,
-        regexp_extract_all(
-            awkward_text, {{ sql_text(json_piece_pattern(depth)) }}
-        ) as objects,
+        1 as depth,
+        {{ json_pieces('awkward_text', 1) }} as objects,
 
     from awkward
     where has_open_brace
-    {%- endfor %}
+    union all
+    select
+        response_id,
+        dataset,
+        false as is_well_formed,
+        has_open_brace,
+        2 as depth,
+        {{ json_pieces('awkward_text', 2) }} as objects,
+
+    from awkward
+    where has_open_brace
 
 ),
 
@@ -115,24 +120,21 @@ objects as (
 
 ---------- flat JSON is read by DuckDB, everything else by its parts: a field goes from key to key
 
-tokenised as (
+marked as (
 
     select
         *,
         if(is_well_formed, true, depth = 0 and json_valid(record_text)) as is_flat_json,
-        if(is_flat_json, null, regexp_extract_all(
-            regexp_replace(
-                regexp_replace(record_text, {{ sql_text(json_comment_pattern()) }}, '\1', 'g'),
-                -- a line end within a quoted value
-                '(:\s*"(?:[^"\\\n]|\\.)*)\n([^"\\\n]*"\s*[,}\]])', '\1\\n\2', 'g'
+        if(is_flat_json, null, list_transform(
+            regexp_extract_all(
+                {{ without_comments('record_text') }}, {{ sql_text(json_token_pattern()) }}
             ),
-            {{ sql_text(json_token_pattern()) }}
+            lambda token: if(
+                length(token) > 1 and token[1] in ('{', ',', chr(10)) and ends_with(token, ':'),
+                {{ field_mark() }} || trim(token[2:-2], {{ blanks() }}) || {{ value_mark() }},
+                token
+            )
         )) as tokens,
-        list_filter(
-            range(1, len(tokens) + 1),
-            lambda i: length(tokens[i]) > 1 and tokens[i][1] in ('{', ',', chr(10))
-            and ends_with(tokens[i], ':')
-        ) as key_places,
 
     from objects
 
@@ -141,36 +143,25 @@ tokenised as (
 fields as (
 
     select
-        * exclude (tokens, key_places),
-        list_transform(
-            key_places,
-            lambda place: trim(tokens[place][2:-2], {{ blanks() }})
-        ) as keys,
-        list_transform(
-            key_places,
-            lambda place, number: trim(regexp_replace(
-                array_to_string(
-                    tokens[place + 1:coalesce(key_places[number + 1], len(tokens) + 1) - 1], ''
-                ),
-                -- the end of this object and of those around it
-                '(?:[\s,\]]*\})*[\s,]*$', ''
-            ), {{ blanks() }})
-        ) as texts,
+        * exclude (tokens),
+        string_split(array_to_string(tokens, ''), {{ field_mark() }})[2:] as fields,
 
-    from tokenised
+    from marked
 
 ),
 
 named as (
 
     select
-        * exclude (keys, texts),
+        * exclude (fields),
         if(
             is_flat_json,
             json_keys(record_text),
-            list_transform(keys, lambda text: {{ unquoted('text') }})
+            list_transform(fields, lambda field: {{ unquoted(field_part('field', 1)) }})
         ) as field_names,
-        list_transform(texts, lambda text: {{ unquoted('text') }}) as field_values,
+        list_transform(
+            fields, lambda field: {{ unquoted(field_part('field', 2)) }}
+        ) as field_values,
 
     from fields
 

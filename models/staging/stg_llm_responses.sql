@@ -22,12 +22,7 @@ joined as (
         ---------- text
         responses.slice_text,
         responses.response_text,
-        -- Byte order marks, zero-width spaces and joiners of words are invisible and mean nothing.
-        replace(replace(replace(replace(replace(
-            responses.response_text,
-            chr(13) || chr(10), chr(10)), chr(13), chr(10)),
-            chr(65279), ''), chr(8203), ''), chr(8288), ''
-        ) as parsed_text,
+        {{ plain_text('responses.response_text') }} as parsed_text,
         responses.finish_reason,
         responses.finish_reason = 'length' as is_truncated,
 
