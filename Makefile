@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench-generation lint format lock clean
+.PHONY: help setup demo test bench-generation bench-parsing lint format lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -31,6 +31,9 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
 	@$(BIN)/python -m tests.benchmarks.generation $(PARTS)
 
+bench-parsing: setup ## Measure the parsing of a million responses and write docs/benchmarks.md (ten minutes)
+	@$(BIN)/python -m tests.benchmarks.parsing
+
 lint: setup ## Check Python with ruff and SQL with sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -48,4 +51,4 @@ lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 		--no-header --quiet --upgrade -o requirements-model.lock
 
 clean: ## Remove what was generated, landed and reported; keep .venv
-	@rm -rf landing warehouse.duckdb warehouse.duckdb.wal reports/html target logs
+	@rm -rf landing exports warehouse.duckdb warehouse.duckdb.wal reports/html target logs

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from generators.contract import datasets, load_contract
 from generators.errors import SynthcareError
+from generators.exports import EXPORT_FORMATS
 from generators.home import Home
 from generators.options import DEFAULT_SEED, dataset_option, generation_options, json_option
 from generators.prompts import LEVELS
@@ -119,6 +120,27 @@ def run_command(
 def report_command(dataset: str, as_json: bool) -> None:
     """Run dbt build, print the scorecard and write the HTML pages."""
     _print_json(as_json, _start(dataset, as_json).report())
+
+
+@main.command("export")
+@click.option("--run", "run_id", required=True, help="The run_id of marts.generation_runs.")
+@click.option(
+    "--format",
+    "export_format",
+    type=click.Choice(EXPORT_FORMATS),
+    default="csv",
+    show_default=True,
+    help="CSV is safe to open in a spreadsheet.",
+)
+@click.option("--to", "path", type=click.Path(path_type=Path), help="The file to write.")
+@dataset_option
+@json_option
+def export_command(
+    run_id: str, export_format: str, path: Path | None, dataset: str, as_json: bool
+) -> None:
+    """Write the accepted rows of a run to a CSV or Parquet file."""
+    workflow = _start(dataset, as_json)
+    _print_json(as_json, workflow.export(run_id, export_format=export_format, path=path))
 
 
 @main.command("demo")

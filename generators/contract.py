@@ -40,6 +40,10 @@ class Column:
     maximum: Any = None
     population: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_text(self) -> bool:
+        return self.kind in ("categorical", "identifier")
+
 
 @dataclass(frozen=True)
 class Rule:

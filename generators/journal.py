@@ -96,7 +96,8 @@ class Journal:
         Raises SynthcareError where it cannot be written.
         """
         self.begin()
-        line = json.dumps(asdict(response), default=_as_json)
+        text = _as_unicode(response.response_text)
+        line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
         try:
             self._file.write(line.encode() + b"\n")
             self._file.flush()
@@ -157,6 +158,11 @@ def _write_atomically(path: Path, text: str) -> None:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _as_unicode(text: str) -> str:
+    """The text with U+FFFD for halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _as_json(value: object) -> str:

@@ -11,6 +11,7 @@ from generators.contract import Contract
 from generators.engine import generate
 from generators.errors import SynthcareError
 from generators.estimates import estimate_run, total
+from generators.exports import export_run
 from generators.home import Home
 from generators.imports import import_file
 from generators.judge import Counts, Judge
@@ -75,6 +76,16 @@ class Workflow:
         self.console.print(f"landed {landed} new responses in raw.llm_responses as run {run_id}")
         self.console.print("next: synthcare report")
         return {"run_id": run_id, "landed": landed}
+
+    def export(self, run_id: str, *, export_format: str, path: Path | None) -> Summary:
+        """Type what was landed, and write the accepted rows of a run to a file."""
+        land(self.home)
+        run_dbt(self.home, "run", "--select", f"+{self.contract.dataset}")
+        file, rows = export_run(
+            self.home, self.contract, run_id, export_format=export_format, path=path
+        )
+        self.console.print(f"wrote {rows:,} rows to {file}", markup=False)
+        return {"file": str(file), "rows": rows}
 
     def plan(
         self,

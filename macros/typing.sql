@@ -208,25 +208,38 @@ places as (
 
 ),
 
+with_values as (
+
+    select
+        * exclude (field_values),
+        -- Not kept for flat JSON: reading them takes less time than writing them down.
+        coalesce(field_values, json_extract_string(record_text, '$.*')) as field_values,
+
+    from records
+
+),
+
 split as (
 
     select
-        records.record_id,
-        records.run_id,
-        records.response_id,
-        records.parsed_with,
-        records.is_cut_off,
-        len(records.field_values)
-        - coalesce(len(records.field_names), {{ columns | length }}) as values_too_many,
+        with_values.record_id,
+        with_values.run_id,
+        with_values.response_id,
+        with_values.parsed_with,
+        with_values.is_cut_off,
+        len(with_values.field_values)
+        - coalesce(len(with_values.field_names), {{ columns | length }}) as values_too_many,
         if(
-            records.field_names is null,
-            records.field_values,
-            list_transform(places.value_places, lambda place: records.field_values[place])
+            with_values.field_names is null,
+            with_values.field_values,
+            list_transform(
+                places.value_places, lambda place: with_values.field_values[place]
+            )
         ) as texts,
         places.are_repeated,
 
-    from records
-    left join places on records.field_names = places.field_names
+    from with_values
+    left join places on with_values.field_names = places.field_names
 
 ),
 

@@ -17,7 +17,6 @@ NEW_COLUMN = """\
       - name: smoker
         description: Whether the patient smokes.
         data_type: varchar
-        constraints: [{type: not_null}]
         config:
           meta:
             label: Smoker
@@ -52,7 +51,16 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         ignored = shutil.ignore_patterns(
-            ".*", "target", "logs", "landing", "html", "warehouse*", "*.egg-info"
+            ".git",
+            ".venv",
+            ".*_cache",
+            ".hypothesis",
+            "target",
+            "logs",
+            "landing",
+            "html",
+            "warehouse*",
+            "*.egg-info",
         )
         shutil.copytree(PROJECT, folder, ignore=ignored)
 
@@ -78,11 +86,18 @@ class Copy:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def score(self, rows: str) -> dict:
+    def score(self, rows: str) -> list[dict]:
         (self.folder / "rows.txt").write_text(rows)
         self.synthcare("reference")
         self.synthcare("import", "rows.txt", "--llm", "somebody")
-        return self.synthcare("report")["scorecard"][0]
+        return self.synthcare("report")["scorecard"]
+
+    def type_rows_by_the_old_contract(self) -> None:
+        (self.folder / "old.txt").write_text(csv_row(gender="Non-binary") + ",Yes")
+        self.synthcare("import", "old.txt", "--llm", "earlier")
+        select = ["--select", f"+{DATASET}", "--profiles-dir", "."]
+        done = self.python("-m", "dbt.cli.main", "run", *select)
+        assert done.returncode == 0, done.stdout
 
     def dbt_test_fails_after(self, statement: str) -> bool:
         code = f"import duckdb; duckdb.connect('warehouse.duckdb').execute({statement!r})"
@@ -95,6 +110,7 @@ class Copy:
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     copy = Copy(tmp_path_factory.mktemp("copy") / "project")
+    copy.type_rows_by_the_old_contract()
     copy.change("[Male, Female]", "[Male, Female, Non-binary]")
     end_of_columns = "  # The other models of the dataset."
     copy.change(end_of_columns, NEW_COLUMN + end_of_columns)
@@ -125,19 +141,24 @@ def test_typing_scores_and_tests_follow(changed: Copy) -> None:
         csv_row() + ",sometimes",
         csv_row(),
     ]
-    run = changed.score("\n".join(rows))
-    assert run["rows_accepted"] == 2
-    assert run["accept_rate"] == 0.5
+    run = {run["llm"]: run for run in changed.score("\n".join(rows))}
+    assert run["somebody"]["rows_accepted"] == 2
+    assert run["somebody"]["accept_rate"] == 0.5
+    # It was rejected by the old contract, for its gender and for a value too many.
+    assert run["earlier"]["accept_rate"] == 1.0
     ask = (
         "import duckdb; w = duckdb.connect('warehouse.duckdb');"
-        "print(w.execute('select gender, smoker from marts.admissions order by record_id')"
+        "print(w.execute('select gender, smoker from marts.admissions order by all desc')"
         ".fetchall(), w.execute('select reject_reasons from marts.admissions_rejected"
         " order by record_id').fetchall(), w.execute(\"select column_name from"
         " metrics.column_fidelity where column_name = 'smoker'\").fetchall())"
     )
     assert changed.python("-c", ask).stdout.strip() == (
-        "[('Non-binary', 'Yes'), ('Male', 'No')] "
-        "[(['smoker.not_allowed'],), (['smoker.missing'],)] [('smoker',)]"
+        "[('Non-binary', 'Yes'), ('Non-binary', 'Yes'), ('Male', 'No')] "
+        "[(['smoker.not_allowed'],), (['too_few_values', 'smoker.missing'],)]"
+        " [('smoker',), ('smoker',)]"
     )
     assert not changed.dbt_test_fails_after("select 1")
-    assert changed.dbt_test_fails_after("update marts.admissions set smoker = 'sometimes'")
+    assert changed.dbt_test_fails_after(
+        f"update intermediate.int_{DATASET}_cast set smoker = 'sometimes'"
+    )

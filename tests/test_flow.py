@@ -74,7 +74,8 @@ DIFFICULT = [
 def test_every_field_of_the_real_transcripts_is_what_a_person_reads(flow: Flow) -> None:
     rows = query(
         flow.home,
-        "select record_text, coalesce(field_names, $labels), field_values"
+        "select record_text, coalesce(field_names, $labels),"
+        " coalesce(field_values, json_extract_string(record_text, '$.*'))"
         " from staging.stg_llm_records where run_id = $run"
         " order by cast(string_split(record_id, '-')[-1] as integer)",
         run=flow.transcript_run,

@@ -31,6 +31,16 @@ def test_text_is_landed_word_for_word(home: Home, folder: Path) -> None:
     ]
 
 
+def test_half_of_an_emoji_is_replaced(home: Home) -> None:
+    """JSON may escape half of a surrogate pair; a file in UTF-8 and DuckDB cannot hold it."""
+    with Journal(home.landing / "r", RUN) as journal:
+        journal.append(response(1, "a \ud83d b \U0001f600 c"))
+    assert land(home) == 1
+    assert query(home, "select response_text from raw.llm_responses") == [
+        ("a \ufffd b \U0001f600 c",)
+    ]
+
+
 def test_landing_again_changes_nothing(home: Home, folder: Path) -> None:
     land(home)
     before = query(home, "from raw.llm_responses") + query(home, "from raw.llm_runs")

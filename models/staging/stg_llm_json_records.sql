@@ -1,4 +1,8 @@
-{{ config(materialized='incremental', pre_hook='{{ forget_rows_of_other_logic() }}') }}
+{{ config(
+    materialized='incremental',
+    on_schema_change='sync_all_columns',
+    pre_hook='{{ forget_rows_of_other_logic() }}',
+) }}
 
 {% set logic %}
 ---------- well-formed answers: up to each closing brace there is one flat object, and prose

@@ -37,10 +37,7 @@ joined as (
         records.record_format,
         records.record_text,
         records.field_names,
-        -- Not kept for flat JSON: reading them takes less time than writing them down.
-        coalesce(
-            records.field_values, json_extract_string(records.record_text, '$.*')
-        ) as field_values,
+        records.field_values,
         records.is_cut_off,
 
         ---------- what made it

@@ -1,0 +1,99 @@
+"""A build parses and types only what is new or was made by other SQL."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from generators.home import Home
+from generators.journal import Journal
+from generators.landing import land
+from generators.transform import run_dbt
+from tests.driver import RUN, csv_row, query, response
+
+TABLES = (
+    "staging.stg_llm_json_records",
+    "staging.stg_llm_delimited_records",
+    "intermediate.int_admissions_cast",
+)
+FIRST = [csv_row(), json.dumps([{"Name": "Ann"}, {"Name": "Bo", "Age": 40}]), "I'm sorry."]
+MORE = [f"{csv_row(name='Cy')}\n{csv_row(age='x')}", '{"rows": [{"Name": "Di"}, {"Na', ""]
+
+
+def add(home: Home, texts: list[str]) -> None:
+    with Journal(home.landing / "r", RUN) as journal:
+        for number, text in enumerate(texts, start=journal.last_request_number + 1):
+            journal.append(response(number, text))
+    land(home)
+
+
+def tables(home: Home) -> list[list[tuple]]:
+    return [
+        query(home, f"from {table} order by all")
+        for table in (
+            *TABLES,
+            "marts.admissions",
+            "marts.admissions_rejected",
+            "marts.response_audit",
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two builds, of the first responses and of more."""
+    home = Home(tmp_path_factory.mktemp("incremental"))
+    add(home, FIRST)
+    run_dbt(home, "build")
+    add(home, MORE)
+    run_dbt(home, "build")
+    return home
+
+
+def test_the_audit_counts_every_response(built: Home) -> None:
+    assert query(
+        built,
+        "select response_id, rows_requested, records_found, rows_accepted, rows_rejected,"
+        " records_cut_off from marts.response_audit order by all",
+    ) == [
+        ("r-1", 4, 1, 1, 0, 0),
+        ("r-2", 4, 2, 0, 2, 0),
+        ("r-3", 4, 0, 0, 0, 0),
+        ("r-4", 4, 2, 1, 1, 0),
+        ("r-5", 4, 1, 0, 1, 0),
+        ("r-6", 4, 0, 0, 0, 0),
+    ]
+
+
+def test_what_was_built_is_not_touched_until_a_full_refresh(built: Home) -> None:
+    before = tables(built)
+    query(built, "update staging.stg_llm_json_records set record_text = 'touched'")
+    query(built, "update intermediate.int_admissions_cast set age = 99")
+    touched = tables(built)
+    assert touched != before
+    run_dbt(built, "build")
+    assert tables(built) == touched
+    run_dbt(built, "build", "--full-refresh")
+    assert tables(built) == before
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_other_sql_made_is_made_anew(built: Home, table: str) -> None:
+    before = tables(built)
+    spoilt = "age = 99" if "cast" in table else "is_cut_off = true"
+    query(built, f"update {table} set logic_hash = 'other', {spoilt}")
+    if "cast" not in table:  # what was typed from it
+        old = "(select record_id from " + table + ")"
+        query(
+            built,
+            "update intermediate.int_admissions_cast set parsed_with = 'other', age = 99"
+            f" where record_id in {old}",
+        )
+    run_dbt(built, "run", "--select", "+response_audit")
+    assert tables(built) == before
+
+
+def test_a_second_build_of_nothing_changes_nothing(built: Home, tmp_path: Path) -> None:
+    before = tables(built)
+    run_dbt(built, "build")
+    assert tables(built) == before
