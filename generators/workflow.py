@@ -192,8 +192,9 @@ class Workflow:
 
     def ledger(self, generated: Summary) -> Summary:
         """Print what the runs took, as marts.generation_runs has it."""
+        models = ["llm_prices", "response_audit", "generation_runs"]
         types = ["--resource-type", "seed", "--resource-type", "model"]
-        run_dbt(self.home, "build", "--select", "llm_prices", "generation_runs", *types)
+        run_dbt(self.home, "build", "--select", *models, *types)
         runs = read_ledger(self.home, list(generated["runs"]))
         self.console.print(ledger_table(runs))
         self.console.print("next: synthcare report")
