@@ -202,7 +202,7 @@ class Workflow:
 
     def report(self) -> Summary:
         """Build and test everything with dbt, print the scorecard and write the pages."""
-        from reports.leaderboard import terminal_table
+        from reports.leaderboard import cost_table, score_table
         from reports.pages import write_pages
         from reports.scores import read_scores
 
@@ -212,7 +212,8 @@ class Workflow:
             passed = run_dbt(self.home, "build")
         self.console.print(f"dbt build: {passed} models, seeds and tests passed")
         scores = read_scores(self.home, self.contract)
-        self.console.print(terminal_table(scores))
+        self.console.print(score_table(scores))
+        self.console.print(cost_table(scores))
         for run in scores.scorecard:
             if why := run["not_scored_because"]:
                 self.console.print(f"{run['run_id']} is not scored: {why}", markup=False)

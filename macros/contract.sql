@@ -26,6 +26,11 @@
     {% do return(contract_model(model)['meta'].get('rules', [])) %}
 {% endmacro %}
 
+{#- Values that go together: name, sentence, given (a column), column, and for values of `given`, those of it. -#}
+{% macro contract_plausible_pairs(model) %}
+    {% do return(contract_model(model)['meta'].get('plausible_pairs', [])) %}
+{% endmacro %}
+
 {#- Integer columns computed from typed ones, scored like the others: name, sql. -#}
 {% macro contract_derived(model) %}
     {% do return(contract_model(model)['meta'].get('derived', [])) %}

@@ -1,91 +1,666 @@
 {#-
-    One row per row and scored column of a relation of a dataset. Categories stay text; integers,
-    decimals, dates (as days since 1970-01-01) and derived columns become numbers. Identifiers are not
-    scored: a name has no distribution worth matching.
+    Columns that are compared, in order: name, kind, is_categorical, is_target, is_derived, sql. Integers, decimals, dates (as
+    days since 1970-01-01) and derived columns are numbers. Identifiers are not compared: a name has no
+    distribution worth matching.
 -#}
-{% macro scored_values(dataset, relation, key_columns, row_filter='true') %}
-    {%- set scored = [] -%}
+{% macro scored_columns(dataset) %}
+    {%- set found = [] -%}
     {%- for column in contract_columns(dataset) if column.kind != 'identifier' -%}
-        {%- do scored.append(column) -%}
+        {%- set days = "datediff('day', date '1970-01-01', " ~ column.name ~ ")" -%}
+        {%- do found.append({
+            'name': column.name,
+            'kind': column.kind,
+            'is_categorical': column.kind == 'categorical',
+            'sql': days if column.kind == 'date' else column.name,
+            'accepted_values': column.get('accepted_values', []),
+            'is_target': column.get('target', false),
+            'is_derived': false,
+        }) -%}
     {%- endfor -%}
+    {%- for derived in contract_derived(dataset) -%}
+        {%- do found.append({
+            'name': derived.name,
+            'kind': 'integer',
+            'is_categorical': false,
+            'sql': derived.sql,
+            'is_target': derived.get('target', false),
+            'is_derived': true,
+        }) -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
+{#-
+    Sets of columns whose joint distribution is compared: each column, each pair, and each three
+    categorical columns. `number` tells them apart within a dataset; `places` are from 0.
+-#}
+{% macro column_sets(dataset) %}
+    {%- set columns = scored_columns(dataset) -%}
+    {%- set count = columns | length -%}
+    {%- set found = [] -%}
+    {%- for i in range(count) -%}
+        {%- do found.append([i]) -%}
+    {%- endfor -%}
+    {%- for i in range(count) -%}
+        {%- for j in range(i + 1, count) -%}
+            {%- do found.append([i, j]) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- for i in range(count) if columns[i].is_categorical -%}
+        {%- for j in range(i + 1, count) if columns[j].is_categorical -%}
+            {%- for k in range(j + 1, count) if columns[k].is_categorical -%}
+                {%- do found.append([i, j, k]) -%}
+            {%- endfor -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
+{#- One row per set of columns of a dataset; see `column_sets`. -#}
+{% macro column_set_rows(dataset) %}
+    {%- set columns = scored_columns(dataset) -%}
     select
         {{ sql_text(dataset) }} as dataset,
-        {{ key_columns }},
         unnest([
-            {%- for column in scored %}
+            {%- for places in column_sets(dataset) %}
             struct_pack(
-                column_name := {{ sql_text(column.name) }},
-                kind := {{ sql_text(column.kind) }},
-                {%- if column.kind == 'categorical' %}
-                category := {{ column.name }},
-                number := cast(null as double)
-                {%- elif column.kind == 'date' %}
-                category := cast(null as varchar),
-                number := cast(datediff('day', date '1970-01-01', {{ column.name }}) as double)
-                {%- else %}
-                category := cast(null as varchar),
-                number := cast({{ column.name }} as double)
-                {%- endif %}
-            ),
-            {%- endfor %}
-            {%- for derived in contract_derived(dataset) %}
-            struct_pack(
-                column_name := {{ sql_text(derived.name) }},
-                kind := 'integer',
-                category := cast(null as varchar),
-                number := cast({{ derived.sql }} as double)
+                set_number := {{ loop.index }},
+                column_count := {{ places | length }},
+                {%- for place in (places + [none, none])[:3] %}
+                place_{{ loop.index }} := {{ 'cast(null as integer)' if place is none else place + 1 }},
+                column_{{ loop.index }} := {{
+                    'cast(null as varchar)' if place is none else sql_text(columns[place].name)
+                }},
+                {%- endfor %}
+                kind := {{ sql_text(columns[places[0]].kind) if places | length == 1 else 'cast(null as varchar)' }},
+                is_number := {{ places | length == 1 and not columns[places[0]].is_categorical }}
             ),
             {%- endfor %}
         ], recursive := true),
-
-    from {{ relation }}
-    where {{ row_filter }}
 {% endmacro %}
 
-{#-
-    Expected total variation distance between a sample of `size` and the distribution that it was drawn
-    from, one cell at a time: half of E|p_hat - p|, by De Moivre's closed form for the binomial,
-    E|X - np| = 2 v (1-p)^(n-v+1) p^v C(n, v) with v = floor(np) + 1 (Diaconis and Zabell, 1991).
--#}
-{% macro expected_cell_distance(share, size) %}
-    case
-        when {{ share }} <= 0 or {{ share }} >= 1 then 0
-        else exp(
-            ln(floor({{ size }} * {{ share }}) + 1)
-            + ({{ size }} - floor({{ size }} * {{ share }})) * ln(1 - {{ share }})
-            + (floor({{ size }} * {{ share }}) + 1) * ln({{ share }})
-            + lgamma({{ size }} + 1)
-            - lgamma(floor({{ size }} * {{ share }}) + 2)
-            - lgamma({{ size }} - floor({{ size }} * {{ share }}))
-        ) / {{ size }}
+{#- SQL of the number of a category, in the order of the contract from 1; 0 where it is missing. -#}
+{% macro code_of(column) -%}
+    case {{ column.name }}
+        {%- for value in column.accepted_values %}
+        when {{ sql_text(value) }} then cast({{ loop.index }} as usmallint)
+        {%- endfor %}
+        else cast(0 as usmallint)
     end
+{%- endmacro %}
+
+{#-
+    One row per run, column of the contract and code: how many of the records found have it, whether it is
+    allowed, and whether it was written just so. Numbers and dates are not told apart.
+-#}
+{% macro written_values(dataset) %}
+    {%- set records = ref('int_' ~ dataset ~ '_cast') %}
+    {%- for column in contract_columns(dataset) if column.kind != 'identifier' %}
+    {%- set reasons = [] -%}
+    {%- for reason in ['missing', 'unparseable', 'ambiguous', 'not_allowed', 'out_of_range', 'repeated'] -%}
+        {%- do reasons.append(sql_text(column.name ~ '.' ~ reason)) -%}
+    {%- endfor %}
+    select
+        run_id,
+        {{ sql_text(column.name) }} as column_name,
+        {{ code_of(column) if column.kind == 'categorical' else 'cast(null as usmallint)' }} as code,
+        not list_has_any(reject_reasons, [{{ reasons | join(', ') }}]) as is_allowed,
+        list_contains(normalised_columns, {{ sql_text(column.name) }}) as is_normalised,
+        count(*) as record_count,
+    from {{ records }}
+    where not list_contains(reject_reasons, 'cut_off')
+    group by all
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+{#- SQL of an array with one number per block of rows; `sql` has a place for the block's number. -#}
+{% macro by_block(sql) -%}
+    cast([
+        {%- for block in range(1, var('blocks') + 1) %}
+        coalesce({{ sql.format(block) }}, 0),
+        {%- endfor %}
+    ] as float[{{ var('blocks') }}])
+{%- endmacro %}
+
+{#- SQL of the bin of a number: how many of the `edges`, a list, it exceeds, from 1; 0 where it is null. -#}
+{% macro bin_of(number, edges) -%}
+    cast(coalesce(1
+        {%- for edge in range(1, var('bins')) %} + cast({{ number }} > {{ edges }}[{{ edge }}] as utinyint){% endfor -%}
+    , 0) as usmallint)
+{%- endmacro %}
+
+{#-
+    The model behind int_<dataset>_coded: each compared value as a small number. Categories are numbered
+    in the order of the contract, numbers by the bins of the compared half, 0 being a missing value.
+    Every count of the scores is made from these codes.
+-#}
+{% macro coded_rows(dataset) %}
+    {%- set columns = scored_columns(dataset) -%}
+    {%- set left_out = contract_left_out_of_duplicates(dataset) -%}
+with reference_rows as (
+
+    select * from {{ ref('stg_reference_' ~ dataset) }}
+
+),
+
+synthetic_rows as (
+
+    select * from {{ ref(dataset) }}
+
+),
+
+runs as (
+
+    select * from {{ ref('int_scored_runs') }}
+
+),
+
+sampled_records as (
+
+    select * from {{ ref('int_sampled_records') }}
+
+),
+
+edges as (
+
+    select
+        {%- for column in columns if not column.is_categorical %}
+        quantile_disc({{ column.sql }}, [
+            {%- for edge in range(1, var('bins')) %}{{ edge / var('bins') }}, {% endfor -%}
+        ]) as {{ column.name }}_edges,
+        {%- endfor %}
+
+    from reference_rows
+    where not is_holdout
+
+),
+
+placed as (
+
+    select
+        if(is_holdout, -1, 0) as run_number,
+        cast(row_number as varchar) as record_id,
+        cast(null as utinyint) as block,
+        {%- for column in contract_columns(dataset) %}
+        {{ column.name }},
+        {%- endfor %}
+
+    from reference_rows
+
+    union all
+
+    select
+        runs.run_number,
+        synthetic_rows.record_id,
+        sampled_records.block,
+        {%- for column in contract_columns(dataset) %}
+        synthetic_rows.{{ column.name }},
+        {%- endfor %}
+
+    from synthetic_rows
+    inner join runs on synthetic_rows.run_id = runs.run_id
+    left join sampled_records on synthetic_rows.record_id = sampled_records.record_id
+
+)
+
+select
+    ---------- ids
+    cast(placed.run_number as integer) as run_number,
+    placed.record_id,
+    placed.block,
+
+    ---------- codes
+    {%- for column in columns %}
+    {%- if column.is_categorical %}
+    {{ code_of(column) }} as {{ column.name }}_code,
+    {%- else %}
+    {{ bin_of(column.sql, 'edges.' ~ column.name ~ '_edges') }} as {{ column.name }}_code,
+    {%- endif %}
+    {%- endfor %}
+
+    ---------- numbers
+    {%- for column in columns if not column.is_categorical %}
+    cast({{ column.sql }} as double) as {{ column.name }}_number,
+    {%- endfor %}
+
+    ---------- copies: the whole row, the same in any letter case, and without what copies differ in
+    hash({% for column in contract_columns(dataset) %}placed.{{ column.name }}{{ ', ' if not loop.last }}{% endfor %})
+        as row_hash,
+    hash(
+        {%- for column in contract_columns(dataset) %}
+        {{ 'lower(placed.' ~ column.name ~ ')' if column.data_type == 'varchar' else 'placed.' ~ column.name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as folded_hash,
+    hash(
+        {%- for column in contract_columns(dataset) if column.name not in left_out %}
+        {{ 'lower(placed.' ~ column.name ~ ')' if column.data_type == 'varchar' else 'placed.' ~ column.name }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as copy_group,
+
+from placed
+cross join edges
 {% endmacro %}
 
 {#-
-    Expected Kolmogorov-Smirnov distance of a sample of effective size `size` from its own distribution:
-    the mean of the Kolmogorov distribution, sqrt(pi / 2) ln 2, over Stephens' (1970) finite-sample scale.
+    For each set of columns of a dataset, how many rows have each combination of codes: `keys` first,
+    then `set_number`, `cell` and `row_count`. One narrow scan per set, which DuckDB counts without
+    hashing where the codes are few.
 -#}
-{% macro expected_ks_distance(size) %}
-    sqrt(pi() / 2) * ln(2) / (sqrt({{ size }}) + 0.12 + 0.11 / sqrt({{ size }}))
+{% macro count_cells(dataset, relation, keys) %}
+    {%- set columns = scored_columns(dataset) -%}
+    {%- for places in column_sets(dataset) %}
+    select
+        {{ keys }},
+        {{ loop.index }} as set_number,
+        {% for place in places -%}
+        cast({{ columns[place].name }}_code as ubigint)
+        {{- ' * ' ~ 65536 ** loop.revindex0 if not loop.last }}{{ ' + ' if not loop.last }}
+        {%- endfor %} as cell,
+        row_count,
+    from (
+        select
+            {{ keys }},
+            {%- for place in places %}
+            {{ columns[place].name }}_code,
+            {%- endfor %}
+            count(*) as row_count,
+        from {{ relation }}
+        group by all
+    )
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
-{#- One row per accepted record and column of text of a dataset: identifiers and categories. -#}
-{% macro text_values(dataset) %}
+{#- Rows of each cell, over every row that is compared. -#}
+{% macro cells(dataset) %}
+select
+    {{ sql_text(dataset) }} as dataset,
+    *,
+
+from (
+    {{ count_cells(dataset, ref('int_' ~ dataset ~ '_coded'), 'run_number') }}
+)
+where run_number >= 0
+{% endmacro %}
+
+{#- Rows of each cell by block, over the rows of the runs that are in a sample. -#}
+{% macro block_cells(dataset) %}
+with sampled as materialized (
+
+    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
+    where block is not null
+
+),
+
+counted as (
+
+    {{ count_cells(dataset, 'sampled', 'run_number, block') }}
+
+)
+
+select
+    {{ sql_text(dataset) }} as dataset,
+    run_number,
+    set_number,
+    cell,
+    {{ by_block('sum(row_count) filter (where block = {})') }} as rows_by_block,
+
+from counted
+group by run_number, set_number, cell
+{% endmacro %}
+
+{#- For each column of numbers of a dataset, how many rows of each run have each number. -#}
+{% macro number_counts(dataset) %}
+    {%- set coded = ref('int_' ~ dataset ~ '_coded') %}
+    {%- for column in scored_columns(dataset) %}
+    {%- if not column.is_categorical %}
     select
         {{ sql_text(dataset) }} as dataset,
+        run_number,
+        {{ loop.index }} as set_number,
+        {{ column.name }}_number as number,
+        count(*) as row_count,
+    from {{ coded }}
+    where run_number >= 0 and {{ column.name }}_number is not null
+    group by all
+    union all
+    {%- endif %}
+    {%- endfor %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        0 as run_number,
+        0 as set_number,
+        0.0 as number,
+        0 as row_count,
+    where false
+{% endmacro %}
+
+{#- One row per run and pair of number columns of a dataset, with Pearson's correlation. -#}
+{% macro correlations(dataset) %}
+    {%- set columns = scored_columns(dataset) -%}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        run_number,
+        unnest([
+            {%- for places in column_sets(dataset) %}
+            {%- if places | length == 2 and not columns[places[0]].is_categorical
+                and not columns[places[1]].is_categorical %}
+            struct_pack(
+                set_number := {{ loop.index }},
+                correlation := corr({{ columns[places[0]].name }}_number, {{ columns[places[1]].name }}_number)
+            ),
+            {%- endif %}
+            {%- endfor %}
+            struct_pack(set_number := 0, correlation := cast(null as double))
+        ], recursive := true),
+    from {{ ref('int_' ~ dataset ~ '_coded') }}
+    where run_number >= 0
+    group by run_number
+{% endmacro %}
+
+{#-
+    Texts of a dataset whose repetition is counted: each identifier, and the whole row as a hash without
+    a column name; of the reference and of each run's sample.
+-#}
+{% macro text_values(dataset) %}
+with coded as (
+
+    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
+    where block is not null or run_number <= 0
+
+),
+
+reference_rows as (
+
+    select * from {{ ref('stg_reference_' ~ dataset) }}
+
+),
+
+synthetic_rows as (
+
+    select * from {{ ref(dataset) }}
+
+)
+
+{% for rows, key in [('synthetic_rows', 'rows.record_id'), ('reference_rows', 'cast(rows.row_number as varchar)')] %}
+select
+    {{ sql_text(dataset) }} as dataset,
+    coded.run_number,
+    coded.block,
+    coded.record_id,
+    {{ 'rows.response_id' if loop.first else 'cast(null as varchar)' }} as response_id,
+    unnest([
+        {%- for column in contract_columns(dataset) if column.kind == 'identifier' %}
+        struct_pack(column_name := {{ sql_text(column.name) }}, text := lower(rows.{{ column.name }})),
+        {%- endfor %}
+        struct_pack(column_name := cast(null as varchar), text := cast(coded.folded_hash as varchar))
+    ], recursive := true),
+
+from coded
+inner join {{ rows }} as rows on coded.record_id = {{ key }}
+where coded.run_number {{ '> 0' if loop.first else '<= 0' }}
+{{ 'union all' if not loop.last }}
+{% endfor %}
+{% endmacro %}
+
+{#- The values that a contract allows, with their codes. -#}
+{% macro allowed_values(dataset) %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        unnest([
+            {%- for column in contract_columns(dataset) if column.kind == 'categorical' %}
+            {%- for value in column.accepted_values %}
+            struct_pack(
+                column_name := {{ sql_text(column.name) }},
+                code := {{ loop.index }},
+                allowed_value := {{ sql_text(value) }}
+            ),
+            {%- endfor %}
+            {%- endfor %}
+            struct_pack(
+                column_name := cast(null as varchar), code := 0, allowed_value := cast(null as varchar)
+            )
+        ], recursive := true),
+{% endmacro %}
+
+{#-
+    What makes a row of a dataset plausible: its rules, and the pairs of values that go together. Each
+    check has a name, a sentence, and SQL that is null where the row has no answer.
+-#}
+{% macro plausibility_checks(dataset) %}
+    {%- set found = [] -%}
+    {%- for rule in contract_rules(dataset) -%}
+        {%- do found.append({'name': rule.name, 'sentence': rule.sentence, 'sql': '(' ~ rule.holds ~ ')'}) -%}
+    {%- endfor -%}
+    {%- for pair in contract_plausible_pairs(dataset) -%}
+        {%- set cases = [] -%}
+        {%- for given, values in pair['values'].items() -%}
+            {%- set texts = [] -%}
+            {%- for value in values -%}{%- do texts.append(sql_text(value)) -%}{%- endfor -%}
+            {%- do cases.append(
+                'when ' ~ pair.given ~ ' = ' ~ sql_text(given)
+                ~ ' then ' ~ pair.column ~ ' in (' ~ texts | join(', ') ~ ')'
+            ) -%}
+        {%- endfor -%}
+        {%- do found.append({
+            'name': pair.name, 'sentence': pair.sentence, 'sql': 'case ' ~ cases | join(' ') ~ ' end',
+        }) -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
+{#-
+    How many records of each response, and of the reference (without a run), can be checked and are
+    plausible, by check; without a name where all checks of a record are taken together.
+-#}
+{% macro checked_records(dataset) %}
+    {%- set checks = plausibility_checks(dataset) %}
+with records as (
+
+    select
         run_id,
         response_id,
-        record_id,
+        [
+            {%- for check in checks %}
+            {{ check.sql }},
+            {%- endfor %}
+        ]::boolean[] as answers,
+
+    from {{ ref('int_' ~ dataset ~ '_cast') }}
+    where not list_contains(reject_reasons, 'cut_off')
+
+    union all
+
+    select
+        null as run_id,
+        null as response_id,
+        [
+            {%- for check in checks %}
+            {{ check.sql }},
+            {%- endfor %}
+        ]::boolean[] as answers,
+
+    from {{ ref('stg_reference_' ~ dataset) }}
+
+),
+
+counted as (
+
+    select
+        run_id,
+        response_id,
+        {%- for check in checks %}
+        count(answers[{{ loop.index }}]) as checked_{{ loop.index }},
+        count(*) filter (where answers[{{ loop.index }}]) as plausible_{{ loop.index }},
+        {%- endfor %}
+        count(list_bool_and(answers)) as checked,
+        count(*) filter (where list_bool_and(answers)) as plausible,
+
+    from records
+    group by run_id, response_id
+
+)
+
+select
+    {{ sql_text(dataset) }} as dataset,
+    run_id,
+    response_id,
+    unnest([
+        {%- for check in checks %}
+        struct_pack(
+            check_name := {{ sql_text(check.name) }},
+            sentence := {{ sql_text(check.sentence) }},
+            records_checked := checked_{{ loop.index }},
+            records_plausible := plausible_{{ loop.index }}
+        ),
+        {%- endfor %}
+        struct_pack(
+            check_name := cast(null as varchar),
+            sentence := cast(null as varchar),
+            records_checked := checked,
+            records_plausible := plausible
+        )
+    ], recursive := true),
+
+from counted
+{% endmacro %}
+
+{#-
+    Numbers that stand for the compared values of a dataset, for classifiers and distances: one for
+    each value of a category, 0 or 1; one for each number, in standard deviations from the mean of the
+    compared half. `place` is that of the number in the list, from 0; `made_from` are the columns of the
+    contract that it shows.
+-#}
+{% macro features(dataset) %}
+    {%- set found = [] -%}
+    {%- for column in scored_columns(dataset) -%}
+        {%- set made_from = [] -%}
+        {%- for other in contract_columns(dataset) if other.name == column.name or (
+            column.is_derived and modules.re.search('\\b' ~ other.name ~ '\\b', column.sql)
+        ) -%}
+            {%- do made_from.append(other.name) -%}
+        {%- endfor -%}
+        {%- if column.is_categorical -%}
+            {%- for value in column.accepted_values -%}
+                {%- do found.append({
+                    'column': column, 'made_from': made_from,
+                    'sql': 'cast(coded.' ~ column.name ~ '_code = ' ~ loop.index ~ ' as float)',
+                }) -%}
+            {%- endfor -%}
+        {%- else -%}
+            {%- do found.append({
+                'column': column, 'made_from': made_from,
+                'sql': 'coalesce((coded.' ~ column.name ~ '_number - spreads.' ~ column.name ~ '_mean) / nullif(spreads.'
+                    ~ column.name ~ '_spread, 0), 0)',
+            }) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
+{#- One row per feature of a dataset. -#}
+{% macro feature_names(dataset) %}
+    select
+        {{ sql_text(dataset) }} as dataset,
         unnest([
-            {%- for column in contract_columns(dataset) if column.kind in ('identifier', 'categorical') %}
+            {%- for feature in features(dataset) %}
             struct_pack(
-                column_name := {{ sql_text(column.name) }},
-                kind := {{ sql_text(column.kind) }},
-                text := {{ column.name }},
-                allowed_values := {{ column.get('accepted_values', []) | length }}
+                place := {{ loop.index0 }},
+                column_name := {{ sql_text(feature.column.name) }},
+                is_number := {{ not feature.column.is_categorical }},
+                is_target := {{ feature.column.is_target }},
+                made_from := [{% for name in feature.made_from %}{{ sql_text(name) }}, {% endfor %}]
             ),
             {%- endfor %}
         ], recursive := true),
+{% endmacro %}
 
-    from {{ ref(dataset) }}
+{#- The features of each row of the reference and of the runs' samples, in an order made by a hash. -#}
+{% macro feature_rows(dataset) %}
+with coded as (
+
+    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
+    where block is not null or run_number <= 0
+
+),
+
+spreads as (
+
+    select
+        {%- for column in scored_columns(dataset) if not column.is_categorical %}
+        avg({{ column.name }}_number) as {{ column.name }}_mean,
+        stddev_samp({{ column.name }}_number) as {{ column.name }}_spread,
+        {%- endfor %}
+        count(*) as row_count,
+
+    from coded
+    where run_number = 0
+
+)
+
+select
+    {{ sql_text(dataset) }} as dataset,
+    coded.run_number,
+    coded.record_id,
+    coded.block,
+    coded.copy_group,
+    row_number() over (
+        partition by coded.run_number
+        order by md5_number_lower(concat_ws('|', {{ var('seed') }}, coded.record_id)), coded.record_id
+    ) as place,
+    [
+        {%- for feature in features(dataset) %}
+        {{ feature.sql }},
+        {%- endfor %}
+    ]::float[] as features,
+
+from coded
+cross join spreads
+{% endmacro %}
+
+{#-
+    Rows of each run that stand in the reference too, on either side of the split, letter for letter or in
+    another letter case; and, without a run, rows of the reference that have a twin there.
+-#}
+{% macro copied_rows(dataset) %}
+with coded as (
+
+    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
+
+),
+
+real_rows as (
+
+    select
+        row_hash,
+        folded_hash,
+        count(*) over (partition by folded_hash) as twins,
+
+    from coded
+    where run_number <= 0
+
+)
+
+select
+    {{ sql_text(dataset) }} as dataset,
+    coded.run_number,
+    coded.record_id,
+    coded.row_hash in (select row_hash from real_rows) as is_exact,
+
+from coded
+where
+    coded.run_number > 0
+    and coded.folded_hash in (select folded_hash from real_rows)
+
+union all
+
+select
+    {{ sql_text(dataset) }} as dataset,
+    null as run_number,
+    null as record_id,
+    null as is_exact,
+
+from real_rows
+where twins > 1
 {% endmacro %}

@@ -279,10 +279,18 @@ judged as (
         {%- for column in columns %}
         {{ column.name }},
         {%- endfor %}
-        coalesce(false
-            {%- for column in columns %}
-            or {{ is_normalised(column, column.name ~ '_text') }}
-            {%- endfor %}, false) as was_normalised,
+        if(
+            coalesce(false
+                {%- for column in columns %}
+                or {{ is_normalised(column, column.name ~ '_text') }}
+                {%- endfor %}, false),
+            list_filter([
+                {%- for column in columns %}
+                case when {{ is_normalised(column, column.name ~ '_text') }} then {{ sql_text(column.name) }} end,
+                {%- endfor %}
+            ], lambda name: name is not null),
+            []
+        ) as normalised_columns,
 
         ---------- judgement
         if(is_cut_off, ['cut_off'], list_filter([
@@ -342,7 +350,7 @@ select
     record_id,
     run_id,
     response_id,
-    was_normalised,
+    len(normalised_columns) > 0 as was_normalised,
     {%- for column in contract_columns(dataset) %}
     {{ column.name }},
     {%- endfor %}

@@ -23,16 +23,28 @@ _TEMPLATES = Environment(
 
 NOT_KNOWN = "–"
 
+# Columns of metrics.scorecard that have an interval, and how people call them. `overall` comes first.
+SCORES = {
+    "accept_rate": "valid",
+    "column_fidelity": "columns",
+    "pair_fidelity": "pairs",
+    "detection": "detection",
+    "diversity": "diversity",
+    "plausibility": "plausible",
+    "utility": "utility",
+    "privacy": "privacy",
+}
+
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number for people: thousands separated, a dash where it is not known."""
     return NOT_KNOWN if value is None else f"{value:,.{digits}f}"
 
 
-def interval(run: Row, score: str) -> str:
+def interval(run: Row, score: str, digits: int = 3) -> str:
     """`[0.880, 0.941]`: the 95 % interval of a score, empty where there is none."""
     low, high = run[f"{score}_low"], run[f"{score}_high"]
-    return "" if low is None else f"[{number(low)}, {number(high)}]"
+    return "" if low is None else f"[{number(low, digits)}, {number(high, digits)}]"
 
 
 def levels(run: Row) -> str:
@@ -40,20 +52,39 @@ def levels(run: Row) -> str:
     return "/".join(filter(None, [run["prompt_level"], run["instruction_level"]]))
 
 
-def terminal_table(scores: Scores) -> Table:
-    """The scorecard as a table, best run first; cost and time are per 1,000 accepted rows."""
+def name(run: Row) -> str:
+    """`gpt-4o basic/improved`."""
+    return f"{run['llm']} {levels(run)}".strip()
+
+
+def score_table(scores: Scores) -> Table:
+    """The scorecard as a table for the terminal, best run first."""
     reference = scores.reference["reference"] if scores.reference else "no reference"
     table = Table(title=f"Scorecard against: {reference}", title_style="bold", box=box.SIMPLE_HEAD)
     table.add_column("run (prompt/instructions)")
-    for heading in ("rows", "accepted", "column fidelity", "USD/1k", "seconds/1k", "tokens/row"):
+    table.add_column("rows", justify="right", no_wrap=True)
+    for heading in ("overall", *SCORES.values()):
         table.add_column(heading, justify="right", no_wrap=True)
     for run in scores.scorecard:
-        accept_rate = run["accept_rate"]
+        overall = f"{number(run['overall'], 2)} {interval(run, 'overall', 2)}".strip()
         table.add_row(
-            escape(f"{run['llm']} {levels(run)}".strip()),
+            escape(name(run)),
             number(run["rows_accepted"], 0),
-            NOT_KNOWN if accept_rate is None else f"{accept_rate:.0%}",
-            escape(f"{number(run['column_fidelity'])} {interval(run, 'column_fidelity')}".strip()),
+            escape(overall),
+            *[number(run[score], 2) for score in SCORES],
+        )
+    return table
+
+
+def cost_table(scores: Scores) -> Table:
+    """What the runs took, per 1,000 accepted rows, in the same order."""
+    table = Table(title="Per 1,000 accepted rows", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("run (prompt/instructions)")
+    for heading in ("USD", "seconds", "tokens per row"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in scores.scorecard:
+        table.add_row(
+            escape(name(run)),
             number(run["usd_per_1000_rows"], 2),
             number(run["seconds_per_1000_rows"], 0),
             number(run["tokens_per_row"], 0),
@@ -74,6 +105,7 @@ def write_index(
         column_names=names,
         fidelity={(cell["run_id"], cell["column_name"]): cell for cell in scores.column_fidelity},
         drift_reports=drift_reports,
+        SCORES=SCORES,
         number=number,
         interval=interval,
         levels=levels,

@@ -39,7 +39,7 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 """
                 select * from metrics.scorecard
                 where dataset = $dataset
-                order by column_fidelity desc nulls last, llm, run_id
+                order by overall desc nulls last, accept_rate desc, llm, run_id
                 """
             ),
             column_fidelity=read("select * from metrics.column_fidelity where dataset = $dataset"),

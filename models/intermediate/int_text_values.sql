@@ -1,4 +1,6 @@
 {% for dataset in var('datasets') %}
-{{ text_values(dataset) }}
+(
+    {{ text_values(dataset) }}
+)
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -381,8 +381,8 @@ def diversity(rows: int = 132) -> str:
             select
                 if(starts_with(run_id, 'naive'), 'the same prompt each time', 'a slice a request'),
                 rows_compared,
-                round(distinct_identifiers_per_100_rows),
-                printf('%.3f', category_coverage),
+                printf('%.3f', identifier_diversity),
+                printf('%.3f', value_diversity),
                 printf('%.1f %%', 100 * repeated_rows_share),
                 printf('%.1f %%', 100 * prompt_echo_share),
 
@@ -390,8 +390,8 @@ def diversity(rows: int = 132) -> str:
             order by run_id desc
             """,
         )
-    head = ["SmolLM2, improved/improved", "rows", "distinct identifiers per 100 rows"]
-    return table([*head, "category coverage", "repeated rows", "echo of the prompt"], lines)
+    head = ["SmolLM2, improved/improved", "rows", "diversity of identifiers", "of other values"]
+    return table([*head, "repeated rows", "echo of the prompt"], lines)
 
 
 async def _ask_naively(home: Home, run: Run, rows: int) -> None:

@@ -1,4 +1,6 @@
 {% for dataset in var('datasets') %}
-{{ scored_values(dataset, ref(dataset), 'run_id, record_id') }}
+(
+    {{ block_cells(dataset) }}
+)
 {{ 'union all' if not loop.last }}
 {% endfor %}

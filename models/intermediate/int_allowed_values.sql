@@ -1,0 +1,6 @@
+{% for dataset in var('datasets') %}
+(
+    {{ allowed_values(dataset) }}
+)
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,4 @@
+{% for dataset in var('datasets') %}
+{{ cells(dataset) }}
+{{ 'union all' if not loop.last }}
+{% endfor %}

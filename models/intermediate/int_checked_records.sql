@@ -1,0 +1,6 @@
+{% for dataset in var('datasets') %}
+(
+    {{ checked_records(dataset) }}
+)
+{{ 'union all' if not loop.last }}
+{% endfor %}

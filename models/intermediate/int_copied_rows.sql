@@ -1,0 +1,6 @@
+{% for dataset in var('datasets') %}
+(
+    {{ copied_rows(dataset) }}
+)
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,4 @@
+{% for dataset in var('datasets') %}
+{{ correlations(dataset) }}
+{{ 'union all' if not loop.last }}
+{% endfor %}

@@ -1,0 +1,92 @@
+"""How well a classifier tells the rows of a run from real ones (classifier two-sample test)."""
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
+FOLDS = 5
+FEWEST_ROWS = 20
+
+
+def model(dbt, session) -> pd.DataFrame:
+    """One row per row that was judged: each run, and as many held-out rows, beside compared rows.
+
+    `placement` is the share of rows of the other side, in the same fold, that look less synthetic
+    than this one (for a real row: more synthetic). The mean over either side is the AUC.
+    """
+    rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
+    tables = []
+    for _, dataset in rows.groupby("dataset"):
+        sides = dict(iter(dataset.groupby("run_number")))
+        if COMPARED not in sides or HELD_OUT not in sides:
+            continue
+        runs = {number: len(side) for number, side in sides.items() if number > 0}
+        written = [sides[number] for number in runs]
+        written += [sides[HELD_OUT][:size] for size in sorted({*runs.values()})]
+        # dbt has two models under way, whose threads would wait for each other
+        with threadpool_limits(limits=1):
+            tables += [detect(side, sides[COMPARED]) for side in written]
+    nothing = pd.DataFrame(
+        {
+            "dataset": pd.Series(dtype="str"),
+            "run_number": pd.Series(dtype="int32"),
+            "rows_compared": pd.Series(dtype="int64"),
+            "record_id": pd.Series(dtype="str"),
+            "is_real": pd.Series(dtype="bool"),
+            "placement": pd.Series(dtype="float64"),
+        }
+    )
+    tables = [table for table in tables if len(table)] or [nothing]
+    return pd.concat(tables)[nothing.columns].astype(nothing.dtypes)
+
+
+def detect(synthetic: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
+    """The placements of `synthetic` and of as many compared rows; none where they are too few."""
+    size = len(synthetic)
+    real = compared[:size]
+    if min(size, len(real)) < FEWEST_ROWS:
+        return pd.DataFrame()
+    both = pd.concat([synthetic, real])
+    features = np.stack(both["features"])
+    is_real = np.repeat([False, True], [size, len(real)])
+    folds = folds_of(both["copy_group"].to_numpy(), is_real)
+    placements = np.full(len(both), np.nan)
+    for fold in range(FOLDS):
+        test = folds == fold
+        if min(len(np.unique(is_real[part])) for part in (test, ~test)) == 1:
+            continue  # all rows of one side are copies of real rows of one fold
+        classifier = VotingClassifier(
+            [
+                ("boosting", HistGradientBoostingClassifier(max_iter=50, random_state=0)),
+                ("linear", LogisticRegression(max_iter=500)),
+            ],
+            voting="soft",
+        )
+        classifier.fit(features[~test], ~is_real[~test])
+        looks = classifier.predict_proba(features[test])[:, 1]
+        written, true = looks[~is_real[test]], looks[is_real[test]]
+        wins = (written[:, None] > true) + (written[:, None] == true) / 2
+        placements[test & ~is_real] = wins.mean(axis=1)
+        placements[test & is_real] = wins.mean(axis=0)
+    judged = both[["dataset", "record_id"]].assign(
+        run_number=synthetic["run_number"].iloc[0],
+        rows_compared=size,
+        is_real=is_real,
+        placement=placements,
+    )
+    return judged.dropna()
+
+
+def folds_of(groups: np.ndarray, is_real: np.ndarray) -> np.ndarray:
+    """A fold for each row, as many rows of either side in each.
+
+    Copies of a real row share its fold, or a classifier would know them again. Other rows that a run
+    repeats do not: they may be known again, because real rows do not repeat.
+    """
+    fold_of_group = {group: i % FOLDS for i, group in enumerate(dict.fromkeys(groups[is_real]))}
+    return np.array(
+        [fold_of_group.get(group, number % FOLDS) for number, group in enumerate(groups)]
+    )

@@ -1,0 +1,6 @@
+{% for dataset in var('datasets') %}
+(
+    {{ feature_names(dataset) }}
+)
+{{ 'union all' if not loop.last }}
+{% endfor %}

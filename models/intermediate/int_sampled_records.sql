@@ -1,0 +1,84 @@
+-- The rows from which intervals, classifiers and diversity are made: all of a run, or whole responses
+-- of it up to about as many rows as the variable says, shuffled into blocks.
+with record_outcomes as (
+
+    select * from {{ ref('int_record_outcomes') }}
+    where is_accepted
+
+),
+
+runs as (
+
+    select
+        *,
+        -- Twice as many as are needed, so that a shuffle of large runs stays small.
+        2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units) as share_looked_at,
+
+    from {{ ref('int_scored_runs') }}
+
+),
+
+records as (
+
+    select
+        runs.run_number,
+        runs.blocks,
+        runs.share_looked_at,
+        record_outcomes.record_id,
+        record_outcomes.response_id,
+        md5_number_lower(concat_ws('|', {{ var('seed') }}, if(
+            runs.is_drawn_by_response, record_outcomes.response_id, record_outcomes.record_id
+        ))) as unit,
+
+    from record_outcomes
+    inner join runs on record_outcomes.run_id = runs.run_id
+
+),
+
+candidates as (
+
+    select * from records
+    where unit / 18446744073709551616 <= share_looked_at
+
+),
+
+units as (
+
+    select
+        run_number,
+        unit,
+        any_value(blocks) as blocks,
+        count(*) as row_count,
+
+    from candidates
+    group by run_number, unit
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over by_hash as unit_rank,
+        sum(row_count) over by_hash - row_count as rows_before,
+
+    from units
+    window by_hash as (partition by run_number order by unit)
+
+),
+
+final as (
+
+    select
+        candidates.run_number,
+        candidates.record_id,
+        candidates.response_id,
+        cast(1 + (ranked.unit_rank - 1) % ranked.blocks as utinyint) as block,
+
+    from candidates
+    inner join ranked on candidates.run_number = ranked.run_number and candidates.unit = ranked.unit
+    where ranked.rows_before < {{ var('rows_in_samples') }} or ranked.unit_rank <= ranked.blocks
+
+)
+
+select * from final

@@ -1,0 +1,174 @@
+"""How well models that were trained on a run predict real rows, against models trained on real rows."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import r2_score, roc_auc_score
+from threadpoolctl import threadpool_limits
+
+COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
+
+# Half-samples of a run that are trained on; rows that each is tested on, at most; smallest run.
+DRAWS = 8
+TEST_ROWS = 2_000
+FEWEST_ROWS = 20
+
+LEARNERS = {
+    "category": {
+        "boosting": lambda: HistGradientBoostingClassifier(max_iter=50, random_state=0),
+        "linear": lambda: LogisticRegression(max_iter=500),
+    },
+    "number": {
+        "boosting": lambda: HistGradientBoostingRegressor(max_iter=50, random_state=0),
+        "linear": lambda: Ridge(),
+    },
+}
+
+
+def model(dbt, session) -> pd.DataFrame:
+    """One row per run, target, learner, table that was trained on (`reference` or `run`) and draw.
+
+    A draw is a half-sample of the run, and as many held-out rows; both are tested on compared rows.
+    Runs are trained on only where the reference itself has signal.
+    """
+    rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
+    features = dbt.ref("int_features").order("dataset, place").df()
+    draws = dbt.ref("int_half_samples").filter(f"draw between 1 and {DRAWS}").fetchall()
+    halves = {(blocks, draw): np.array(is_drawn, dtype=bool) for blocks, draw, is_drawn in draws}
+    found = []
+    for dataset, of_dataset in features.groupby("dataset"):
+        sides = dict(iter(rows[rows["dataset"] == dataset].groupby("run_number")))
+        if COMPARED in sides and HELD_OUT in sides:
+            for name in of_dataset[of_dataset["is_target"]]["column_name"].unique():
+                # dbt has two models under way, whose threads would wait for each other
+                with threadpool_limits(limits=1):
+                    found += Target(name, of_dataset, sides).skills(halves)
+    nothing = pd.DataFrame(
+        {
+            "dataset": pd.Series(dtype="str"),
+            "run_number": pd.Series(dtype="int32"),
+            "column_name": pd.Series(dtype="str"),
+            "measure": pd.Series(dtype="str"),
+            "learner": pd.Series(dtype="str"),
+            "trained_on": pd.Series(dtype="str"),
+            "draw": pd.Series(dtype="int32"),
+            "rows_trained_on": pd.Series(dtype="int64"),
+            "skill": pd.Series(dtype="float64"),
+            "has_signal": pd.Series(dtype="bool"),
+            "importance_agreement": pd.Series(dtype="float64"),
+        }
+    )
+    return pd.DataFrame(found, columns=nothing.columns).astype(nothing.dtypes)
+
+
+class Target:
+    """A column of a dataset to predict, from the features that do not show the column itself."""
+
+    def __init__(self, name: str, features: pd.DataFrame, sides: dict[int, pd.DataFrame]) -> None:
+        mine = features[features["column_name"] == name]
+        sources = set(mine["made_from"].iloc[0])
+        known = features[[sources.isdisjoint(made_from) for made_from in features["made_from"]]]
+        self._name, self._sides = name, sides
+        self._kind = "number" if mine["is_number"].iloc[0] else "category"
+        self._places = mine["place"].to_numpy()
+        self._known, self._columns = known["place"].to_numpy(), known["column_name"].to_numpy()
+        self._rows = {number: np.stack(side["features"]) for number, side in sides.items()}
+        self._trained_on_real = cache(self._train_on_real)
+
+    def skills(self, halves: dict[tuple[int, int], np.ndarray]) -> Iterator[dict]:
+        """The skills of every run: those of real rows, and the run's own where those have signal."""
+        for run_number, side in self._sides.items():
+            if run_number <= 0 or len(side) < FEWEST_ROWS:
+                continue
+            blocks = side["block"].to_numpy()
+            drawn = [halves[blocks.max(), draw][blocks - 1] for draw in range(1, DRAWS + 1)]
+            for learner in LEARNERS[self._kind]:
+                yield from self._compare(run_number, learner, drawn)
+
+    def _compare(self, run_number: int, learner: str, drawn: list[np.ndarray]) -> Iterator[dict]:
+        size = len(drawn[0]) // 2
+        real, of_real = self._trained_on_real(learner, size)
+        # More than chance, with 99.5 % confidence: a ratio to hardly any skill says nothing.
+        error = np.std(real, ddof=1) / np.sqrt(DRAWS)
+        has_signal = bool(np.mean(real) > stats.t.ppf(0.995, DRAWS - 1) * error)
+        told = {
+            "dataset": self._sides[run_number]["dataset"].iloc[0],
+            "run_number": run_number,
+            "column_name": self._name,
+            "measure": "R2" if self._kind == "number" else "2 AUC - 1",
+            "learner": learner,
+            "has_signal": has_signal,
+        }
+        for draw, skill in enumerate(real, 1):
+            yield told | {
+                **{"trained_on": "reference", "draw": draw},
+                **{"rows_trained_on": size, "skill": skill},
+            }
+        if not has_signal:
+            return
+        for draw, is_drawn in enumerate(drawn, 1):
+            skill, importances = self._train(
+                learner, self._rows[run_number][is_drawn], draw, with_importances=draw == 1
+            )
+            agreement = stats.spearmanr(of_real, importances).statistic if draw == 1 else None
+            yield told | {
+                **{"trained_on": "run", "draw": draw, "importance_agreement": agreement},
+                **{"rows_trained_on": is_drawn.sum(), "skill": skill},
+            }
+
+    def _train_on_real(self, learner: str, size: int) -> tuple[list[float], np.ndarray]:
+        """Skills of `size` held-out rows, others in each draw; importances of the first draw."""
+        rows = self._rows[HELD_OUT]
+        trained = [
+            self._train(
+                learner,
+                rows[np.arange(draw * size, (draw + 1) * size) % len(rows)],
+                draw,
+                with_importances=draw == 1,
+            )
+            for draw in range(1, DRAWS + 1)
+        ]
+        return [skill for skill, _ in trained], trained[0][1]
+
+    def _train(
+        self, learner: str, rows: np.ndarray, draw: int, *, with_importances: bool
+    ) -> tuple[float, np.ndarray]:
+        """Skill on the compared rows of a draw, and how much of it each column holds when shuffled."""
+        test = self._rows[COMPARED][draw - 1 :: DRAWS][:TEST_ROWS]
+        truth, known = self._values(test), test[:, self._known]
+        wanted = self._values(rows)
+        if len(np.unique(wanted)) < 2:
+            return 0.0, np.zeros(len(np.unique(self._columns)))
+        fitted = LEARNERS[self._kind][learner]().fit(rows[:, self._known], wanted)
+        skill = self._skill(fitted, known, truth)
+        if not with_importances:
+            return skill, np.empty(0)
+        random = np.random.default_rng(0)
+        losses = []
+        for column in np.unique(self._columns):
+            shuffled = known.copy()
+            mine = self._columns == column
+            shuffled[:, mine] = random.permutation(known[:, mine])
+            losses.append(skill - self._skill(fitted, shuffled, truth))
+        return skill, np.array(losses)
+
+    def _values(self, rows: np.ndarray) -> np.ndarray:
+        shown = rows[:, self._places]
+        return shown[:, 0] if self._kind == "number" else shown.argmax(axis=1)
+
+    def _skill(self, fitted, known: np.ndarray, truth: np.ndarray) -> float:
+        """0 for a guess and 1 for a perfect prediction: R², or 2 AUC − 1, the mean over categories."""
+        if self._kind == "number":
+            return r2_score(truth, fitted.predict(known))
+        chances = dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))
+        never = np.zeros(len(truth))
+        aucs = [
+            roc_auc_score(truth == category, chances.get(category, never))
+            for category in np.unique(truth)
+        ]
+        return 2 * float(np.mean(aucs)) - 1 if len(aucs) > 1 else 0.0

@@ -1,0 +1,212 @@
+with diversity_draws as (
+
+    select * from {{ ref('int_diversity_draws') }}
+    where part <> 'rows'
+
+),
+
+text_counts as (
+
+    select * from {{ ref('int_text_counts') }}
+    where run_number >= 0 and column_name is not null
+
+),
+
+cells as (
+
+    select * from {{ ref('int_cells') }}
+
+),
+
+number_steps as (
+
+    select * from {{ ref('int_number_steps') }}
+
+),
+
+column_sets as (
+
+    select * from {{ ref('int_column_sets') }}
+    where column_count = 1
+
+),
+
+allowed_values as (
+
+    select * from {{ ref('int_allowed_values') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('int_scored_runs') }}
+
+),
+
+spreads as (
+
+    select
+        run_id,
+        column_name,
+        stddev_samp(score) as spread,
+
+    from diversity_draws
+    where draw > 0
+    group by run_id, column_name
+
+),
+
+---------- the most repeated value: of texts, of categories, of numbers
+
+repeated_texts as (
+
+    select
+        dataset,
+        run_number,
+        column_name,
+        text as repeated_value,
+        row_count / sum(row_count) over (partition by dataset, run_number, column_name) as share,
+
+    from text_counts
+
+),
+
+repeated_categories as (
+
+    select
+        cells.dataset,
+        cells.run_number,
+        allowed_values.column_name,
+        allowed_values.allowed_value as repeated_value,
+        cells.row_count / sum(cells.row_count) over (
+            partition by cells.dataset, cells.run_number, cells.set_number
+        ) as share,
+
+    from cells
+    inner join column_sets
+    on cells.dataset = column_sets.dataset
+    and cells.set_number = column_sets.set_number
+    inner join allowed_values
+    on column_sets.dataset = allowed_values.dataset
+    and column_sets.column_1 = allowed_values.column_name
+    and cells.cell = allowed_values.code
+
+),
+
+repeated_numbers as (
+
+    select
+        number_steps.dataset,
+        number_steps.run_number,
+        column_sets.column_1 as column_name,
+        if(
+            column_sets.kind = 'date',
+            strftime(date '1970-01-01' + cast(number_steps.number as integer), '%Y-%m-%d'),
+            regexp_replace(cast(number_steps.number as varchar), '\.0$', '')
+        ) as repeated_value,
+        number_steps.step as share,
+        number_steps.real_step as real_share,
+
+    from number_steps
+    inner join column_sets
+    on number_steps.dataset = column_sets.dataset
+    and number_steps.set_number = column_sets.set_number
+
+),
+
+repeated as (
+
+    select * from repeated_texts
+    union all
+    select * from repeated_categories
+    union all
+    select
+        dataset,
+        run_number,
+        column_name,
+        repeated_value,
+        share,
+    from repeated_numbers
+
+),
+
+most_repeated as (
+
+    select
+        run_number,
+        dataset,
+        column_name,
+        arg_min(repeated_value, struct_pack(a := -share, b := repeated_value)) as most_repeated_value,
+        max(share) as most_repeated_share,
+
+    from repeated
+    where share > 0
+    group by run_number, dataset, column_name
+
+),
+
+real_most_repeated as (
+
+    select
+        dataset,
+        column_name,
+        most_repeated_share,
+
+    from most_repeated
+    where run_number = 0
+
+    union all
+
+    select
+        dataset,
+        column_name,
+        max(real_share) as most_repeated_share,
+
+    from repeated_numbers
+    group by dataset, column_name
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        diversity_draws.run_id,
+        diversity_draws.dataset,
+        diversity_draws.column_name,
+        diversity_draws.part,
+
+        ---------- the score
+        diversity_draws.row_count as rows_compared,
+        diversity_draws.score,
+        diversity_draws.score - {{ margin('spreads.spread', 'runs.blocks') }} as score_low,
+        least(1, diversity_draws.score + {{ margin('spreads.spread', 'runs.blocks') }}) as score_high,
+
+        ---------- what it is made of
+        if(diversity_draws.part = 'identifiers', diversity_draws.measured, null) as distinct_values,
+        if(diversity_draws.part = 'identifiers', diversity_draws.expected, null)
+            as expected_distinct_values,
+        if(diversity_draws.part = 'values', diversity_draws.measured, null) as entropy,
+        if(diversity_draws.part = 'values', diversity_draws.expected, null) as reference_entropy,
+
+        ---------- the most repeated value
+        most_repeated.most_repeated_value,
+        most_repeated.most_repeated_share,
+        real_most_repeated.most_repeated_share as reference_most_repeated_share,
+
+    from diversity_draws
+    inner join runs on diversity_draws.run_id = runs.run_id
+    left join spreads
+    on diversity_draws.run_id = spreads.run_id
+    and diversity_draws.column_name = spreads.column_name
+    left join most_repeated
+    on diversity_draws.run_number = most_repeated.run_number
+    and diversity_draws.column_name = most_repeated.column_name
+    left join real_most_repeated
+    on diversity_draws.dataset = real_most_repeated.dataset
+    and diversity_draws.column_name = real_most_repeated.column_name
+    where diversity_draws.draw = 0
+
+)
+
+select * from final
