@@ -360,8 +360,8 @@ group by run_number, set_number, cell
 {% endmacro %}
 
 {#-
-    Texts of a dataset whose repetition is counted: each identifier, and the whole row as a hash without
-    a column name; of the reference and of each run's sample.
+    Values of a dataset whose repetition is counted: identifiers in lower case, numbers and dates, and the
+    whole row as a hash without a column name; of the reference and of each run's sample.
 -#}
 {% macro text_values(dataset) %}
 with coded as (
@@ -391,10 +391,18 @@ select
     coded.record_id,
     {{ 'rows.response_id' if loop.first else 'cast(null as varchar)' }} as response_id,
     unnest([
-        {%- for column in contract_columns(dataset) if column.kind == 'identifier' %}
-        struct_pack(column_name := {{ sql_text(column.name) }}, text := lower(rows.{{ column.name }})),
+        {%- for column in contract_columns(dataset) if column.kind != 'categorical' %}
+        struct_pack(
+            column_name := {{ sql_text(column.name) }},
+            is_identifier := {{ column.kind == 'identifier' }},
+            text := lower(cast(rows.{{ column.name }} as varchar))
+        ),
         {%- endfor %}
-        struct_pack(column_name := cast(null as varchar), text := cast(coded.folded_hash as varchar))
+        struct_pack(
+            column_name := cast(null as varchar),
+            is_identifier := false,
+            text := cast(coded.folded_hash as varchar)
+        )
     ], recursive := true),
 
 from coded

@@ -100,9 +100,13 @@ def test_a_pair(scored: Home) -> None:
 
 
 def test_diversity(scored: Home) -> None:
-    """Two names where three are expected, three distinct rows where four are."""
+    """Two names where three are expected, three distinct rows where four are, one age where four are.
+
+    Four other columns of numbers and dates have one value on either side; other categories have no
+    variety to compare.
+    """
     gender = (-0.75 * math.log(0.75) - 0.25 * math.log(0.25) + 1 / 8) / (math.log(2) + 1 / 8)
-    names, values, rows = (2 / 3 + 1 + 1) / 3, (gender + 0) / 2, 3 / 4
+    names, values, rows = (2 / 3 + 1 + 1) / 3, (gender + 1 / 4 + 4) / 6, 3 / 4
     assert row(
         scored,
         "identifier_diversity, value_diversity, row_diversity, diversity, repeated_rows_share,"

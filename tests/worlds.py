@@ -7,6 +7,7 @@ one to see whether the scores that look for it find it.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -50,7 +51,7 @@ def draw(contract: Contract, size: int, seed: int, *, rows_alike: int = 1) -> pd
     conditions = contract.column("medical_condition").accepted_values
     condition = random.integers(len(conditions), size=size)[group]
     medications = contract.column("medication").accepted_values
-    usual = condition % len(medications)
+    usual = np.take([0, 1, 1, 2, 2, 3], condition)
     any_other = random.integers(len(medications), size=size)
     age = random.integers(18, 86, size=size)
     if rows_alike > 1:
@@ -82,6 +83,12 @@ class Table:
     rows: pd.DataFrame
     rows_per_response: int
     llm: str = "x"
+
+
+def read_csv(contract: Contract, path: Path) -> pd.DataFrame:
+    """A file of the reference as texts, columns named as in the contract."""
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return rows.set_axis([column.name for column in contract.columns], axis=1)
 
 
 def land_reference(home: Home, contract: Contract, rows: pd.DataFrame) -> None:

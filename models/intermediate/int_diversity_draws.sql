@@ -38,7 +38,7 @@ run_draws as (
 
 ),
 
----------- identifiers and whole rows: how many are distinct, and how many are in as many real rows
+---------- identifiers, numbers and whole rows: how many are distinct, and how many in as many real rows
 
 distinct_texts as (
 
@@ -46,6 +46,7 @@ distinct_texts as (
         text_counts.dataset,
         text_counts.run_number,
         text_counts.column_name,
+        text_counts.is_identifier,
         run_draws.draw,
         run_draws.row_count,
         count(*) as distinct_values,
@@ -102,7 +103,7 @@ expected_texts as (
 
 ),
 
----------- the others: entropy, of which few rows show too little (Miller and Madow, 1955)
+---------- categories, and numbers in bins: entropy, of which few rows show too little (Miller and Madow, 1955)
 
 drawn_cells as (
 
@@ -171,7 +172,12 @@ measured as (
         distinct_texts.dataset,
         distinct_texts.run_number,
         distinct_texts.column_name,
-        if(distinct_texts.column_name is null, 'rows', 'identifiers') as part,
+        'distinct values' as measure,
+        case
+            when distinct_texts.column_name is null then 'rows'
+            when distinct_texts.is_identifier then 'identifiers'
+            else 'values'
+        end as part,
         distinct_texts.draw,
         distinct_texts.row_count,
         distinct_texts.distinct_values as measured,
@@ -189,7 +195,9 @@ measured as (
         entropies.dataset,
         entropies.run_number,
         column_sets.column_1 as column_name,
-        'values' as part,
+        'entropy' as measure,
+        -- Bins are those of the reference: a number in one bin may still be various, but elsewhere.
+        if(column_sets.is_number, null, 'values') as part,
         entropies.draw,
         entropies.row_count,
         entropies.entropy as measured,
@@ -212,7 +220,7 @@ final as (
         measured.*,
         -- More variety than the reference has is no merit; a column that has none cannot show any.
         if(
-            measured.expected > 1e-9,
+            measured.expected > 1e-9 and measured.part is not null,
             least(1, greatest(0, measured.measured / measured.expected)),
             null
         ) as score,

@@ -1,14 +1,14 @@
 with diversity_draws as (
 
     select * from {{ ref('int_diversity_draws') }}
-    where part <> 'rows'
+    where column_name is not null
 
 ),
 
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where run_number >= 0 and column_name is not null
+    where run_number >= 0 and is_identifier
 
 ),
 
@@ -53,6 +53,28 @@ spreads as (
     from diversity_draws
     where draw > 0
     group by run_id, column_name
+
+),
+
+-- A number has distinct values, which are scored, and an entropy, which is not.
+measured as (
+
+    select
+        run_id,
+        dataset,
+        run_number,
+        column_name,
+        max(part) as part,
+        max(row_count) as rows_compared,
+        max(score) as score,
+        max(measured) filter (where measure = 'distinct values') as distinct_values,
+        max(expected) filter (where measure = 'distinct values') as expected_distinct_values,
+        max(measured) filter (where measure = 'entropy') as entropy,
+        max(expected) filter (where measure = 'entropy') as reference_entropy,
+
+    from diversity_draws
+    where draw = 0
+    group by run_id, dataset, run_number, column_name
 
 ),
 
@@ -171,41 +193,39 @@ final as (
 
     select
         ---------- ids
-        diversity_draws.run_id,
-        diversity_draws.dataset,
-        diversity_draws.column_name,
-        diversity_draws.part,
+        measured.run_id,
+        measured.dataset,
+        measured.column_name,
+        measured.part,
 
         ---------- the score
-        diversity_draws.row_count as rows_compared,
-        diversity_draws.score,
-        diversity_draws.score - {{ margin('spreads.spread', 'runs.blocks') }} as score_low,
-        least(1, diversity_draws.score + {{ margin('spreads.spread', 'runs.blocks') }}) as score_high,
+        measured.rows_compared,
+        measured.score,
+        measured.score - {{ margin('spreads.spread', 'runs.blocks') }} as score_low,
+        least(1, measured.score + {{ margin('spreads.spread', 'runs.blocks') }}) as score_high,
 
         ---------- what it is made of
-        if(diversity_draws.part = 'identifiers', diversity_draws.measured, null) as distinct_values,
-        if(diversity_draws.part = 'identifiers', diversity_draws.expected, null)
-            as expected_distinct_values,
-        if(diversity_draws.part = 'values', diversity_draws.measured, null) as entropy,
-        if(diversity_draws.part = 'values', diversity_draws.expected, null) as reference_entropy,
+        measured.distinct_values,
+        measured.expected_distinct_values,
+        measured.entropy,
+        measured.reference_entropy,
 
         ---------- the most repeated value
         most_repeated.most_repeated_value,
         most_repeated.most_repeated_share,
         real_most_repeated.most_repeated_share as reference_most_repeated_share,
 
-    from diversity_draws
-    inner join runs on diversity_draws.run_id = runs.run_id
+    from measured
+    inner join runs on measured.run_id = runs.run_id
     left join spreads
-    on diversity_draws.run_id = spreads.run_id
-    and diversity_draws.column_name = spreads.column_name
+    on measured.run_id = spreads.run_id
+    and measured.column_name = spreads.column_name
     left join most_repeated
-    on diversity_draws.run_number = most_repeated.run_number
-    and diversity_draws.column_name = most_repeated.column_name
+    on measured.run_number = most_repeated.run_number
+    and measured.column_name = most_repeated.column_name
     left join real_most_repeated
-    on diversity_draws.dataset = real_most_repeated.dataset
-    and diversity_draws.column_name = real_most_repeated.column_name
-    where diversity_draws.draw = 0
+    on measured.dataset = real_most_repeated.dataset
+    and measured.column_name = real_most_repeated.column_name
 
 )
 

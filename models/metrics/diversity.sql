@@ -1,19 +1,21 @@
 with diversity_draws as (
 
     select * from {{ ref('int_diversity_draws') }}
+    where part is not null
 
 ),
 
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
+    where is_identifier
 
 ),
 
 text_values as (
 
     select * from {{ ref('int_text_values') }}
-    where column_name is not null
+    where is_identifier
 
 ),
 
@@ -114,7 +116,7 @@ shared_per_run as (
         sum(row_count) filter (where response_count > 1) / sum(row_count) as shared_share,
 
     from text_counts
-    where run_number > 0 and column_name is not null
+    where run_number > 0
     group by run_number
 
 ),
@@ -129,7 +131,7 @@ real_copies as (
         sum(sum(row_count)) over (partition by dataset, column_name) as real_rows,
 
     from text_counts
-    where run_number = 0 and column_name is not null
+    where run_number = 0
     group by dataset, column_name, row_count
 
 ),

@@ -20,14 +20,14 @@ response_audit as (
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where column_name is not null
+    where is_identifier
 
 ),
 
 text_values as (
 
     select * from {{ ref('int_text_values') }}
-    where column_name is not null and run_number <= 0
+    where is_identifier and run_number <= 0
 
 ),
 
