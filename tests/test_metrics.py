@@ -7,15 +7,19 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from generators.contract import Contract
 from generators.home import PROJECT, Home
 from generators.journal import Journal
+from generators.landing import land
+from generators.transform import run_dbt
 from generators.warehouse import open_warehouse
 from tests.driver import RUN, Flow, cli, csv_row, query, response
+from tests.worlds import Table, draw, land_reference, land_runs
 
 
 def evaluate(expression: str) -> float:
-    """The value of a call of a macro in macros/scoring.sql."""
-    source = (PROJECT / "macros" / "scoring.sql").read_text() + "{{ " + expression + " }}"
+    """The value of a call of a macro in macros/statistics.sql."""
+    source = (PROJECT / "macros" / "statistics.sql").read_text() + "{{ " + expression + " }}"
     sql = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(source).render().strip()  # noqa: S701
     return duckdb.sql(f"select {sql}").fetchall()[0][0]
 
@@ -27,6 +31,19 @@ def test_expected_distance_of_a_cell_is_the_binomial_sum(size: int, share: float
     by_sum = np.sum(stats.binom.pmf(counts, size, share) * abs(counts / size - share)) / 2
     in_sql = evaluate(f"expected_cell_distance('{share}::double', '{size}')")
     assert in_sql == pytest.approx(by_sum, abs=1e-9)
+
+
+@pytest.mark.parametrize("copies, rows, size", [(1, 4, 2), (2, 4, 2), (3, 50, 20), (7, 9, 5)])
+def test_the_chance_to_be_drawn_is_hypergeometric(copies: int, rows: int, size: int) -> None:
+    chance = evaluate(f"chance_to_be_drawn('{copies}', '{rows}', '{size}')")
+    assert chance == pytest.approx(1 - stats.hypergeom.pmf(0, rows, copies, size), abs=1e-9)
+
+
+@pytest.mark.parametrize("blocks", [4, 10, 24])
+def test_margins_are_students(blocks: int) -> None:
+    assert evaluate(f"margin('2.0', '{blocks}')") == pytest.approx(
+        2 * stats.t.ppf(0.975, blocks - 1), rel=0.01
+    )
 
 
 @pytest.mark.parametrize("size", [30, 100, 1000])
@@ -83,12 +100,14 @@ def test_distances_agree_with_scipy(
 
 
 def test_the_accept_rate_has_a_wilson_interval(flow: Flow) -> None:
+    """Of rows, where there are fewer than eight responses."""
     rows = query(
         flow.home,
         """
-        select rows_accepted, records_found, accept_rate_low, accept_rate_high
+        select scorecard.rows_accepted, records_found, accept_rate_low, accept_rate_high
         from metrics.scorecard
-        inner join marts.generation_runs using (run_id, rows_accepted)
+        inner join marts.generation_runs using (run_id)
+        where responses < 8
         """,
     )
     assert len(rows) >= 4
@@ -97,41 +116,94 @@ def test_the_accept_rate_has_a_wilson_interval(flow: Flow) -> None:
         assert (low, high) == pytest.approx((interval.low, interval.high), abs=1e-6)
 
 
-def test_half_samples_hold_half_of_the_rows_once(flow: Flow) -> None:
-    """Every run of the flow has too few responses to be halved by responses."""
+def land_twenties(home: Home, responses: int, alike: bool) -> None:
+    """Responses of four rows: in each three rows of one age, or every second response broken."""
+    assert cli("reference").exit_code == 0
+    with Journal(home.landing / "r", RUN) as journal:
+        for number in range(1, responses + 1):
+            gender = "Male" if alike or number % 2 else "X"
+            rows = [csv_row(age=str(20 + number), gender=gender)] * 4
+            journal.append(response(number, "\n".join(rows)))
+    land(home)
+    run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test")
+
+
+def test_responses_that_agree_count_for_less(home: Home) -> None:
+    """Ten responses, five accepted and five not: as sure as nine tosses of a coin, not forty."""
+    land_twenties(home, 10, alike=False)
+    ((rate, low, high),) = query(
+        home, "select accept_rate, accept_rate_low, accept_rate_high from metrics.scorecard"
+    )
+    half = 1.959964 * np.sqrt(0.25 / 9 + 1.959964**2 / 4 / 81) / (1 + 1.959964**2 / 9)
+    assert (rate, low, high) == pytest.approx((0.5, 0.5 - half, 0.5 + half), abs=1e-6)
+
+
+def test_half_samples_hold_half_of_the_rows(flow: Flow) -> None:
+    """Every run of the flow but the LLM's has too few responses to be halved by responses."""
     sizes = query(
         flow.home,
         """
         select distinct
             draw > 0,
-            count(*) = count(distinct record_id),
-            count(*) = any_value(rows_accepted) // (1 + (draw > 0)::int)
-        from intermediate.int_half_samples
-        inner join marts.generation_runs using (run_id)
-        group by run_id, draw
+            runs.rows_accepted // (1 + (draw > 0)::int) - row_count,
+            list_sum(is_drawn::float[]) = blocks // (1 + (draw > 0)::int)
+        from intermediate.int_run_draws
+        inner join intermediate.int_scored_runs as runs using (run_number)
+        where not is_drawn_by_response
         """,
     )
-    assert sorted(sizes) == [(False, True, True), (True, True, True)]
+    assert all(abs(difference) <= 12 and is_half for _, difference, is_half in sizes)
     draws = query(flow.home, "select count(distinct draw) from intermediate.int_half_samples")
-    assert draws == [(201,)]
+    assert draws == [(101,)]
+    records = query(
+        flow.home,
+        "select count(*) = count(distinct record_id), count(*) ="
+        " (select sum(rows_accepted) from intermediate.int_scored_runs)"
+        " from intermediate.int_sampled_records",
+    )
+    assert records == [(True, True)]
 
 
 def test_many_responses_are_halved_whole(home: Home) -> None:
-    """Ten responses of two like rows: a draw holds five of them, whole."""
-    assert cli("reference").exit_code == 0
-    with Journal(home.landing / "r", RUN) as journal:
-        for number in range(1, 11):
-            journal.append(response(number, "\n".join([csv_row(age=str(20 + number))] * 2)))
-    assert cli("report", "--json").exit_code == 0
-    draws = query(
+    """Ten responses of four like rows: a block for each, and a draw holds five of them."""
+    land_twenties(home, 10, alike=True)
+    blocks = query(
         home,
         """
-        select distinct
-            count(*),
-            count(distinct age),
-        from intermediate.int_half_samples
-        inner join marts.admissions using (run_id, record_id)
-        group by draw
+        select count(*), count(distinct age), count(distinct block)
+        from intermediate.int_sampled_records
+        inner join marts.admissions using (record_id)
+        group by block
         """,
     )
-    assert sorted(draws) == [(10, 5), (20, 10)]
+    assert blocks == [(4, 1, 1)] * 10
+    draws = query(
+        home, "select distinct row_count from intermediate.int_run_draws order by row_count"
+    )
+    assert draws == [(20,), (40,)]
+
+
+def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
+    """Of 6,000 rows in responses of 50, 96 responses are looked at, and the whole is counted."""
+    land_reference(home, contract, draw(contract, 2_000, seed=1))
+    land_runs(home, contract, [Table("long", draw(contract, 6_000, seed=2), 50)])
+    run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test")
+    sampled = query(
+        home,
+        "select count(*), count(distinct response_id), min(n), max(n) from"
+        " (select *, count(*) over (partition by block) as n"
+        " from intermediate.int_sampled_records)",
+    )
+    assert sampled == [(4800, 96, 200, 200)]
+    compared = query(home, "select distinct rows_compared from metrics.column_fidelity")
+    assert compared == [(6000,)]
+    ((spread, margin),) = query(
+        home,
+        """
+        select stddev_samp(score), any_value(margin)
+        from intermediate.int_distances
+        inner join intermediate.int_score_margins using (run_id, set_number)
+        where draw > 0 and set_number = 1
+        """,
+    )
+    assert margin == pytest.approx(stats.t.ppf(0.975, 23) * spread * np.sqrt(0.8), rel=1e-4)

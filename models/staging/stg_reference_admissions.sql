@@ -1,1 +1,3 @@
+{{ config(materialized='table') }}
+
 {{ typed_reference('admissions') }}
