@@ -584,7 +584,10 @@ from counted
         ], recursive := true),
 {% endmacro %}
 
-{#- The features of each row of the reference and of the runs' samples, in an order made by a hash. -#}
+{#-
+    The features of the rows of the runs' samples, and of so many rows of the reference, in an order made
+    by a hash.
+-#}
 {% macro feature_rows(dataset) %}
 with coded as (
 
@@ -625,6 +628,7 @@ select
 
 from coded
 cross join spreads
+qualify coded.run_number > 0 or place <= {{ var('real_rows_in_samples') }}
 {% endmacro %}
 
 {#-

@@ -5,8 +5,7 @@ import pandas as pd
 
 COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
 
-# Rows of each half that are searched, held-out rows that are asked after, rows in memory at once.
-REAL_ROWS = 50_000
+# Held-out rows that are asked after, and rows in memory at once.
 HELD_OUT_ROWS = 2_000
 ROWS_AT_ONCE = 500
 
@@ -36,7 +35,7 @@ def nearest(rows: pd.DataFrame) -> pd.DataFrame:
     """The distances of one dataset."""
     runs = rows["run_number"].to_numpy()
     features = np.stack(rows["features"])
-    size = min(REAL_ROWS, (runs == COMPARED).sum(), (runs == HELD_OUT).sum())
+    size = min((runs == COMPARED).sum(), (runs == HELD_OUT).sum())
     asked = np.flatnonzero((runs > 0) | ((runs == HELD_OUT) & (rows["place"] <= HELD_OUT_ROWS)))
     if not size:
         asked = asked[:0]

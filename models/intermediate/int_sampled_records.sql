@@ -1,5 +1,5 @@
--- The rows from which intervals, classifiers and diversity are made: all of a run, or whole responses
--- of it up to about as many rows as the variable says, shuffled into blocks.
+-- The rows from which intervals, classifiers and diversity are made: all of a run, or about as many as
+-- the variable says. Units are shuffled into blocks: rows, or responses (of large ones, some rows).
 with record_outcomes as (
 
     select * from {{ ref('int_record_outcomes') }}
@@ -37,8 +37,16 @@ records as (
 
 candidates as (
 
-    select * from records
+    select
+        *,
+        row_number() over (
+            partition by run_number, unit
+            order by md5_number_lower(concat_ws('|', {{ var('seed') }}, record_id)), record_id
+        ) as row_rank,
+
+    from records
     where unit / 18446744073709551616 <= share_looked_at
+    qualify row_rank <= {{ var('rows_in_samples') }} / blocks
 
 ),
 
@@ -73,6 +81,7 @@ final as (
         candidates.run_number,
         candidates.record_id,
         candidates.response_id,
+        candidates.unit,
         cast(1 + (ranked.unit_rank - 1) % ranked.blocks as utinyint) as block,
 
     from candidates

@@ -1,5 +1,5 @@
 -- Half a 95 % interval of each score that is counted from codes, from the spread of its half-samples.
--- What a sample of a long run shows, shrinks with the root of the rows that the run has more.
+-- What a sample of a long run shows, shrinks with the root of the units that the run has more.
 with distances as (
 
     select * from {{ ref('int_distances') }}
@@ -23,7 +23,7 @@ sampled_records as (
 
     select
         run_number,
-        count(*) as rows_sampled,
+        count(distinct unit) as units_sampled,
 
     from {{ ref('int_sampled_records') }}
     group by run_number
@@ -79,7 +79,7 @@ final as (
         spreads.set_number,
         spreads.column_count,
         {{ margin('spreads.spread', 'runs.blocks') }}
-        * sqrt(sampled_records.rows_sampled / runs.rows_accepted) as margin,
+        * sqrt(sampled_records.units_sampled / runs.units) as margin,
 
     from spreads
     inner join runs on spreads.run_id = runs.run_id

@@ -39,9 +39,10 @@ scored as (
         row_number() over (order by runs.run_id) as run_number,
         accepted.rows_accepted,
         accepted.responses,
-        -- Rows of one response resemble each other, so whole responses are drawn. With too few of
-        -- them rows are: an import, or a baseline, whose rows are independent.
-        accepted.responses >= {{ var('fewest_responses_to_draw') }} as is_drawn_by_response,
+        -- Rows of one response resemble each other, so responses are drawn. With too few of them
+        -- rows are, as with a baseline, whose rows are independent.
+        runs.drawn_from is null
+        and accepted.responses >= {{ var('fewest_responses_to_draw') }} as is_drawn_by_response,
 
     from runs
     inner join accepted on runs.run_id = accepted.run_id
