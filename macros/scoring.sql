@@ -81,12 +81,9 @@
 
 {#- SQL of the number of a category, in the order of the contract from 1; 0 where it is missing. -#}
 {% macro code_of(column) -%}
-    case {{ column.name }}
-        {%- for value in column.accepted_values %}
-        when {{ sql_text(value) }} then cast({{ loop.index }} as usmallint)
-        {%- endfor %}
-        else cast(0 as usmallint)
-    end
+    cast(coalesce(list_position([
+        {%- for value in column.accepted_values %}{{ sql_text(value) }}, {% endfor -%}
+    ], {{ column.name }}), 0) as usmallint)
 {%- endmacro %}
 
 {#-
@@ -137,7 +134,6 @@
 -#}
 {% macro coded_rows(dataset) %}
     {%- set columns = scored_columns(dataset) -%}
-    {%- set left_out = contract_left_out_of_duplicates(dataset) -%}
 with reference_rows as (
 
     select * from {{ ref('stg_reference_' ~ dataset) }}
@@ -172,14 +168,20 @@ edges as (
         {%- endfor %}
 
     from reference_rows
-    where not is_holdout
+    where
+        not is_holdout
+        and row_number % (
+            select 1 + count(*) // {{ 2 * var('real_rows_in_samples') }} from reference_rows
+        ) = 0
 
 ),
 
+-- One half after the other, so that what asks for one half does not read the other.
 placed as (
 
+    {%- for run_number, half in [(0, 'not is_holdout'), (-1, 'is_holdout')] %}
     select
-        if(is_holdout, -1, 0) as run_number,
+        {{ run_number }} as run_number,
         cast(row_number as varchar) as record_id,
         cast(null as utinyint) as block,
         {%- for column in contract_columns(dataset) %}
@@ -187,8 +189,11 @@ placed as (
         {%- endfor %}
 
     from reference_rows
+    where {{ half }}
 
     union all
+
+    {%- endfor %}
 
     select
         runs.run_number,
@@ -224,23 +229,39 @@ select
     cast({{ column.sql }} as double) as {{ column.name }}_number,
     {%- endfor %}
 
-    ---------- copies: the whole row, the same in any letter case, and without what copies differ in
-    hash({% for column in contract_columns(dataset) %}placed.{{ column.name }}{{ ', ' if not loop.last }}{% endfor %})
-        as row_hash,
-    hash(
-        {%- for column in contract_columns(dataset) %}
-        {{ 'lower(placed.' ~ column.name ~ ')' if column.data_type == 'varchar' else 'placed.' ~ column.name }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    ) as folded_hash,
-    hash(
-        {%- for column in contract_columns(dataset) if column.name not in left_out %}
-        {{ 'lower(placed.' ~ column.name ~ ')' if column.data_type == 'varchar' else 'placed.' ~ column.name }}{{ ',' if not loop.last }}
-        {%- endfor %}
-    ) as copy_group,
-
 from placed
 cross join edges
 {% endmacro %}
+
+{#-
+    The rows of a dataset as hashes, by which copies are found: the whole row, the same in any letter
+    case, and without what copies of a row differ in.
+-#}
+{% macro hashed_rows(dataset) %}
+    {%- set columns = contract_columns(dataset) -%}
+    {%- set left_out = contract_left_out_of_duplicates(dataset) -%}
+    {%- set relations = [
+        (ref('stg_reference_' ~ dataset), 'cast(row_number as varchar)', 'true'),
+        (ref(dataset), 'record_id', 'false'),
+    ] -%}
+    {%- for relation, record_id, is_real in relations %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        {{ record_id }} as record_id,
+        {{ is_real }} as is_real,
+        hash({% for column in columns %}{{ column.name }}{{ ', ' if not loop.last }}{% endfor %}) as row_hash,
+        hash({% for column in columns %}{{ folded(column) }}{{ ', ' if not loop.last }}{% endfor %}) as folded_hash,
+        hash({% for column in columns if column.name not in left_out %}{{ folded(column) }}{{ ', ' if not loop.last }}{% endfor %})
+            as copy_group,
+    from {{ relation }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+{#- SQL of a value in lower case, where it is a text. -#}
+{% macro folded(column) -%}
+    {{ 'lower(' ~ column.name ~ ')' if column.data_type == 'varchar' else column.name }}
+{%- endmacro %}
 
 {#-
     For each set of columns of a dataset, how many rows have each combination of codes: `keys` first,
@@ -366,8 +387,20 @@ group by run_number, set_number, cell
 {% macro text_values(dataset) %}
 with coded as (
 
-    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
+    select
+        run_number,
+        record_id,
+        block,
+
+    from {{ ref('int_' ~ dataset ~ '_coded') }}
     where block is not null or run_number <= 0
+
+),
+
+hashes as (
+
+    select * from {{ ref('int_row_hashes') }}
+    where dataset = {{ sql_text(dataset) }}
 
 ),
 
@@ -401,12 +434,14 @@ select
         struct_pack(
             column_name := cast(null as varchar),
             is_identifier := false,
-            text := cast(coded.folded_hash as varchar)
+            text := cast(hashes.folded_hash as varchar)
         )
     ], recursive := true),
 
 from coded
 inner join {{ rows }} as rows on coded.record_id = {{ key }}
+inner join hashes
+on coded.record_id = hashes.record_id and hashes.is_real = (coded.run_number <= 0)
 where coded.run_number {{ '> 0' if loop.first else '<= 0' }}
 {{ 'union all' if not loop.last }}
 {% endfor %}
@@ -596,6 +631,13 @@ with coded as (
 
 ),
 
+hashes as (
+
+    select * from {{ ref('int_row_hashes') }}
+    where dataset = {{ sql_text(dataset) }}
+
+),
+
 spreads as (
 
     select
@@ -615,7 +657,7 @@ select
     coded.run_number,
     coded.record_id,
     coded.block,
-    coded.copy_group,
+    hashes.copy_group,
     row_number() over (
         partition by coded.run_number
         order by md5_number_lower(concat_ws('|', {{ var('seed') }}, coded.record_id)), coded.record_id
@@ -627,52 +669,8 @@ select
     ]::float[] as features,
 
 from coded
+inner join hashes
+on coded.record_id = hashes.record_id and hashes.is_real = (coded.run_number <= 0)
 cross join spreads
 qualify coded.run_number > 0 or place <= {{ var('real_rows_in_samples') }}
-{% endmacro %}
-
-{#-
-    Rows of each run that stand in the reference too, on either side of the split, letter for letter or in
-    another letter case; and, without a run, rows of the reference that have a twin there.
--#}
-{% macro copied_rows(dataset) %}
-with coded as (
-
-    select * from {{ ref('int_' ~ dataset ~ '_coded') }}
-
-),
-
-real_rows as (
-
-    select
-        row_hash,
-        folded_hash,
-        count(*) over (partition by folded_hash) as twins,
-
-    from coded
-    where run_number <= 0
-
-)
-
-select
-    {{ sql_text(dataset) }} as dataset,
-    coded.run_number,
-    coded.record_id,
-    coded.row_hash in (select row_hash from real_rows) as is_exact,
-
-from coded
-where
-    coded.run_number > 0
-    and coded.folded_hash in (select folded_hash from real_rows)
-
-union all
-
-select
-    {{ sql_text(dataset) }} as dataset,
-    null as run_number,
-    null as record_id,
-    null as is_exact,
-
-from real_rows
-where twins > 1
 {% endmacro %}

@@ -63,17 +63,17 @@ both_sides as (
 
 )
 
+-- The frame of a window ends with the last of equal numbers, so both sides of a number are counted in.
 select
     dataset,
     run_number,
     set_number,
     number,
-    sum(step) as step,
-    sum(real_step) as real_step,
-    sum(sum(step)) over ascending as share_up_to,
-    sum(sum(real_step)) over ascending as real_share_up_to,
+    step,
+    real_step,
+    sum(step) over ascending as share_up_to,
+    sum(real_step) over ascending as real_share_up_to,
     lead(number) over ascending as next_number,
 
 from both_sides
-group by dataset, run_number, set_number, number
 window ascending as (partition by run_number, set_number order by number)

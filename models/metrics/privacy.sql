@@ -72,6 +72,7 @@ copies_per_response as (
 
     from copied_rows
     inner join record_outcomes on copied_rows.record_id = record_outcomes.record_id
+    where not copied_rows.is_real
     group by record_outcomes.response_id
 
 ),
@@ -113,7 +114,7 @@ real_copies as (
     from reference_files
     left join copied_rows
     on reference_files.dataset = copied_rows.dataset
-    and copied_rows.run_number is null
+    and copied_rows.is_real
     group by reference_files.dataset
 
 ),

@@ -1,0 +1,6 @@
+{% for dataset in var('datasets') %}
+(
+    {{ hashed_rows(dataset) }}
+)
+{{ 'union all' if not loop.last }}
+{% endfor %}
