@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench-generation bench-parsing lint format lock clean
+.PHONY: help setup demo test bench-generation bench-parsing bench-scores lint format lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -30,6 +30,9 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 
 bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
 	@$(BIN)/python -m tests.benchmarks.generation $(PARTS)
+
+bench-scores: setup ## Simulate how often intervals hold the truth (a quarter of an hour; sizes in ROWS)
+	@$(BIN)/python -m tests.benchmarks.scores $(or $(ROWS),30 100)
 
 bench-parsing: setup ## Measure the parsing of a million responses and write docs/benchmarks.md (ten minutes)
 	@$(BIN)/python -m tests.benchmarks.parsing

@@ -4,7 +4,6 @@ Real tables at hand have no such dependence (Kaggle's was made column by column)
 one to see whether the scores that look for it find it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -126,5 +125,3 @@ def land_runs(home: Home, contract: Contract, tables: list[Table]) -> None:
                 {"run_id": table.run_id, "size": table.rows_per_response},
             )
             warehouse.unregister("rows_of_run")
-
-
