@@ -210,7 +210,8 @@ def test_copied_rows_are_seen_by_privacy_alone(world: Scored) -> None:
     assert world.verdicts("copied") == {"privacy"}
     ((copied, low, high),) = query(
         world.home,
-        "select copied_rows, privacy_low, privacy_high from metrics.privacy where run_id = 'copied'",
+        "select copied_rows, privacy_low, privacy_high from metrics.privacy"
+        " where run_id = 'copied'",
     )
     assert copied == 100
     assert low < 0.9 < high

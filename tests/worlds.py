@@ -33,8 +33,8 @@ def _names() -> np.ndarray:
 def draw(contract: Contract, size: int, seed: int, *, rows_alike: int = 1) -> pd.DataFrame:
     """`size` rows, columns named and ordered as in the contract.
 
-    Medication depends on the condition, test results on age, the bill on the length of stay. As many
-    rows as `rows_alike` in turn have one condition and nearly one age, as answers of an LLM may.
+    Medication depends on the condition, test results on age, the bill on the length of stay. As
+    many rows as `rows_alike` in turn have one condition and nearly one age, as an LLM's may.
     """
     random = np.random.default_rng(seed)
     names = _names()
