@@ -31,8 +31,8 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
 	@$(BIN)/python -m tests.benchmarks.generation $(PARTS)
 
-bench-scores: setup ## Simulate how often intervals hold the truth (a quarter of an hour; sizes in ROWS)
-	@$(BIN)/python -m tests.benchmarks.scores $(or $(ROWS),30 100)
+bench-scores: setup ## Measure the scores and write docs/benchmarks.md (an hour; some parts by PARTS=…)
+	@$(BIN)/python -m tests.benchmarks.scores $(PARTS)
 
 bench-parsing: setup ## Measure the parsing of a million responses and write docs/benchmarks.md (ten minutes)
 	@$(BIN)/python -m tests.benchmarks.parsing

@@ -23,7 +23,7 @@ _TEMPLATES = Environment(
 
 NOT_KNOWN = "–"
 
-# Columns of metrics.scorecard that have an interval, and how people call them. `overall` comes first.
+# Columns of metrics.scorecard that have an interval, and what people call them; `overall` first.
 SCORES = {
     "accept_rate": "valid",
     "column_fidelity": "columns",

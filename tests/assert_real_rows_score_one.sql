@@ -1,5 +1,5 @@
--- Held-out real rows score 1 on what compares with real rows, and independent columns score 1 column
--- by column; or the scores are biased. One 95 % interval in twenty misses, twice its width one in
+-- Held-out real rows score 1 on what compares with real rows, and independent columns score 1
+-- column by column; or the scores are biased. One 95 % interval in twenty misses, twice its width one in
 -- ten thousand. Rows of the compared half's own values may come a little closer than others.
 with scorecard as (
 
@@ -19,7 +19,9 @@ scores as (
         runs.run_id,
         runs.provider,
         unnest([
-            {%- for score in ['column_fidelity', 'pair_fidelity', 'detection', 'diversity', 'utility'] %}
+            {%- for score in [
+                'column_fidelity', 'pair_fidelity', 'detection', 'diversity', 'utility'
+            ] %}
             struct_pack(
                 score_name := '{{ score }}',
                 score := scorecard.{{ score }},

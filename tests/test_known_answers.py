@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from generators.contract import Contract
 from generators.home import Home
 from generators.transform import run_dbt
 from tests.driver import cli, csv_row, query
@@ -29,15 +30,11 @@ WRITTEN = [
 
 
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def scored(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Home:
     with pytest.MonkeyPatch.context() as patch:
         home = Home(tmp_path_factory.mktemp("known"))
         patch.setenv("SYNTHCARE_HOME", str(home.root))
-        header = ",".join(
-            ["Name,Age,Gender,Blood Type,Medical Condition,Date of Admission,Doctor,Hospital"]
-            + ["Insurance Provider,Billing Amount,Room Number,Admission Type,Discharge Date"]
-            + ["Medication,Test Results"]
-        )
+        header = ",".join(contract.labels)
         (home.root / "real.csv").write_text("\n".join([header, *COMPARED, *HELD_OUT]))
         (home.root / "run.txt").write_text("\n".join(WRITTEN))
         assert cli("reference", "--csv", home.root / "real.csv").exit_code == 0
@@ -100,7 +97,7 @@ def test_a_pair(scored: Home) -> None:
 
 
 def test_diversity(scored: Home) -> None:
-    """Two names where three are expected, three distinct rows where four are, one age where four are.
+    """Two names where three are expected, three distinct rows of four, one age where four are.
 
     Four other columns of numbers and dates have one value on either side; other categories have no
     variety to compare.

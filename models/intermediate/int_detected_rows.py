@@ -10,6 +10,15 @@ COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
 FOLDS = 5
 FEWEST_ROWS = 20
 
+COLUMNS = {
+    "dataset": "str",
+    "run_number": "int32",
+    "rows_compared": "int64",
+    "record_id": "str",
+    "is_real": "bool",
+    "placement": "float64",
+}
+
 
 def model(dbt, session) -> pd.DataFrame:
     """One row per row that was judged: each run, and as many held-out rows, beside compared rows.
@@ -29,18 +38,8 @@ def model(dbt, session) -> pd.DataFrame:
         # dbt has two models under way, whose threads would wait for each other
         with threadpool_limits(limits=1):
             tables += [detect(side, sides[COMPARED]) for side in written]
-    nothing = pd.DataFrame(
-        {
-            "dataset": pd.Series(dtype="str"),
-            "run_number": pd.Series(dtype="int32"),
-            "rows_compared": pd.Series(dtype="int64"),
-            "record_id": pd.Series(dtype="str"),
-            "is_real": pd.Series(dtype="bool"),
-            "placement": pd.Series(dtype="float64"),
-        }
-    )
-    tables = [table for table in tables if len(table)] or [nothing]
-    return pd.concat(tables)[nothing.columns].astype(nothing.dtypes)
+    found = pd.concat(tables) if tables else pd.DataFrame(columns=[*COLUMNS])
+    return found[[*COLUMNS]].astype(COLUMNS)
 
 
 def detect(synthetic: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def detect(synthetic: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
     size = len(synthetic)
     real = compared[:size]
     if min(size, len(real)) < FEWEST_ROWS:
-        return pd.DataFrame()
+        return pd.DataFrame(columns=[*COLUMNS])
     both = pd.concat([synthetic, real])
     features = np.stack(both["features"])
     is_real = np.repeat([False, True], [size, len(real)])
@@ -81,10 +80,11 @@ def detect(synthetic: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
 def folds_of(groups: np.ndarray, is_real: np.ndarray) -> np.ndarray:
     """A fold for each row, as many rows of either side in each.
 
-    Copies of a real row share its fold, or a classifier would know them again. Other rows that a run
-    repeats do not: they may be known again, because real rows do not repeat.
+    Copies of a real row share its fold, or a classifier would know them again. Other rows that a
+    run repeats do not: they may be known again, because real rows do not repeat.
     """
-    fold_of_group = {group: i % FOLDS for i, group in enumerate(dict.fromkeys(groups[is_real]))}
+    real_groups = dict.fromkeys(groups[is_real])
+    fold_of_group = {group: number % FOLDS for number, group in enumerate(real_groups)}
     return np.array(
         [fold_of_group.get(group, number % FOLDS) for number, group in enumerate(groups)]
     )

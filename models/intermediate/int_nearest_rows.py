@@ -9,6 +9,14 @@ COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
 HELD_OUT_ROWS = 2_000
 ROWS_AT_ONCE = 500
 
+COLUMNS = {
+    "dataset": "str",
+    "run_number": "int32",
+    "record_id": "str",
+    "distance_to_compared": "float64",
+    "distance_to_held_out": "float64",
+}
+
 
 def model(dbt, session) -> pd.DataFrame:
     """One row per sampled row of a run, and per held-out row: Euclidean distances of the features.
@@ -18,17 +26,8 @@ def model(dbt, session) -> pd.DataFrame:
     """
     rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
     tables = [nearest(dataset) for _, dataset in rows.groupby("dataset")]
-    nothing = pd.DataFrame(
-        {
-            "dataset": pd.Series(dtype="str"),
-            "run_number": pd.Series(dtype="int32"),
-            "record_id": pd.Series(dtype="str"),
-            "distance_to_compared": pd.Series(dtype="float64"),
-            "distance_to_held_out": pd.Series(dtype="float64"),
-        }
-    )
-    tables = [table for table in tables if len(table)] or [nothing]
-    return pd.concat(tables)[nothing.columns].astype(nothing.dtypes)
+    found = pd.concat(tables) if tables else pd.DataFrame(columns=[*COLUMNS])
+    return found[[*COLUMNS]].astype(COLUMNS)
 
 
 def nearest(rows: pd.DataFrame) -> pd.DataFrame:

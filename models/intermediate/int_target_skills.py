@@ -1,4 +1,4 @@
-"""How well models that were trained on a run predict real rows, against models trained on real rows."""
+"""How well models trained on a run predict real rows, against models trained on real rows."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -18,6 +18,20 @@ DRAWS = 8
 TEST_ROWS = 2_000
 FEWEST_ROWS = 20
 
+COLUMNS = {
+    "dataset": "str",
+    "run_number": "int32",
+    "column_name": "str",
+    "measure": "str",
+    "learner": "str",
+    "trained_on": "str",
+    "draw": "int32",
+    "rows_trained_on": "int64",
+    "skill": "float64",
+    "has_signal": "bool",
+    "importance_agreement": "float64",
+}
+
 LEARNERS = {
     "category": {
         "boosting": lambda: HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=8),
@@ -25,7 +39,7 @@ LEARNERS = {
     },
     "number": {
         "boosting": lambda: HistGradientBoostingRegressor(max_iter=50, max_leaf_nodes=8),
-        "linear": lambda: Ridge(),
+        "linear": Ridge,
     },
 }
 
@@ -48,22 +62,7 @@ def model(dbt, session) -> pd.DataFrame:
                 # dbt has two models under way, whose threads would wait for each other
                 with threadpool_limits(limits=1):
                     found += Target(name, of_dataset, sides).skills(halves)
-    nothing = pd.DataFrame(
-        {
-            "dataset": pd.Series(dtype="str"),
-            "run_number": pd.Series(dtype="int32"),
-            "column_name": pd.Series(dtype="str"),
-            "measure": pd.Series(dtype="str"),
-            "learner": pd.Series(dtype="str"),
-            "trained_on": pd.Series(dtype="str"),
-            "draw": pd.Series(dtype="int32"),
-            "rows_trained_on": pd.Series(dtype="int64"),
-            "skill": pd.Series(dtype="float64"),
-            "has_signal": pd.Series(dtype="bool"),
-            "importance_agreement": pd.Series(dtype="float64"),
-        }
-    )
-    return pd.DataFrame(found, columns=nothing.columns).astype(nothing.dtypes)
+    return pd.DataFrame(found, columns=[*COLUMNS]).astype(COLUMNS)
 
 
 class Target:
@@ -81,7 +80,7 @@ class Target:
         self._trained_on_real = cache(self._train_on_real)
 
     def skills(self, halves: dict[tuple[int, int], np.ndarray]) -> Iterator[dict]:
-        """The skills of every run: those of real rows, and the run's own where those have signal."""
+        """The skills of every run: of real rows, and its own where those have signal."""
         for run_number, side in self._sides.items():
             if run_number <= 0 or len(side) < FEWEST_ROWS:
                 continue
@@ -138,11 +137,11 @@ class Target:
     def _train(
         self, learner: str, rows: np.ndarray, draw: int, *, with_importances: bool
     ) -> tuple[float, np.ndarray]:
-        """Skill on the compared rows of a draw, and how much of it each column holds when shuffled."""
+        """Skill on the compared rows of a draw, and what each column loses of it when shuffled."""
         test = self._rows[COMPARED][draw - 1 :: DRAWS][:TEST_ROWS]
         truth, known = self._values(test), test[:, self._known]
         wanted = self._values(rows)
-        if len(np.unique(wanted)) < 2:
+        if len(np.unique(wanted)) == 1:
             return 0.0, np.zeros(len(np.unique(self._columns)))
         fitted = LEARNERS[self._kind][learner]().fit(rows[:, self._known], wanted)
         skill = self._skill(fitted, known, truth)
@@ -162,7 +161,7 @@ class Target:
         return shown[:, 0] if self._kind == "number" else shown.argmax(axis=1)
 
     def _skill(self, fitted, known: np.ndarray, truth: np.ndarray) -> float:
-        """0 for a guess and 1 for a perfect prediction: R², or 2 AUC − 1, the mean over categories."""
+        """0 for a guess, 1 for a perfect prediction: R², or 2 AUC − 1, the mean over categories."""
         if self._kind == "number":
             return r2_score(truth, fitted.predict(known))
         chances = dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))

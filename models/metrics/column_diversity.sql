@@ -158,7 +158,8 @@ most_repeated as (
         run_number,
         dataset,
         column_name,
-        arg_min(repeated_value, struct_pack(a := -share, b := repeated_value)) as most_repeated_value,
+        arg_min(repeated_value, struct_pack(a := -share, b := repeated_value))
+            as most_repeated_value,
         max(share) as most_repeated_share,
 
     from repeated

@@ -172,7 +172,8 @@ by_cell as (
             if(share > 0, share * log2(share / mean_share), 0)
             + if(real_share > 0, real_share * log2(real_share / mean_share), 0)
         ) / 2) as jensen_shannon_divergence,
-        sum(real_smooth_share * ln(real_smooth_share / smooth_share)) as kullback_leibler_divergence,
+        sum(real_smooth_share * ln(real_smooth_share / smooth_share))
+            as kullback_leibler_divergence,
         -- Pearson's test of homogeneity of the two samples
         sum(
             power(row_count * real_total - real_count * row_total, 2)

@@ -31,8 +31,8 @@ scores as (
 
 ),
 
--- Ends of the difference from those of both scores, squared and added (Newcombe, 1998, method 10), which
--- holds for intervals that are not symmetrical.
+-- Ends of the difference from those of both scores, squared and added (Newcombe, 1998, method 10),
+-- which holds for intervals that are not symmetrical.
 differences as (
 
     select

@@ -24,9 +24,11 @@ placed as (
         detected_rows.run_number,
         detected_rows.rows_compared,
         detected_rows.is_real,
-        coalesce(
-            if(runs.is_drawn_by_response, sampled_records.response_id, null), detected_rows.record_id
-        ) as unit,
+        case
+            when runs.is_drawn_by_response and not detected_rows.is_real
+                then sampled_records.response_id
+            else detected_rows.record_id
+        end as unit,
         detected_rows.placement,
 
     from detected_rows

@@ -136,7 +136,7 @@ real_copies as (
 
 ),
 
--- Real rows in as many responses: a value is shared where one of the other responses has a copy of it.
+-- Real rows in as many responses: a value is shared where another response has a copy of it.
 expected_shared as (
 
     select
@@ -201,7 +201,8 @@ final as (
         ---------- the score
         repeated_rows.rows_compared,
         score_per_draw.score as diversity,
-        score_per_draw.score - {{ margin('spreads.spread', 'scored_runs.blocks') }} as diversity_low,
+        score_per_draw.score - {{ margin('spreads.spread', 'scored_runs.blocks') }}
+            as diversity_low,
         least(1, score_per_draw.score + {{ margin('spreads.spread', 'scored_runs.blocks') }})
             as diversity_high,
         score_per_draw.identifier_diversity,

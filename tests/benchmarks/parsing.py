@@ -9,10 +9,7 @@ on as many of the same responses as it needs to be timed, in one process.
 import csv
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from generators.contract import Contract, load_contract
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.stand_in import stand_in_rows
 from generators.warehouse import open_warehouse
 from generators.wire_formats import write_rows
+from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
 from tests.driver import RUN
 
@@ -51,17 +49,8 @@ def measure(folder: Path, size: int) -> list[str]:
     folder.mkdir()
     home = Home(folder)
     land_responses(home, size)
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.parsing", "build"],
-        cwd=PROJECT,
-        env=os.environ | {"SYNTHCARE_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        sys.exit(process.stdout + process.stderr)
-    built = json.loads(process.stdout.splitlines()[-1])
+    by_model, gigabytes = build(home, "--select", "+int_record_outcomes")
+    built = sum(by_model.values())
     with open_warehouse(home) as warehouse:
         found, accepted = warehouse.execute(
             "select count(*), count(*) filter (where is_accepted)"
@@ -80,33 +69,12 @@ def measure(folder: Path, size: int) -> list[str]:
     return [
         f"{size:,}",
         f"{accepted / found:.1%}",
-        f"{built['seconds']:.1f} s",
-        f"{built['seconds'] / size * 1e6:.0f} µs",
-        f"{built['gigabytes']:.1f} GB",
+        f"{built:.1f} s",
+        f"{built / size * 1e6:.0f} µs",
+        f"{gigabytes:.1f} GB",
         f"{seconds:.0f} s",
-        f"{seconds / built['seconds']:.1f}",
+        f"{seconds / built:.1f}",
     ]
-
-
-def build() -> None:
-    """Run the models as dbt does, and print their seconds and the peak of memory."""
-    import resource
-
-    from dbt.cli.main import dbtRunner
-
-    home = os.environ["SYNTHCARE_HOME"]
-    outcome = dbtRunner().invoke(
-        [
-            *["run", "--quiet", "--select", "+int_record_outcomes"],
-            *["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)],
-            *["--target-path", f"{home}/t", "--log-path", f"{home}/l"],
-        ]
-    )
-    if not outcome.success:
-        sys.exit(str(outcome.exception or [r.message for r in outcome.result.results]))
-    seconds = {r.node.name: r.execution_time for r in outcome.result.results}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(json.dumps({"seconds": sum(seconds.values()), "gigabytes": peak}))
 
 
 def land_responses(home: Home, size: int) -> None:
@@ -207,4 +175,4 @@ def judge(contract: Contract, texts: list[Any]) -> tuple[list[Any], list[str]]:
 
 
 if __name__ == "__main__":
-    build() if sys.argv[1:] == ["build"] else main()
+    main()

@@ -1,152 +1,192 @@
-"""Simulates how often the intervals of the scores hold the truth: `make bench-scores`.
+"""Benchmarks of the scores: `make bench-scores` writes them to docs/benchmarks.md.
 
-Of each size, 200 runs of a perfect generator and 200 of a flawed one, whose rows of one response are
-alike, go through the whole project. A cell is the mean score, how often its interval holds that mean,
-the standard deviation of the score, and half the mean width of its interval.
+Rows come from a made population in which columns depend on each other. About an hour, most of it
+for the simulations with classifiers.
 """
 
-import json
-import os
-import subprocess
+import inspect
 import sys
 import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from generators.contract import load_contract
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.warehouse import open_warehouse
-from tests.benchmarks.page import table
+from tests.benchmarks.measured import build
+from tests.benchmarks.page import table, write_section
+from tests.simulations import (
+    GENERATORS,
+    PYTHON_MODELS,
+    SCORES,
+    SQL_SCORES,
+    covered,
+    land_simulations,
+)
 from tests.worlds import Table, draw, land_reference, land_runs
 
 CONTRACT = load_contract("admissions")
 SIMULATIONS = 200
-SCORES = (
-    "accept_rate",
+
+# What counts columns and pairs from typed rows, and what is only there for their intervals.
+COUNTING = (
+    "int_admissions_coded",
+    "int_cells",
+    "int_number_steps",
+    "int_correlations",
+    "int_distances",
     "column_fidelity",
     "pair_fidelity",
-    "detection",
-    "diversity",
-    "plausibility",
-    "utility",
-    "privacy",
-    "overall",
 )
+INTERVALS = (
+    "int_sampled_records",
+    "int_block_cells",
+    "int_half_samples",
+    "int_run_draws",
+    "int_score_margins",
+)
+SDTYPES = {
+    "categorical": "categorical",
+    "integer": "numerical",
+    "decimal": "numerical",
+    "date": "datetime",
+}
 
 
-def build(home: Home, *arguments: str) -> tuple[dict[str, float], float]:
-    """Run dbt in a process of its own; seconds by model, as dbt says, and its peak of memory in GB."""
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.scores", "dbt", *arguments],
-        cwd=PROJECT,
-        env=os.environ | {"SYNTHCARE_HOME": str(home.root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        sys.exit(process.stdout + process.stderr)
-    told = json.loads(process.stdout.splitlines()[-1])
-    return told["seconds"], told["gigabytes"]
+def coverage() -> str:
+    """The interval of a score holds the mean of the score over all simulated runs so often.
 
-
-def run_dbt_here(arguments: list[str]) -> None:
-    """What `build` runs in the other process."""
-    import resource
-
-    from dbt.cli.main import dbtRunner
-
-    home = os.environ["SYNTHCARE_HOME"]
-    outcome = dbtRunner().invoke(
-        [
-            *[
-                "build",
-                "--quiet",
-                "--resource-type",
-                "model",
-                "--resource-type",
-                "seed",
-                *arguments,
-            ],
-            *["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)],
-            *["--target-path", f"{home}/t", "--log-path", f"{home}/l"],
-        ]
-    )
-    if not outcome.success:
-        sys.exit(str(outcome.exception or [r.message for r in outcome.result.results]))
-    seconds = {r.node.name: r.execution_time for r in outcome.result.results}
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(json.dumps({"seconds": seconds, "gigabytes": peak}))
-
-
-def coverage(sizes: tuple[int, ...] = (30, 100, 1_000)) -> str:
-    """How often the interval of a score holds the mean of the score over all simulated runs."""
+    200 runs of a perfect generator and 200 of a flawed one, whose rows of one response are alike,
+    in about 20 responses each. A cell is that share, and in brackets half the width of the interval
+    over twice the standard deviation of the score: 1 is as wide as needed. At 1,000 and 10,000 rows
+    without classifiers and nearest rows, which take a second a run.
+    """
     lines = []
-    for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            home = Home(Path(folder))
-            land_reference(home, CONTRACT, draw(CONTRACT, 20_000, seed=0))
-            tables = []
-            for number in range(SIMULATIONS):
-                per_response = max(3, size // 20)
-                perfect = draw(CONTRACT, size, seed=10_000 + number)
-                flawed = flaw(draw(CONTRACT, size, seed=20_000 + number, rows_alike=per_response))
-                tables += [
-                    Table(f"perfect-{number}", perfect, per_response),
-                    Table(f"flawed-{number}", flawed, per_response),
-                ]
-            land_runs(home, CONTRACT, tables)
-            build(home)
+    for size, scores in ((30, SCORES), (100, SCORES), (1_000, SQL_SCORES), (10_000, SQL_SCORES)):
+        with new_home() as home:
+            build(home)  # so that what is left out below is there, and empty
+            land_simulations(home, CONTRACT, size, SIMULATIONS)
+            build(home, *([] if scores is SCORES else ["--exclude", *PYTHON_MODELS]))
             with open_warehouse(home) as warehouse:
                 cards = warehouse.execute("from metrics.scorecard").df()
-            lines += covered(size, cards)
-    return table(["rows", "generator", *SCORES], lines)
+        for generator in GENERATORS:
+            found = [covered(cards, generator, s) if s in scores else None for s in SCORES]
+            cells = ["–" if c is None else f"{c.held:.0%} ({c.width:.1f})" for c in found]
+            lines.append([f"{size:,} {generator}", *cells])
+            print(lines[-1], flush=True)
+    return table(["rows", *SCORES], lines)
 
 
-def covered(size: int, cards: pd.DataFrame) -> list[list[str]]:
-    """A line for each generator."""
+def against_sdmetrics() -> str:
+    """Column and pair fidelity against SDMetrics' QualityReport, of the same tables.
+
+    Seconds of dbt's models, one at a time, each of them writing its table to disk; of SDMetrics,
+    the best of three in memory. *Counting* is what answers the same question (all 78 pairs of all
+    rows, where the report draws a sample above 50,000 rows, and triples besides); *with intervals*
+    adds the half-samples.
+    """
     lines = []
-    for kind in ("perfect", "flawed"):
-        of_kind = cards[cards["run_id"].str.startswith(kind)]
-        line = [f"{size:,}", kind]
-        for score in SCORES:
-            values = of_kind[score].dropna().astype(float)
-            if values.empty:
-                line.append("-")
-                continue
-            truth = values.mean()
-            low, high = (
-                of_kind[f"{score}_low"][values.index],
-                of_kind[f"{score}_high"][values.index],
-            )
-            holds = (low <= truth + 1e-9) & (high >= truth - 1e-9)
-            line.append(
-                f"{truth:.3f}: {holds.mean():.0%} ({values.std():.3f}, {(high - low).mean() / 2:.3f})"
-            )
-        lines.append(line)
-    return lines
-
-
-def flaw(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a generator that errs in several columns and repeats names."""
-    random = np.random.default_rng(len(rows))
-    younger = (18 + (rows["age"] - 18) * 0.6).astype(int)
-    few = rows["name"].to_numpy()[: max(3, len(rows) // 5)]
-    return rows.assign(
-        age=younger,
-        gender=np.where(random.random(len(rows)) < 0.4, "Male", rows["gender"]),
-        name=few[random.integers(len(few), size=len(rows))],
-        # 5 % of rows are discharged before they are admitted
-        discharge_date=np.where(
-            random.random(len(rows)) < 0.05, "2019-06-01", rows["discharge_date"]
-        ),
+    for times in (1, 20):
+        with new_home() as home:
+            land_reference(home, CONTRACT, draw(CONTRACT, 111_000 * times, seed=0))
+            land_runs(home, CONTRACT, [Table("run", draw(CONTRACT, 27_750 * times, seed=9), 50)])
+            build(home, "--select", "+column_fidelity", "+pair_fidelity")
+            seconds, _ = build(home, "--threads", "1", "--select", *COUNTING, *INTERVALS)
+            with open_warehouse(home) as warehouse:
+                real = warehouse.execute(
+                    "from staging.stg_reference_admissions where not is_holdout"
+                ).df()
+                synthetic = warehouse.execute("from marts.admissions").df()
+        counting = sum(seconds[name] for name in COUNTING)
+        everything = counting + sum(seconds[name] for name in INTERVALS)
+        report = seconds_of_sdmetrics(real, synthetic)
+        lines.append(
+            [
+                f"{len(real):,} × {len(synthetic):,}",
+                f"{report:.2f} s",
+                f"{counting:.2f} s",
+                f"{report / counting:.1f}",
+                f"{everything:.2f} s",
+                f"{report / everything:.1f}",
+            ]
+        )
+    return table(
+        ["real × synthetic", "SDMetrics", "counting", "ratio", "with intervals", "ratio"], lines
     )
+
+
+def seconds_of_sdmetrics(real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
+    from sdmetrics.reports.single_table import QualityReport
+
+    columns = [column for column in CONTRACT.columns if column.kind in SDTYPES]
+    metadata = {"columns": {c.name: {"sdtype": SDTYPES[c.kind]} for c in columns}}
+    tables = []
+    for rows in (real, synthetic):
+        decimals = {c.name: float for c in columns if c.kind == "decimal"}
+        tables.append(rows[list(metadata["columns"])].astype(decimals))
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        with warnings.catch_warnings(action="ignore"):
+            QualityReport().generate(*tables, metadata, verbose=False)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def many_rows() -> str:
+    """All scores with intervals and noise floors, from typed rows on: seconds as dbt says, memory.
+
+    Ten runs of 1,000 rows, and ten of a million each. Parsing and typing come before, in a process
+    of their own; DuckDB takes up to four fifths of the machine's memory for them if it is there.
+    """
+    lines = []
+    for size in (1_000, 1_000_000):
+        with new_home() as home:
+            land_reference(home, CONTRACT, draw(CONTRACT, 55_500, seed=0))
+            for number in range(10):
+                rows = draw(CONTRACT, size, seed=100 + number)
+                land_runs(home, CONTRACT, [Table(f"run-{number}", rows, 50)])
+            parsing, parsing_memory = build(home, "--select", "+int_admissions_cast")
+            began = time.perf_counter()
+            seconds, memory = build(home, "--exclude", "+int_admissions_cast")
+            wall = time.perf_counter() - began
+        lines.append(
+            [
+                f"10 × {size:,}",
+                f"{sum(parsing.values()):.0f} s",
+                f"{parsing_memory:.1f} GB",
+                f"{sum(seconds.values()):.0f} s",
+                f"{wall:.0f} s",
+                f"{memory:.1f} GB",
+            ]
+        )
+    head = ["runs × rows", "parsing", "its memory", "scores", "wall, dbt's start included"]
+    return table([*head, "memory"], lines)
+
+
+@contextmanager
+def new_home() -> Iterator[Home]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield Home(Path(folder))
+
+
+PARTS = {"coverage": coverage, "against-sdmetrics": against_sdmetrics, "many-rows": many_rows}
+
+
+def main(names: Sequence[str]) -> None:
+    """Run the parts that are named, or all; each writes its section of the page."""
+    for name in names or PARTS:
+        text = PARTS[name]()
+        print(text, "\n", flush=True)
+        caption = inspect.getdoc(PARTS[name])
+        title = f"Scores {name.replace('-', ' ')}"
+        write_section(title, f"make bench-scores PARTS={name}", f"{caption}\n\n{text}")
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["dbt"]:
-        run_dbt_here(sys.argv[2:])
-    else:
-        print(coverage(tuple(int(a) for a in sys.argv[1:])))
+    main(sys.argv[1:])

@@ -1,0 +1,85 @@
+"""Runs of generators whose true scores are known well: many of them, drawn from a made population.
+
+An interval is right if it holds the truth as often as it says. The truth of a score is its mean
+over all runs of a generator; one generator is perfect, the other errs.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from generators.contract import Contract
+from generators.home import PROJECT, Home
+from tests.worlds import Table, draw, land_reference, land_runs
+
+REAL_ROWS = 20_000
+RESPONSES = 20
+
+# Classifiers and nearest rows take a second a run, everything in SQL a few milliseconds.
+PYTHON_MODELS = tuple(path.stem for path in (PROJECT / "models").rglob("*.py"))
+
+SQL_SCORES = ("accept_rate", "column_fidelity", "pair_fidelity", "diversity", "plausibility")
+SCORES = (*SQL_SCORES, "detection", "utility", "privacy", "overall")
+GENERATORS = ("perfect", "flawed")
+
+
+def land_simulations(home: Home, contract: Contract, size: int, simulations: int) -> None:
+    """Land a reference, and runs of each generator, of `size` rows in about 20 responses."""
+    land_reference(home, contract, draw(contract, REAL_ROWS, seed=0))
+    per_response = max(3, size // RESPONSES)
+    tables = []
+    for number in range(simulations):
+        good = draw(contract, size, seed=10_000 + number)
+        alike = draw(contract, size, seed=20_000 + number, rows_alike=per_response)
+        tables += [
+            Table(f"perfect-{number}", good, per_response),
+            Table(f"flawed-{number}", _flawed(alike, seed=number), per_response),
+        ]
+    land_runs(home, contract, tables)
+
+
+def _flawed(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Rows of a generator that errs in several columns and repeats names."""
+    random = np.random.default_rng(seed)
+    younger = (18 + (rows["age"] - 18) * 0.6).astype(int)
+    few = rows["name"].to_numpy()[: max(3, len(rows) // 5)]
+    is_undone = random.random(len(rows)) < 0.05
+    return rows.assign(
+        age=younger,
+        gender=np.where(random.random(len(rows)) < 0.4, "Male", rows["gender"]),
+        name=few[random.integers(len(few), size=len(rows))],
+        discharge_date=rows["discharge_date"].where(~is_undone, "2019-06-01"),
+    )
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How the interval of a score did over the runs of a generator.
+
+    `truth` is the mean score, `held` the share of runs whose interval holds it, `spread` the
+    standard deviation of the score, and `half_width` half the mean width of the interval.
+    """
+
+    truth: float
+    held: float
+    spread: float
+    half_width: float
+
+    @property
+    def width(self) -> float:
+        """Half the width over twice the spread: 1 is as wide as needed, nan without a spread."""
+        return self.half_width / (2 * self.spread) if self.spread else float("nan")
+
+
+def covered(cards: pd.DataFrame, generator: str, score: str) -> Coverage | None:
+    """From rows of metrics.scorecard; None where no run of the generator has the score."""
+    cards = cards[cards["run_id"].str.startswith(generator) & cards[score].notna()]
+    if cards.empty:
+        return None
+    values, low, high = (
+        cards[name].astype(float) for name in (score, f"{score}_low", f"{score}_high")
+    )
+    truth, rounding = values.mean(), 1e-9
+    held = (low <= truth + rounding) & (high >= truth - rounding)
+    return Coverage(truth, held.mean(), values.std(), (high - low).mean() / 2)
