@@ -98,6 +98,7 @@
         {%- do reasons.append(sql_text(column.name ~ '.' ~ reason)) -%}
     {%- endfor %}
     select
+        {{ sql_text(dataset) }} as dataset,
         run_id,
         {{ sql_text(column.name) }} as column_name,
         {{ code_of(column) if column.kind == 'categorical' else 'cast(null as usmallint)' }} as code,
@@ -385,66 +386,40 @@ group by run_number, set_number, cell
     whole row as a hash without a column name; of the reference and of each run's sample.
 -#}
 {% macro text_values(dataset) %}
-with coded as (
-
+    {%- for relation, key, half in [
+        (ref(dataset), 'written.record_id', 'coded.block is not null'),
+        (ref('stg_reference_' ~ dataset), 'cast(written.row_number as varchar)', 'coded.run_number <= 0'),
+    ] %}
     select
-        run_number,
-        record_id,
-        block,
+        {{ sql_text(dataset) }} as dataset,
+        coded.run_number,
+        coded.block,
+        coded.record_id,
+        {{ 'written.response_id' if loop.first else 'cast(null as varchar)' }} as response_id,
+        unnest([
+            {%- for column in contract_columns(dataset) if column.kind != 'categorical' %}
+            struct_pack(
+                column_name := {{ sql_text(column.name) }},
+                is_identifier := {{ column.kind == 'identifier' }},
+                text := lower(cast(written.{{ column.name }} as varchar))
+            ),
+            {%- endfor %}
+            struct_pack(
+                column_name := cast(null as varchar),
+                is_identifier := false,
+                text := cast(hashed_rows.folded_hash as varchar)
+            )
+        ], recursive := true),
 
-    from {{ ref('int_' ~ dataset ~ '_coded') }}
-    where block is not null or run_number <= 0
-
-),
-
-hashes as (
-
-    select * from {{ ref('int_row_hashes') }}
-    where dataset = {{ sql_text(dataset) }}
-
-),
-
-reference_rows as (
-
-    select * from {{ ref('stg_reference_' ~ dataset) }}
-
-),
-
-synthetic_rows as (
-
-    select * from {{ ref(dataset) }}
-
-)
-
-{% for rows, key in [('synthetic_rows', 'rows.record_id'), ('reference_rows', 'cast(rows.row_number as varchar)')] %}
-select
-    {{ sql_text(dataset) }} as dataset,
-    coded.run_number,
-    coded.block,
-    coded.record_id,
-    {{ 'rows.response_id' if loop.first else 'cast(null as varchar)' }} as response_id,
-    unnest([
-        {%- for column in contract_columns(dataset) if column.kind != 'categorical' %}
-        struct_pack(
-            column_name := {{ sql_text(column.name) }},
-            is_identifier := {{ column.kind == 'identifier' }},
-            text := lower(cast(rows.{{ column.name }} as varchar))
-        ),
-        {%- endfor %}
-        struct_pack(
-            column_name := cast(null as varchar),
-            is_identifier := false,
-            text := cast(hashes.folded_hash as varchar)
-        )
-    ], recursive := true),
-
-from coded
-inner join {{ rows }} as rows on coded.record_id = {{ key }}
-inner join hashes
-on coded.record_id = hashes.record_id and hashes.is_real = (coded.run_number <= 0)
-where coded.run_number {{ '> 0' if loop.first else '<= 0' }}
-{{ 'union all' if not loop.last }}
-{% endfor %}
+    from {{ ref('int_' ~ dataset ~ '_coded') }} as coded
+    inner join {{ relation }} as written on coded.record_id = {{ key }}
+    inner join {{ ref('int_row_hashes') }} as hashed_rows
+    on coded.record_id = hashed_rows.record_id
+    and hashed_rows.is_real = (coded.run_number <= 0)
+    and hashed_rows.dataset = {{ sql_text(dataset) }}
+    where {{ half }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}
 
 {#- The values that a contract allows, with their codes. -#}
@@ -631,7 +606,7 @@ with coded as (
 
 ),
 
-hashes as (
+hashed_rows as (
 
     select * from {{ ref('int_row_hashes') }}
     where dataset = {{ sql_text(dataset) }}
@@ -657,7 +632,7 @@ select
     coded.run_number,
     coded.record_id,
     coded.block,
-    hashes.copy_group,
+    hashed_rows.copy_group,
     row_number() over (
         partition by coded.run_number
         order by md5_number_lower(concat_ws('|', {{ var('seed') }}, coded.record_id)), coded.record_id
@@ -669,8 +644,8 @@ select
     ]::float[] as features,
 
 from coded
-inner join hashes
-on coded.record_id = hashes.record_id and hashes.is_real = (coded.run_number <= 0)
+inner join hashed_rows
+on coded.record_id = hashed_rows.record_id and hashed_rows.is_real = (coded.run_number <= 0)
 cross join spreads
 qualify coded.run_number > 0 or place <= {{ var('real_rows_in_samples') }}
 {% endmacro %}

@@ -1,6 +1,6 @@
 -- Held-out real rows score 1 on what compares with real rows, and independent columns score 1
--- column by column; or the scores are biased. One 95 % interval in twenty misses, twice its width one in
--- ten thousand. Rows of the compared half's own values may come a little closer than others.
+-- column by column; or the scores are biased. One 95 % interval in twenty misses, twice its width
+-- one in ten thousand. Rows of the compared half's own values may come a little closer than others.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}

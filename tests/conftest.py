@@ -13,12 +13,15 @@ from generators.home import PROJECT, Home
 from tests.driver import DATASET, HOSTILE, Flow, cli, csv_row
 
 
+SHARED = {"flow", "world", "kaggle", "scored"}  # fixtures that take long to set up
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the flow in one of the parallel processes: each fills its own."""
+    """Keep the tests that share a warehouse in one of the parallel processes: each fills its own."""
     for item in items:
-        if "flow" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("flow"))
+        for shared in SHARED.intersection(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")

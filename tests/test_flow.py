@@ -113,6 +113,40 @@ def test_no_value_of_the_real_transcripts_is_missing(flow: Flow) -> None:
     assert run["not_scored_because"] == "no record was accepted: see metrics.reject_reasons"
 
 
+@pytest.mark.skipif(
+    "SYNTHCARE_TEST_TRANSCRIPTS" not in os.environ,
+    reason="SYNTHCARE_TEST_TRANSCRIPTS names no file",
+)
+def test_what_gpt_4o_wrote_is_measured_though_nothing_of_it_is_accepted(flow: Flow) -> None:
+    """Counted in the transcripts by searching for each value in quotes."""
+    rows = query(
+        flow.home,
+        "select column_name, score, round(1003 * out_of_vocabulary_share, 6),"
+        " round(1003 * raw_out_of_vocabulary_share, 6), round(raw_distance, 3)"
+        " from metrics.column_fidelity where kind = 'categorical' and run_id = $run",
+        run=flow.transcript_run,
+    )
+    assert sorted(rows) == [
+        ("admission_type", None, 0, 1003, 1.0),
+        ("blood_type", None, 1003, 1003, 1.0),
+        ("gender", None, 84, 1003, 1.0),
+        ("insurance_provider", None, 297, 498, 0.497),
+        ("medical_condition", None, 700, 1003, 1.0),
+        ("medication", None, 970, 1001, 0.998),
+        ("test_results", None, 1003, 1003, 1.0),
+    ]
+    assert query(
+        flow.home,
+        "select check_name, records_checked, plausible_share from metrics.plausibility"
+        " where run_id = $run order by check_name nulls first",
+        run=flow.transcript_run,
+    ) == [
+        (None, 1003, 1.0),
+        ("discharge_before_admission", 1003, 1.0),
+        ("medication_without_indication", 7, 1.0),
+    ]
+
+
 def test_the_ceiling_scores_as_real_data(flow: Flow) -> None:
     for llm in ("holdout", "independent"):
         run = run_of(flow, llm)

@@ -1,4 +1,4 @@
-with hashes as (
+with hashed_rows as (
 
     select * from {{ ref('int_row_hashes') }}
 
@@ -12,7 +12,7 @@ real_rows as (
         count(*) as row_count,
         list(row_hash) as row_hashes,
 
-    from hashes
+    from hashed_rows
     where is_real
     group by dataset, folded_hash
 
@@ -21,17 +21,17 @@ real_rows as (
 final as (
 
     select
-        hashes.dataset,
-        hashes.record_id,
-        hashes.is_real,
-        list_contains(real_rows.row_hashes, hashes.row_hash) as is_exact,
+        hashed_rows.dataset,
+        hashed_rows.record_id,
+        hashed_rows.is_real,
+        list_contains(real_rows.row_hashes, hashed_rows.row_hash) as is_exact,
 
-    from hashes
+    from hashed_rows
     inner join real_rows
-    on hashes.dataset = real_rows.dataset
-    and hashes.folded_hash = real_rows.folded_hash
+    on hashed_rows.dataset = real_rows.dataset
+    and hashed_rows.folded_hash = real_rows.folded_hash
     -- A real row is no copy of itself.
-    where not hashes.is_real or real_rows.row_count > 1
+    where not hashed_rows.is_real or real_rows.row_count > 1
 
 )
 

@@ -38,6 +38,7 @@ def model(dbt, session) -> pd.DataFrame:
         # dbt has two models under way, whose threads would wait for each other
         with threadpool_limits(limits=1):
             tables += [detect(side, sides[COMPARED]) for side in written]
+    tables = [table for table in tables if len(table)]
     found = pd.concat(tables) if tables else pd.DataFrame(columns=[*COLUMNS])
     return found[[*COLUMNS]].astype(COLUMNS)
 

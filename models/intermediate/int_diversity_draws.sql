@@ -38,7 +38,7 @@ run_draws as (
 
 ),
 
----------- identifiers, numbers and whole rows: how many are distinct, and how many in as many real rows
+---------- identifiers, numbers, whole rows: how many are distinct, and how many of real rows
 
 distinct_texts as (
 
@@ -103,7 +103,8 @@ expected_texts as (
 
 ),
 
----------- categories, and numbers in bins: entropy, of which few rows show too little (Miller and Madow, 1955)
+---------- categories, and numbers in bins: entropy, of which few rows show too little (Miller and
+---------- Madow, 1955)
 
 drawn_cells as (
 

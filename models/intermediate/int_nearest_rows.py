@@ -26,6 +26,7 @@ def model(dbt, session) -> pd.DataFrame:
     """
     rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
     tables = [nearest(dataset) for _, dataset in rows.groupby("dataset")]
+    tables = [table for table in tables if len(table)]
     found = pd.concat(tables) if tables else pd.DataFrame(columns=[*COLUMNS])
     return found[[*COLUMNS]].astype(COLUMNS)
 

@@ -63,7 +63,7 @@ both_sides as (
 
 )
 
--- The frame of a window ends with the last of equal numbers, so both sides of a number are counted in.
+-- The frame of a window ends with the last of equal numbers: both sides of a number are counted.
 select
     dataset,
     run_number,

@@ -1,5 +1,6 @@
--- The rows from which intervals, classifiers and diversity are made: all of a run, or about as many as
--- the variable says. Units are shuffled into blocks: rows, or responses (of large ones, some rows).
+-- The rows from which intervals, classifiers and diversity are made: all of a run, or about as
+-- many as the variable says. Units are shuffled into blocks: rows, or responses (of large ones,
+-- some rows).
 with record_outcomes as (
 
     select * from {{ ref('int_record_outcomes') }}
@@ -12,7 +13,8 @@ runs as (
     select
         *,
         -- Twice as many as are needed, so that a shuffle of large runs stays small.
-        2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units) as share_looked_at,
+        2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units)
+            as share_looked_at,
 
     from {{ ref('int_scored_runs') }}
 

@@ -1,5 +1,6 @@
--- Half a 95 % interval of each score that is counted from codes, from the spread of its half-samples.
--- What a sample of a long run shows, shrinks with the root of the units that the run has more.
+-- Half a 95 % interval of each score that is counted from codes, from the spread of its
+-- half-samples. What a sample of a long run shows, shrinks with the root of the units that the run
+-- has more.
 with distances as (
 
     select * from {{ ref('int_distances') }}

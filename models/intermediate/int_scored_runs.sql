@@ -1,5 +1,5 @@
--- A baseline that was drawn from another reference than the one landed now is no ceiling or floor any
--- more, and is left out.
+-- A baseline that was drawn from another reference than the one landed now is no ceiling or floor
+-- any more, and is left out.
 with record_outcomes as (
 
     select * from {{ ref('int_record_outcomes') }}

@@ -1,5 +1,5 @@
 {% for dataset in var('datasets') %}
-select * from (
+(
     {{ text_values(dataset) }}
 )
 {{ 'union all' if not loop.last }}

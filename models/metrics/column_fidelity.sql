@@ -188,11 +188,13 @@ by_cell as (
 
 ),
 
----------- as written: every record found, before anything was normalised or rejected
+---------- as written: every record found, before anything was normalised or rejected, also of runs
+---------- of which nothing was accepted
 
 written as (
 
     select
+        dataset,
         run_id,
         column_name,
         code,
@@ -202,7 +204,7 @@ written as (
         sum(sum(record_count)) over (partition by run_id, column_name) as records_found,
 
     from written_values
-    group by run_id, column_name, code
+    group by dataset, run_id, column_name, code
 
 ),
 
@@ -222,7 +224,10 @@ as_written as (
 
     select
         written.run_id,
+        written.dataset,
         written.column_name,
+        column_sets.kind,
+        column_sets.is_number,
         1 - sum(coalesce(written.allowed_count, 0)) / sum(written.record_count)
             as out_of_vocabulary_share,
         1 - sum(coalesce(written.verbatim_count, 0)) / sum(written.record_count)
@@ -232,15 +237,16 @@ as_written as (
             coalesce(written.verbatim_count, 0) / written.records_found, real_shares.share
         )) as raw_distance,
 
-    from runs_and_columns
-    inner join written
-    on runs_and_columns.run_id = written.run_id
-    and runs_and_columns.column_1 = written.column_name
+    from written
+    inner join column_sets
+    on written.dataset = column_sets.dataset
+    and written.column_name = column_sets.column_1
+    and column_sets.column_count = 1
     left join real_shares
-    on runs_and_columns.dataset = real_shares.dataset
-    and runs_and_columns.set_number = real_shares.set_number
+    on column_sets.dataset = real_shares.dataset
+    and column_sets.set_number = real_shares.set_number
     and written.code = real_shares.cell
-    group by written.run_id, written.column_name
+    group by all
 
 ),
 
@@ -287,14 +293,14 @@ final as (
 
     select
         ---------- ids
-        measured.run_id,
-        measured.dataset,
-        measured.column_name,
-        measured.kind,
+        run_id,
+        dataset,
+        column_name,
+        coalesce(measured.kind, as_written.kind) as kind,
         reference_files.reference,
 
         ---------- the score
-        measured.row_count as rows_compared,
+        coalesce(measured.row_count, 0) as rows_compared,
         measured.distance,
         measured.expected_distance,
         (1 - measured.distance) / (1 - measured.expected_distance) as score,
@@ -313,13 +319,11 @@ final as (
         ---------- as written
         as_written.out_of_vocabulary_share,
         as_written.raw_out_of_vocabulary_share,
-        if(measured.is_number, null, as_written.raw_distance) as raw_distance,
+        if(as_written.is_number, null, as_written.raw_distance) as raw_distance,
 
     from measured
-    left join as_written
-    on measured.run_id = as_written.run_id
-    and measured.column_name = as_written.column_name
-    left join reference_files on measured.dataset = reference_files.dataset
+    full join as_written using (run_id, dataset, column_name)
+    left join reference_files using (dataset)
 
 )
 
