@@ -25,6 +25,7 @@ from tests.simulations import (
     PYTHON_MODELS,
     SCORES,
     SQL_SCORES,
+    Coverage,
     covered,
     land_simulations,
 )
@@ -76,10 +77,15 @@ def coverage() -> str:
                 cards = warehouse.execute("from metrics.scorecard").df()
         for generator in GENERATORS:
             found = [covered(cards, generator, s) if s in scores else None for s in SCORES]
-            cells = ["–" if c is None else f"{c.held:.0%} ({c.width:.1f})" for c in found]
-            lines.append([f"{size:,} {generator}", *cells])
+            lines.append([f"{size:,} {generator}", *map(cell, found)])
             print(lines[-1], flush=True)
     return table(["rows", *SCORES], lines)
+
+
+def cell(found: Coverage | None) -> str:
+    if found is None:
+        return "–"
+    return f"{found.held:.0%} ({f'{found.width:.1f}' if found.spread else 'constant'})"
 
 
 def against_sdmetrics() -> str:
