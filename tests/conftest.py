@@ -12,13 +12,12 @@ from generators.contract import Contract, load_contract
 from generators.home import PROJECT, Home
 from tests.driver import DATASET, HOSTILE, Flow, cli, csv_row
 
-
 SHARED = {"flow", "world", "kaggle", "scored"}  # fixtures that take long to set up
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share a warehouse in one of the parallel processes: each fills its own."""
+    """Keep tests that share a warehouse in one parallel process: each process fills its own."""
     for item in items:
         for shared in SHARED.intersection(item.fixturenames):
             item.add_marker(pytest.mark.xdist_group(shared))
