@@ -212,7 +212,7 @@ class Workflow:
             passed = run_dbt(self.home, "build")
         self.console.print(f"dbt build: {passed} models, seeds and tests passed")
         scores = read_scores(self.home, self.contract)
-        self.console.print(score_table(scores))
+        self.console.print(score_table(scores, self.console.width))
         self.console.print(cost_table(scores))
         for run in scores.scorecard:
             if why := run["not_scored_because"]:

@@ -22,17 +22,18 @@ _TEMPLATES = Environment(
 )
 
 NOT_KNOWN = "–"
+_WIDE = 100  # columns of a terminal that has room for a score and its interval on one line
 
 # Columns of metrics.scorecard that have an interval, and what people call them; `overall` first.
 SCORES = {
     "accept_rate": "valid",
-    "column_fidelity": "columns",
+    "column_fidelity": "cols",
     "pair_fidelity": "pairs",
-    "detection": "detection",
-    "diversity": "diversity",
-    "plausibility": "plausible",
-    "utility": "utility",
-    "privacy": "privacy",
+    "detection": "detect",
+    "diversity": "divers",
+    "plausibility": "plaus",
+    "utility": "util",
+    "privacy": "priv",
 }
 
 
@@ -42,9 +43,9 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(run: Row, score: str, digits: int = 3) -> str:
-    """`[0.880, 0.941]`: the 95 % interval of a score, empty where there is none."""
+    """`[0.880–0.941]`: the 95 % interval of a score, empty where there is none."""
     low, high = run[f"{score}_low"], run[f"{score}_high"]
-    return "" if low is None else f"[{number(low, digits)}, {number(high, digits)}]"
+    return "" if low is None else f"[{number(low, digits)}–{number(high, digits)}]"
 
 
 def levels(run: Row) -> str:
@@ -57,20 +58,16 @@ def name(run: Row) -> str:
     return f"{run['llm']} {levels(run)}".strip()
 
 
-def score_table(scores: Scores) -> Table:
-    """The scorecard as a table for the terminal, best run first."""
+def score_table(scores: Scores, width: int) -> Table:
+    """The scorecard as a table for a terminal of `width` columns (80 will do), best run first."""
+    between = " " if width >= _WIDE else "\n"
     reference = scores.reference["reference"] if scores.reference else "no reference"
-    table = Table(title=f"Scorecard against: {reference}", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("run (prompt/instructions)")
-    table.add_column("rows", justify="right", no_wrap=True)
-    for heading in ("overall", *SCORES.values()):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table(f"Scorecard against: {reference}", "rows", "overall", *SCORES.values())
     for run in scores.scorecard:
-        overall = f"{number(run['overall'], 2)} {interval(run, 'overall', 2)}".strip()
         table.add_row(
             escape(name(run)),
             number(run["rows_accepted"], 0),
-            escape(overall),
+            escape(f"{number(run['overall'], 2)}{between}{interval(run, 'overall', 2)}".strip()),
             *[number(run[score], 2) for score in SCORES],
         )
     return table
@@ -78,10 +75,7 @@ def score_table(scores: Scores) -> Table:
 
 def cost_table(scores: Scores) -> Table:
     """What the runs took, per 1,000 accepted rows, in the same order."""
-    table = Table(title="Per 1,000 accepted rows", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("run (prompt/instructions)")
-    for heading in ("USD", "seconds", "tokens per row"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = _table("Per 1,000 accepted rows", "USD", "seconds", "tokens per row")
     for run in scores.scorecard:
         table.add_row(
             escape(name(run)),
@@ -89,6 +83,21 @@ def cost_table(scores: Scores) -> Table:
             number(run["seconds_per_1000_rows"], 0),
             number(run["tokens_per_row"], 0),
         )
+    return table
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+    )
+    table.add_column("run (prompt/ instructions)", overflow="fold", min_width=12)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 

@@ -237,7 +237,7 @@ def test_the_index_shows_the_numbers_of_the_warehouse(flow: Flow) -> None:
         if run["column_fidelity"] is not None:
             assert f"{run['column_fidelity']:.3f}" in row
             low, high = run["column_fidelity_low"], run["column_fidelity_high"]
-            assert f"[{low:.3f}, {high:.3f}]" in row
+            assert f"[{low:.3f}–{high:.3f}]" in row
             assert f'href="{run["run_id"]}.html"' in row
         else:
             assert "href" not in row

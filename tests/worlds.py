@@ -76,12 +76,18 @@ def draw(contract: Contract, size: int, seed: int, *, rows_alike: int = 1) -> pd
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to land as a run, so many of them in each response."""
+    """Rows to land as a run, so many of them in each response, and what each of those took."""
 
     run_id: str
     rows: pd.DataFrame
     rows_per_response: int
     llm: str = "x"
+    provider: str = "openai"
+    model: str | None = None
+    levels: tuple[str | None, str | None] = (None, None)  # of prompt and instructions
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    seconds: float = 1.0
 
 
 def read_csv(contract: Contract, path: Path) -> pd.DataFrame:
@@ -106,8 +112,29 @@ def land_runs(home: Home, contract: Contract, tables: list[Table]) -> None:
             rows = table.rows.assign(place=np.arange(len(table.rows)))
             warehouse.register("rows_of_run", rows)
             warehouse.execute(
-                "insert into raw.llm_runs (run_id, dataset, llm, started_at) values (?, ?, ?, ?)",
-                [table.run_id, contract.dataset, table.llm, utc_now()],
+                """
+                insert into raw.llm_runs by name
+                select
+                    $run_id as run_id,
+                    $dataset as dataset,
+                    $llm as llm,
+                    $provider as provider,
+                    $model as model,
+                    'standard' as price_tier,
+                    $prompt_level as prompt_level,
+                    $instruction_level as instruction_level,
+                    $started_at as started_at,
+                """,
+                {
+                    "run_id": table.run_id,
+                    "dataset": contract.dataset,
+                    "llm": table.llm,
+                    "provider": table.provider,
+                    "model": table.model,
+                    "prompt_level": table.levels[0],
+                    "instruction_level": table.levels[1],
+                    "started_at": utc_now(),
+                },
             )
             warehouse.execute(
                 f"""
@@ -119,9 +146,20 @@ def land_runs(home: Home, contract: Contract, tables: list[Table]) -> None:
                     count(*) as rows_requested,
                     string_agg(concat_ws(',', {columns}), chr(10) order by place) as response_text,
                     'stop' as finish_reason,
+                    $input_tokens as input_tokens,
+                    $output_tokens as output_tokens,
+                    timestamp '2026-01-01' + to_seconds((place // $size) * $seconds)
+                        as requested_at,
+                    requested_at + to_seconds($seconds) as received_at,
                 from rows_of_run
                 group by place // $size
                 """,
-                {"run_id": table.run_id, "size": table.rows_per_response},
+                {
+                    "run_id": table.run_id,
+                    "size": table.rows_per_response,
+                    "input_tokens": table.input_tokens,
+                    "output_tokens": table.output_tokens,
+                    "seconds": table.seconds,
+                },
             )
             warehouse.unregister("rows_of_run")

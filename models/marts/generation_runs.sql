@@ -90,6 +90,7 @@ joined as (
         runs.run_id,
         runs.dataset,
         runs.llm,
+        runs.provider,
         runs.model,
         runs.prompt_level,
         runs.instruction_level,

@@ -123,6 +123,7 @@ joined as (
         runs.run_id,
         runs.dataset,
         runs.llm,
+        runs.provider,
         runs.prompt_level,
         runs.instruction_level,
         reference_files.reference,

@@ -1,0 +1,227 @@
+with runs as (
+
+    select * from {{ ref('int_scored_runs') }}
+
+),
+
+column_sets as (
+
+    select * from {{ ref('int_column_sets') }}
+    where column_count = 1
+
+),
+
+cells as (
+
+    select * from {{ ref('int_cells') }}
+
+),
+
+allowed_values as (
+
+    select * from {{ ref('int_allowed_values') }}
+
+),
+
+number_steps as (
+
+    select * from {{ ref('int_number_steps') }}
+
+),
+
+---------- categories: the values that the contract allows, and missing ones where there are any
+
+categories as (
+
+    select
+        column_sets.dataset,
+        column_sets.set_number,
+        allowed_values.code,
+        allowed_values.allowed_value,
+
+    from column_sets
+    inner join allowed_values
+    on column_sets.dataset = allowed_values.dataset
+    and column_sets.column_1 = allowed_values.column_name
+
+    union all
+
+    select distinct
+        column_sets.dataset,
+        column_sets.set_number,
+        cells.cell as code,
+        null as allowed_value,
+
+    from cells
+    inner join column_sets
+    on cells.dataset = column_sets.dataset
+    and cells.set_number = column_sets.set_number
+    where cells.cell = 0 and not column_sets.is_number
+
+),
+
+shares as (
+
+    select
+        dataset,
+        run_number,
+        set_number,
+        cell,
+        row_count / sum(row_count) over (partition by dataset, run_number, set_number) as share,
+
+    from cells
+
+),
+
+category_bars as (
+
+    select
+        runs.run_number,
+        categories.dataset,
+        categories.set_number,
+        categories.code as bar_number,
+        categories.allowed_value as category,
+        cast(null as double) as low,
+        cast(null as double) as high,
+        coalesce(shares.share, 0) as share,
+        coalesce(real_shares.share, 0) as reference_share,
+
+    from runs
+    inner join categories on runs.dataset = categories.dataset
+    left join shares
+    on runs.run_number = shares.run_number
+    and categories.set_number = shares.set_number
+    and categories.code = shares.cell
+    left join shares as real_shares
+    on categories.dataset = real_shares.dataset
+    and categories.set_number = real_shares.set_number
+    and categories.code = real_shares.cell
+    and real_shares.run_number = 0
+
+),
+
+---------- numbers: bars of one width over the range of the reference, and one at each end for what
+---------- lies outside
+
+ranges as (
+
+    select
+        number_steps.dataset,
+        number_steps.set_number,
+        min(number_steps.number) as smallest,
+        max(number_steps.number) as largest,
+        any_value(column_sets.kind) = 'decimal' as is_decimal,
+
+    from number_steps
+    inner join column_sets
+    on number_steps.dataset = column_sets.dataset
+    and number_steps.set_number = column_sets.set_number
+    where number_steps.real_step > 0
+    group by number_steps.dataset, number_steps.set_number
+
+),
+
+-- Whole numbers get whole widths, or some bars would hold a number more than others.
+widths as (
+
+    select
+        dataset,
+        set_number,
+        smallest,
+        largest,
+        coalesce(
+            nullif(
+                if(
+                    is_decimal,
+                    (largest - smallest) / {{ var('bars') }},
+                    ceil((largest - smallest + 1) / {{ var('bars') }})
+                ),
+                0
+            ),
+            1
+        ) as width,
+
+    from ranges
+
+),
+
+placed as (
+
+    select
+        number_steps.run_number,
+        number_steps.dataset,
+        number_steps.set_number,
+        widths.smallest,
+        widths.width,
+        number_steps.step,
+        number_steps.real_step,
+        case
+            when number_steps.number < widths.smallest then 0
+            when number_steps.number > widths.largest then {{ var('bars') + 1 }}
+            else least(
+                {{ var('bars') }},
+                1 + floor((number_steps.number - widths.smallest) / widths.width)
+            )
+        end as bar_number,
+
+    from number_steps
+    inner join widths
+    on number_steps.dataset = widths.dataset
+    and number_steps.set_number = widths.set_number
+
+),
+
+number_bars as (
+
+    select
+        run_number,
+        dataset,
+        set_number,
+        bar_number,
+        cast(null as varchar) as category,
+        if(bar_number = 0, null, smallest + (bar_number - 1) * width) as low,
+        if(bar_number > {{ var('bars') }}, null, smallest + bar_number * width) as high,
+        sum(step) as share,
+        sum(real_step) as reference_share,
+
+    from placed
+    group by run_number, dataset, set_number, bar_number, smallest, width
+
+),
+
+bars as (
+
+    select * from category_bars
+    union all
+    select * from number_bars
+
+),
+
+final as (
+
+    select
+        ---------- ids
+        runs.run_id,
+        bars.dataset,
+        column_sets.column_1 as column_name,
+        column_sets.kind,
+        cast(bars.bar_number as integer) as bar_number,
+
+        ---------- the bar
+        bars.category,
+        bars.low,
+        bars.high,
+
+        ---------- shares
+        bars.share,
+        bars.reference_share,
+
+    from bars
+    inner join runs on bars.run_number = runs.run_number
+    inner join column_sets
+    on bars.dataset = column_sets.dataset
+    and bars.set_number = column_sets.set_number
+
+)
+
+select * from final
