@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench-generation bench-parsing bench-scores lint format lock clean
+.PHONY: help setup demo test docs bench-generation bench-parsing bench-scores lint format lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -27,6 +27,10 @@ test: setup ## Run pytest, and dbt build with all its tests on an empty warehous
 	@$(BIN)/pytest -n 2 --dist loadgroup
 	@folder=$$(mktemp -d) && export SYNTHCARE_HOME=$$folder DBT_TARGET_PATH=$$folder/target DBT_LOG_PATH=$$folder/logs \
 		&& $(BIN)/dbt build --warn-error && rm -r $$folder
+
+docs: setup ## Write dbt's documentation, lineage included, as one page
+	@$(BIN)/dbt docs generate --static --quiet
+	@echo "look at it: target/static_index.html"
 
 bench-generation: setup ## Measure the generation and write docs/benchmarks.md (a quarter of an hour)
 	@$(BIN)/python -m tests.benchmarks.generation $(PARTS)

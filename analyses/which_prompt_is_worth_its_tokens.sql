@@ -1,4 +1,4 @@
--- Which prompt level is worth its tokens? Each LLM's levels, best column fidelity first.
+-- Which prompt level is worth its tokens? Each LLM's levels, best overall score first.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
@@ -12,9 +12,9 @@ final as (
         prompt_level,
         instruction_level,
         rows_accepted,
-        round(column_fidelity, 3) as column_fidelity,
-        round(column_fidelity_low, 3) as low,
-        round(column_fidelity_high, 3) as high,
+        round(overall, 2) as overall,
+        round(overall_low, 2) as low,
+        round(overall_high, 2) as high,
         round(tokens_per_row) as tokens_per_row,
         round(usd_per_1000_rows, 2) as usd_per_1000_rows,
 
@@ -24,4 +24,4 @@ final as (
 )
 
 select * from final
-order by llm asc, column_fidelity desc nulls last
+order by llm asc, overall desc nulls last

@@ -5,7 +5,7 @@ from pathlib import Path
 from generators.contract import Contract
 from generators.home import Home
 from reports.drift import write_drift_report
-from reports.leaderboard import write_index
+from reports.index import write_index
 from reports.scores import Scores, read_rows
 
 

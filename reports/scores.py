@@ -20,7 +20,13 @@ class Scores:
     """
 
     scorecard: list[Row]
+    comparison: list[Row]
     column_fidelity: list[Row]
+    pair_fidelity: list[Row]
+    distributions: list[Row]
+    diversity: list[Row]
+    column_diversity: list[Row]
+    privacy: list[Row]
     reject_reasons: list[Row]
     reference: Row | None
 
@@ -30,6 +36,7 @@ def read_scores(home: Home, contract: Contract) -> Scores:
     with open_warehouse(home) as warehouse:
 
         def read(query: str) -> list[Row]:
+            """Rows of a query in which `$dataset` is bound."""
             result = warehouse.execute(query, {"dataset": contract.dataset})
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
@@ -42,7 +49,35 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 order by overall desc nulls last, accept_rate desc, llm, run_id
                 """
             ),
+            comparison=read(
+                """
+                select run_id, other_run_id, score_name, verdict from metrics.comparison
+                where dataset = $dataset
+                """
+            ),
             column_fidelity=read("select * from metrics.column_fidelity where dataset = $dataset"),
+            pair_fidelity=read(
+                """
+                select run_id, column_1, column_2, score from metrics.pair_fidelity
+                where dataset = $dataset
+                """
+            ),
+            distributions=read(
+                """
+                select * from metrics.distributions
+                where dataset = $dataset
+                order by run_id, column_name, bar_number
+                """
+            ),
+            diversity=read("select * from metrics.diversity where dataset = $dataset"),
+            column_diversity=read(
+                """
+                select * from metrics.column_diversity
+                where dataset = $dataset and part = 'identifiers'
+                order by run_id, column_name
+                """
+            ),
+            privacy=read("select * from metrics.privacy where dataset = $dataset"),
             reject_reasons=read(
                 """
                 select * from metrics.reject_reasons

@@ -10,7 +10,7 @@ import pytest
 
 from generators.contract import Contract, load_contract
 from generators.home import PROJECT, Home
-from tests.driver import DATASET, HOSTILE, Flow, cli, csv_row
+from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
 SHARED = {"flow", "world", "kaggle", "scored"}  # fixtures that take long to set up
 
@@ -73,7 +73,10 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
         )
         hostile = folder / "hostile.txt"
         hostile.write_text(
-            "\n".join(csv_row(name=HOSTILE, doctor=f"Bo {i}", age=str(20 + i)) for i in range(40))
+            "\n".join(
+                csv_row(name=HOSTILE, doctor=HANDLER, hospital=ENTITIES, age=str(20 + number))
+                for number in range(40)
+            )
             + "\n"
             + csv_row(gender=HOSTILE)
         )

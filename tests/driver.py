@@ -11,6 +11,8 @@ from generators.runs import utc_now
 from generators.warehouse import open_warehouse
 
 DATASET = "admissions"
+HANDLER = "<img src=x onerror=alert(2)>"
+ENTITIES = "&lt;b&gt; &amp; \"'"
 HOSTILE = "<script>alert(1)</script>'; drop schema marts; {{ 1/0 }} & =cmd|'/c calc'!A1"
 
 RUN = {"run_id": "r", "dataset": DATASET, "llm": "x", "started_at": utc_now()}

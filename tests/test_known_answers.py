@@ -136,7 +136,7 @@ def test_privacy(scored: Home) -> None:
         "copied_rows, copied_rows_any_case, copied_share, reference_copied_share, privacy,"
         " known_identifiers_share, exposure",
         "privacy",
-    ) == (0, 1, 0.25, 0.0, 0.75, 1.0, "not known: the prompt is not")
+    ) == (0, 1, 0.25, 0.0, 0.75, 1.0, "not known, as the prompt is not")
 
 
 def test_what_four_rows_cannot_say(scored: Home) -> None:

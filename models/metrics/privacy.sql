@@ -263,11 +263,11 @@ measured as (
         shown_per_prompt.rows_in_prompt,
         case
             when runs.drawn_from is not null then 'drawn from the reference'
-            when runs.user_message is null then 'not known: the prompt is not'
+            when runs.user_message is null then 'not known, as the prompt is not'
             when shown_per_prompt.rows_in_prompt > 0 then 'the prompt shows rows of the reference'
             when shown_per_prompt.rows_in_prompt = 0
                 then 'nothing to leak: the prompt shows no row of the reference'
-            else 'not known: the reference has no identifiers to look for in the prompt'
+            else 'not known, as the reference has no identifiers to look for in the prompt'
         end as exposure,
 
     from scored_runs

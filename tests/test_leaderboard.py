@@ -1,0 +1,104 @@
+"""Who leads, how it looks in a terminal, and where the points of the plots are."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from generators.contract import Contract
+from reports.index import write_index
+from reports.leaderboard import cost_table, score_table
+from reports.plots import axis
+from reports.scores import Row, Scores
+from reports.standings import BEST, TIED, standings
+from tests.driver import HOSTILE
+
+ENDS = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "detection", "diversity")
+ENDS += ("plausibility", "utility", "privacy")
+
+
+def run(run_id: str, overall: float | None, *, provider: str = "openai", **values: object) -> Row:
+    scores = dict.fromkeys(ENDS, overall)
+    scores |= {f"{key}_low": overall and overall - 0.1 for key in ENDS}
+    scores |= {f"{key}_high": overall and overall + 0.1 for key in ENDS}
+    run = {"run_id": run_id, "llm": f"llm-{run_id}", "provider": provider}
+    run |= {"prompt_level": "advanced", "instruction_level": "improved", "rows_accepted": 1000}
+    run |= {"usd_per_1000_rows": None, "seconds_per_1000_rows": None, "tokens_per_row": None}
+    run |= {"not_scored_because": None, "utility_note": None, "reference_plausibility": 0.6}
+    return run | scores | values
+
+
+def scores_of(*runs: Row, verdicts: dict[tuple[str, str], str] | None = None) -> Scores:
+    comparison = [
+        {"run_id": one, "other_run_id": other, "score_name": "overall", "verdict": verdict}
+        for (one, other), verdict in (verdicts or {}).items()
+    ]
+    nothing = ("column_fidelity", "pair_fidelity", "distributions", "diversity")
+    nothing += ("column_diversity", "privacy", "reject_reasons")
+    empty = {name: [] for name in nothing}
+    return Scores(scorecard=list(runs), comparison=comparison, reference=None, **empty)
+
+
+def test_the_best_leads_and_those_not_told_apart_are_tied() -> None:
+    scores = scores_of(
+        run("real", 1.0, provider="holdout"),
+        run("a", 0.9, usd_per_1000_rows=0.5),
+        run("b", 0.8, usd_per_1000_rows=0.2),
+        run("c", 0.3, usd_per_1000_rows=0.2),
+        run("d", None),
+        verdicts={("b", "a"): "tied", ("c", "a"): "worse", ("real", "a"): "tied"},
+    )
+    found = {run: how for (run, key), how in standings(scores).items() if key == "overall"}
+    assert found == {"a": BEST, "b": TIED}
+    cheapest = {run for (run, key) in standings(scores) if key == "usd_per_1000_rows"}
+    assert cheapest == {"b", "c"}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_terminal_shows_every_run_and_score(width: int) -> None:
+    scores = scores_of(
+        run("a", 0.876, seconds_per_1000_rows=12_345.6), run("b", None), run("c", 0.5, llm=HOSTILE)
+    )
+    console = Console(width=width, file=io.StringIO())
+    console.print(score_table(scores, console.width))
+    console.print(cost_table(scores))
+    lines = console.file.getvalue().splitlines()
+    heading = next(line for line in lines if "overall" in line)
+    assert "rows overall valid cols pairs detect divers plaus util priv" in " ".join(
+        heading.split()
+    )
+    first = next(line for line in lines if line.split()[:1] == ["llm-a"])
+    assert first.count("0.88") == len(ENDS)
+    assert "[0.78–0.98]" in console.file.getvalue()
+    assert "12,346" in console.file.getvalue()
+    assert all(len(line) <= width for line in lines)
+
+
+def test_ticks_are_round_and_hold_all_values() -> None:
+    linear = axis("x", [0.0, 0.55, 0.93])
+    assert linear.ticks == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    assert [linear.text(tick) for tick in linear.ticks[:2]] == ["0.0", "0.2"]
+    assert linear.place(0.25) == pytest.approx(0.25)
+    decades = axis("x", [40.0, 9_000.0])
+    assert decades.ticks == (10.0, 100.0, 1_000.0, 10_000.0)
+    assert decades.place(100.0) == pytest.approx(1 / 3)
+    assert [decades.text(tick) for tick in decades.ticks[:3]] == ["10", "100", "1,000"]
+    tight = axis("y", [0.41, 1.04], starts_at_zero=False)
+    assert (tight.low, tight.high) == (0.4, 1.2)
+    assert axis("x", [0.0]).ticks == (0.0, 0.2)
+    assert axis("x", [3.0]).place(3.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    "scores, expected",
+    [
+        (scores_of(), "No runs yet"),
+        (scores_of(run("d", None, not_scored_because="no record was accepted")), "says why"),
+        (scores_of(run("real", 1.0, provider="holdout")), "No LLM’s run has been scored yet"),
+    ],
+)
+def test_the_index_says_what_is_missing(
+    contract: Contract, tmp_path, scores: Scores, expected: str
+) -> None:
+    write_index(contract, scores, tmp_path / "index.html", drift_reports={})
+    assert expected in (tmp_path / "index.html").read_text()
