@@ -1,4 +1,4 @@
--- What does quality cost? Score, cost and time of each run of which they are known.
+-- What does quality cost? Score, cost and time of each run whose cost is known.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
@@ -15,7 +15,8 @@ final as (
         round(usd_per_1000_rows, 3) as usd_per_1000_rows,
         round(seconds_per_1000_rows) as seconds_per_1000_rows,
         -- No other is better and costs no more.
-        not exists (
+        overall is not null
+        and not exists (
             select * from scorecard as others
             where
                 others.dataset = scorecard.dataset
@@ -24,9 +25,9 @@ final as (
         ) as is_worth_its_price,
 
     from scorecard
-    where overall is not null and usd_per_1000_rows is not null
+    where usd_per_1000_rows is not null
 
 )
 
 select * from final
-order by usd_per_1000_rows asc, overall desc
+order by usd_per_1000_rows asc, overall desc nulls last

@@ -4,6 +4,7 @@ An interval is right if it holds the truth as often as it says. The truth of a s
 over all runs of a generator; one generator is perfect, the other errs.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,18 +25,21 @@ SCORES = (*SQL_SCORES, "detection", "utility", "privacy", "overall")
 GENERATORS = ("perfect", "flawed")
 
 
-def land_simulations(home: Home, contract: Contract, size: int, simulations: int) -> None:
-    """Land a reference, and runs of each generator, of `size` rows in about 20 responses."""
+def land_simulations(
+    home: Home, contract: Contract, sizes: Sequence[int], simulations: int
+) -> None:
+    """Land a reference, and runs of each generator and size, in about 20 responses each."""
     land_reference(home, contract, draw(contract, REAL_ROWS, seed=0))
-    per_response = max(3, size // RESPONSES)
     tables = []
-    for number in range(simulations):
-        good = draw(contract, size, seed=10_000 + number)
-        alike = draw(contract, size, seed=20_000 + number, rows_alike=per_response)
-        tables += [
-            Table(f"perfect-{number}", good, per_response),
-            Table(f"flawed-{number}", _flawed(alike, seed=number), per_response),
-        ]
+    for size in sizes:
+        per_response = max(3, size // RESPONSES)
+        for number in range(simulations):
+            good = draw(contract, size, seed=10_000 + number)
+            alike = draw(contract, size, seed=20_000 + number, rows_alike=per_response)
+            tables += [
+                Table(f"perfect-{size}-{number}", good, per_response),
+                Table(f"flawed-{size}-{number}", _flawed(alike, seed=number), per_response),
+            ]
     land_runs(home, contract, tables)
 
 
@@ -72,9 +76,10 @@ class Coverage:
         return self.half_width / (2 * self.spread) if self.spread else float("nan")
 
 
-def covered(cards: pd.DataFrame, generator: str, score: str) -> Coverage | None:
-    """From rows of metrics.scorecard; None where no run of the generator has the score."""
-    cards = cards[cards["run_id"].str.startswith(generator) & cards[score].notna()]
+def covered(cards: pd.DataFrame, generator: str, size: int, score: str) -> Coverage | None:
+    """From rows of metrics.scorecard; None where no such run has the score."""
+    is_meant = cards["run_id"].str.startswith(f"{generator}-{size}-")
+    cards = cards[is_meant & cards[score].notna()]
     if cards.empty:
         return None
     values, low, high = (

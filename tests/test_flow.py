@@ -266,7 +266,7 @@ def test_an_analyst_can_run_the_analyses(flow: Flow) -> None:
     llms = {row[0] for row in answers["which_prompt_is_worth_its_tokens"]}
     assert llms == {"smollm2", "gpt-4o", HOSTILE}
     best = [row[1] for row in answers["which_run_is_best"] if row[-1] == "best"]
-    assert best == [max(["smollm2", HOSTILE], key=lambda llm: run_of(flow, llm)["overall"])]
+    assert best == [HOSTILE]  # the other LLM has too few rows for an overall score
 
 
 def test_a_baseline_of_another_reference_is_no_ceiling(

@@ -1,6 +1,8 @@
 """Who leads, how it looks in a terminal, and where the points of the plots are."""
 
 import io
+import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -98,7 +100,29 @@ def test_ticks_are_round_and_hold_all_values() -> None:
     ],
 )
 def test_the_index_says_what_is_missing(
-    contract: Contract, tmp_path, scores: Scores, expected: str
+    contract: Contract, tmp_path: Path, scores: Scores, expected: str
 ) -> None:
     write_index(contract, scores, tmp_path / "index.html", drift_reports={})
     assert expected in (tmp_path / "index.html").read_text()
+
+
+def test_the_plots_show_runs_whose_score_and_cost_are_known(
+    contract: Contract, tmp_path: Path
+) -> None:
+    taken = {"usd_per_1000_rows": 0.5, "seconds_per_1000_rows": 60.0}
+    scores = scores_of(
+        run("real", 1.0, provider="holdout"),
+        run("a", 0.9, **taken, llm=HOSTILE),
+        run("b", None, **taken),
+        run("c", 0.4, usd_per_1000_rows=0.1, seconds_per_1000_rows=3_000.0),
+        run("d", 0.3),
+    )
+    write_index(contract, scores, tmp_path / "index.html", drift_reports={})
+    page = (tmp_path / "index.html").read_text()
+    realism, time = re.findall(r"<svg.*?</svg>", page, re.S)
+    # The numbers of the leaderboard.
+    assert re.findall(r">(\d+)</text>\n</g>", realism) == ["2", "4"]
+    assert re.findall(r">(\d+)</text>\n</g>", time) == ["2", "3", "4"]
+    assert "holdout</text>" in realism
+    assert "<script>alert(1)" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in realism

@@ -71,12 +71,12 @@ def coverage() -> str:
     for size, scores in ((30, SCORES), (100, SCORES), (1_000, SQL_SCORES), (10_000, SQL_SCORES)):
         with new_home() as home:
             build(home)  # so that what is left out below is there, and empty
-            land_simulations(home, CONTRACT, size, SIMULATIONS)
+            land_simulations(home, CONTRACT, [size], SIMULATIONS)
             build(home, *([] if scores is SCORES else ["--exclude", *PYTHON_MODELS]))
             with open_warehouse(home) as warehouse:
                 cards = warehouse.execute("from metrics.scorecard").df()
         for generator in GENERATORS:
-            found = [covered(cards, generator, s) if s in scores else None for s in SCORES]
+            found = [covered(cards, generator, size, s) if s in scores else None for s in SCORES]
             lines.append([f"{size:,} {generator}", *map(cell, found)])
             print(lines[-1], flush=True)
     return table(["rows", *SCORES], lines)
