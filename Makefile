@@ -24,7 +24,7 @@ demo: setup ## Generate with the embedded LLM, score and report: the main job
 	@$(BIN)/synthcare demo
 
 test: setup ## Run pytest, and dbt build with all its tests on an empty warehouse
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 	@folder=$$(mktemp -d) && export SYNTHCARE_HOME=$$folder DBT_TARGET_PATH=$$folder/target DBT_LOG_PATH=$$folder/logs \
 		&& $(BIN)/dbt build --warn-error && rm -r $$folder
 

@@ -10,7 +10,7 @@ from generators.warehouse import open_warehouse
 from tests.simulations import GENERATORS, PYTHON_MODELS, SQL_SCORES, covered, land_simulations
 
 SIMULATIONS = 200
-SIZES = (30, 100)
+SIZES = (100,)
 
 
 def test_intervals_hold_the_truth(tmp_path: Path, contract: Contract) -> None:
