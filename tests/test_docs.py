@@ -10,9 +10,11 @@ import pytest
 from generators.cli import main
 from generators.contract import Contract
 from generators.home import PROJECT
+from generators.warehouse import open_warehouse
 from tests.driver import Flow, query
 
 README = (PROJECT / "README.md").read_text()
+QUERIES = re.findall(r"\.sql\('''(.*?)'''\)\.show\(\)\"\n```\n```\n(.*?)\n```", README, flags=re.S)
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
@@ -40,6 +42,19 @@ def test_tables_of_the_readme_are_in_the_warehouse(flow: Flow) -> None:
     assert len(tables) >= 6
     for table in tables:
         query(flow.home, f"from {table} limit 0")
+
+
+@pytest.mark.parametrize("sql, answer", QUERIES)
+def test_queries_of_the_readme_answer_with_the_columns_shown(
+    flow: Flow, sql: str, answer: str
+) -> None:
+    with open_warehouse(flow.home) as warehouse:
+        names = [name for name, *_ in warehouse.execute(sql).description]
+    assert names == [cell.strip() for cell in answer.splitlines()[1].strip("│").split("│")]
+
+
+def test_the_readme_has_queries() -> None:
+    assert len(QUERIES) >= 5
 
 
 def test_every_model_and_column_is_described(flow: Flow, contract: Contract) -> None:
