@@ -1,5 +1,6 @@
 """The command `synthcare`."""
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -11,9 +12,11 @@ from rich.console import Console
 from generators.contract import datasets, load_contract
 from generators.errors import SynthcareError
 from generators.exports import EXPORT_FORMATS
-from generators.home import Home
+from generators.home import PROJECT, Home
+from generators.infer import infer
 from generators.options import DEFAULT_SEED, dataset_option, generation_options, json_option
 from generators.prompts import LEVELS
+from generators.scaffold import scaffold
 from generators.transform import TransformFailed
 from generators.workflow import Workflow
 
@@ -143,6 +146,29 @@ def export_command(
     _print_json(as_json, workflow.export(run_id, export_format=export_format, path=path))
 
 
+@main.group("contract")
+def contract_group() -> None:
+    """Contracts of tables of your own."""
+
+
+@contract_group.command("infer")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What the dataset is to be called, in snake_case.")
+@click.option("--columns", help="The columns to take, separated by commas; all if left out.")
+@json_option
+def infer_command(file: Path, name: str, columns: str | None, as_json: bool) -> None:
+    """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
+    inferred = infer(file, next(csv.reader([columns])) if columns else [])
+    written = scaffold(name, file, inferred)
+    console = _console(as_json)
+    for path in written:
+        console.print(f"wrote {path.relative_to(PROJECT)}", markup=False)
+    for doubt in inferred.doubts:
+        console.print(f"look at this: {doubt}", markup=False)
+    console.print(f"next: synthcare reference --dataset {name} --csv {file}", markup=False)
+    _print_json(as_json, {"files": [str(p) for p in written], "doubts": inferred.doubts})
+
+
 @main.command("demo")
 @json_option
 def demo_command(as_json: bool) -> None:
@@ -158,11 +184,15 @@ def demo_command(as_json: bool) -> None:
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:
-    # For people: stdout, or stderr where stdout is for JSON.
+    return Workflow(Home.from_environment(), load_contract(dataset), _console(as_json))
+
+
+def _console(as_json: bool) -> Console:
+    """Where people are told: stdout, or stderr where stdout is for JSON."""
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 110  # a log has no width of its own
-    return Workflow(Home.from_environment(), load_contract(dataset), console)
+    return console
 
 
 def _finish(as_json: bool, summary: dict[str, Any]) -> None:

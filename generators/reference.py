@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +58,7 @@ def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
 
 
 def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
-    """Land a CSV file, plain or gzipped; its first line must be the contract's labels.
+    """Land a CSV file, plain or gzipped, or Parquet; its columns must hold the contract's labels.
 
     Raises SynthcareError, leaving the table as it was, where the file is missing, empty or another.
     """
@@ -67,13 +67,13 @@ def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
             f"There is no file {path}. Download '{contract.reference.title}' and give its path; "
             "or leave out --csv for a stand-in."
         )
-    with _unpacked(path) as plain:
-        _check_header(plain, path, contract)
-        try:
-            return _land(home, contract, plain, path.name.removesuffix(".gz"))
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise SynthcareError(f"{path} is not a clean CSV file: {reason}.") from error
+    try:
+        with _unpacked(path) as plain:
+            header = _header(plain, path, contract)
+            return _land(home, contract, plain, path.name.removesuffix(".gz"), header)
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise SynthcareError(f"{path} is not a clean CSV file: {reason}.") from error
 
 
 def land_kaggle(home: Home, contract: Contract) -> LandedReference:
@@ -101,18 +101,24 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
             writer = csv.writer(file)
             writer.writerow(contract.labels)
             writer.writerows(stand_in_rows(contract, contract.reference.stand_in_rows))
-        return _land(home, contract, path, STAND_IN)
+        return _land(home, contract, path, STAND_IN, contract.labels)
 
 
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Path]:
+    """The file as plain CSV."""
     with path.open("rb") as file:
-        is_packed = file.read(2) == b"\x1f\x8b"
-    if not is_packed:
+        start = file.read(4)
+    if not (start.startswith(b"\x1f\x8b") or start == b"PAR1"):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / path.stem
+        if start == b"PAR1":
+            with duckdb.connect() as database:
+                database.read_parquet(str(path)).write_csv(str(plain), header=True)
+            yield plain
+            return
         try:
             with gzip.open(path) as packed, plain.open("wb") as file:
                 shutil.copyfileobj(packed, file)
@@ -121,7 +127,8 @@ def _unpacked(path: Path) -> Iterator[Path]:
         yield plain
 
 
-def _check_header(plain: Path, path: Path, contract: Contract) -> None:
+def _header(plain: Path, path: Path, contract: Contract) -> list[str]:
+    """The names of the columns. Raises SynthcareError where one of the contract's is not there."""
     try:
         with plain.open(newline="", encoding="utf-8-sig") as file:
             lines = csv.reader(file)
@@ -130,18 +137,30 @@ def _check_header(plain: Path, path: Path, contract: Contract) -> None:
         raise SynthcareError(f"{path} is no CSV file in UTF-8: {error}.") from error
     if not header:
         raise SynthcareError(f"{path} is empty.")
-    if tuple(header) != contract.labels:
-        missing = [label for label in contract.labels if label not in header]
+    missing = [label for label in contract.labels if label not in header]
+    if missing:
         raise SynthcareError(
-            f"{path} is not '{contract.reference.title}': its header must be "
-            f"{','.join(contract.labels)}"
-            + (f"; missing: {', '.join(missing)}." if missing else ", in this order.")
+            f"{path} is not '{contract.reference.title}': its header must have "
+            f"{','.join(contract.labels)}; missing: {', '.join(missing)}."
         )
+    twice = [label for label in contract.labels if header.count(label) > 1]
+    if twice:
+        raise SynthcareError(f"{path} has more than one column named {', '.join(twice)}.")
     if first_row is None:
         raise SynthcareError(f"{path} has a header and no rows.")
+    return header
 
 
-def _land(home: Home, contract: Contract, plain: Path, reference: str) -> LandedReference:
+def _land(
+    home: Home, contract: Contract, plain: Path, reference: str, header: Sequence[str]
+) -> LandedReference:
+    """Land the contract's columns of a plain CSV file; its others are left out."""
+    # Only a column of the contract needs its own name: others may lack one, or have it twice.
+    names = [
+        label if label in contract.labels else f"other {place}"
+        for place, label in enumerate(header)
+    ]
+    labels = ", ".join('"' + label.replace('"', '""') + '"' for label in contract.labels)
     with plain.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     table = f"raw.reference_{contract.dataset}"
@@ -151,12 +170,12 @@ def _land(home: Home, contract: Contract, plain: Path, reference: str) -> Landed
             warehouse.execute(
                 f"""
                 create or replace table {table} as
-                select * from read_csv(
+                select {labels} from read_csv(
                     $path, columns = $columns, auto_detect = false,
                     header = true, delim = ',', quote = '"', escape = '"'
                 )
                 """,  # noqa: S608 (the name comes from the contract)
-                {"path": str(plain), "columns": dict.fromkeys(contract.labels, "varchar")},
+                {"path": str(plain), "columns": dict.fromkeys(names, "varchar")},
             )
             rows = warehouse.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
             warehouse.execute(

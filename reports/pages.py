@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from generators.contract import Contract
+from generators.contract import Contract, datasets
 from generators.home import Home
 from reports.drift import write_drift_report
 from reports.index import write_index
@@ -11,6 +11,8 @@ from reports.scores import Scores, read_rows
 
 def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
     """Write one drift report per scored run, and the index; return their paths, the index first.
+
+    The index of the first dataset is index.html; those of others have the names of the datasets.
 
     A run without accepted rows, or without a reference to compare with, has no drift report.
     """
@@ -26,6 +28,7 @@ def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
             path=path,
         )
         drift_reports[run_id] = path
-    index = home.html / "index.html"
+    is_first = contract.dataset == datasets()[0]
+    index = home.html / ("index.html" if is_first else f"{contract.dataset}.html")
     write_index(contract, scores, index, drift_reports=drift_reports)
     return [index, *drift_reports.values()]

@@ -1,6 +1,8 @@
 -- Held-out real rows score 1 on what compares with real rows, and independent columns score 1
 -- column by column; or the scores are biased. One 95 % interval in twenty misses, twice its width
 -- one in ten thousand. Rows of the compared half's own values may come a little closer than others.
+-- In a reference of few rows the halves themselves differ, and rows of one that are more various
+-- than the other's count as 1 at most.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
@@ -10,6 +12,12 @@ with scorecard as (
 runs as (
 
     select * from {{ source('raw', 'llm_runs') }}
+
+),
+
+reference_files as (
+
+    select * from {{ source('raw', 'reference_files') }}
 
 ),
 
@@ -32,6 +40,8 @@ scores as (
 
     from scorecard
     inner join runs on scorecard.run_id = runs.run_id
+    inner join reference_files on scorecard.dataset = reference_files.dataset
+    where reference_files.rows_landed >= 2000
 
 )
 

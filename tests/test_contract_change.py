@@ -1,15 +1,10 @@
 """The contract is the only place: a value or a column added there is everywhere, unedited."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from generators.home import PROJECT
+from tests.copies import Copy
 from tests.driver import DATASET, csv_row
 
 CONTRACT = f"models/marts/{DATASET}.yml"
@@ -45,46 +40,8 @@ print(json.dumps([
 """
 
 
-class Copy:
-    """A copy of the project with another contract, run as a project of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        ignored = shutil.ignore_patterns(
-            ".git",
-            ".venv",
-            ".*_cache",
-            ".hypothesis",
-            "target",
-            "logs",
-            "landing",
-            "html",
-            "warehouse*",
-            "*.egg-info",
-        )
-        shutil.copytree(PROJECT, folder, ignore=ignored)
-
-    def change(self, was: str, becomes: str) -> None:
-        path = self.folder / CONTRACT
-        text = path.read_text()
-        assert was in text
-        path.write_text(text.replace(was, becomes, 1))
-
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {k: v for k, v in os.environ.items() if k != "SYNTHCARE_HOME"}
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            env=environment | {"PYTHONPATH": str(self.folder)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def synthcare(self, *arguments: str) -> dict:
-        done = self.python("-m", "generators", *arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+class Changed(Copy):
+    """A copy with another contract."""
 
     def score(self, rows: str) -> list[dict]:
         (self.folder / "rows.txt").write_text(rows)
@@ -108,12 +65,12 @@ class Copy:
 
 
 @pytest.fixture(scope="module")
-def changed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
-    copy = Copy(tmp_path_factory.mktemp("copy") / "project")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Changed:
+    copy = Changed(tmp_path_factory.mktemp("copy") / "project")
     copy.type_rows_by_the_old_contract()
-    copy.change("[Male, Female]", "[Male, Female, Non-binary]")
+    copy.change(CONTRACT, "[Male, Female]", "[Male, Female, Non-binary]")
     end_of_columns = "  # The other models of the dataset."
-    copy.change(end_of_columns, NEW_COLUMN + end_of_columns)
+    copy.change(CONTRACT, end_of_columns, NEW_COLUMN + end_of_columns)
     # The unit tests write out rows of the contract as it was; what follows is about the flow.
     text = (copy.folder / CONTRACT).read_text()
     start, end = text.index("unit_tests:"), text.index("sources:")
@@ -121,7 +78,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return copy
 
 
-def test_prompt_grammar_and_reports_follow(changed: Copy) -> None:
+def test_prompt_grammar_and_reports_follow(changed: Changed) -> None:
     done = changed.python("-c", ASK)
     assert done.returncode == 0, done.stderr
     prompt, grammar, schema, categories = json.loads(done.stdout)
@@ -134,7 +91,7 @@ def test_prompt_grammar_and_reports_follow(changed: Copy) -> None:
     assert "smoker" in categories
 
 
-def test_typing_scores_and_tests_follow(changed: Copy) -> None:
+def test_typing_scores_and_tests_follow(changed: Changed) -> None:
     rows = [
         csv_row(gender="Non-binary") + ",yes",
         csv_row() + ",No",

@@ -39,6 +39,9 @@ real_cells as (
         row_count,
         row_count / sum(row_count) over (partition by dataset, set_number) as share,
         sum(row_count) over (partition by dataset, set_number) as real_rows,
+        -- Cells that no compared row is in hold about as much as those that one is in (Good, 1953).
+        count(*) filter (where row_count = 1) over (partition by dataset, set_number)
+        / sum(row_count) over (partition by dataset, set_number) as unseen_share,
 
     from cells
     where run_number = 0
@@ -265,9 +268,10 @@ cell_floors as (
         dataset,
         set_number,
         cell,
-        share,
+        share * (1 - unseen_share) as seen_share,
+        unseen_share,
         real_rows,
-        power({{ expected_cell_distance('share', 'real_rows') }}, 2) as real_part,
+        power({{ expected_cell_distance('seen_share', 'real_rows') }}, 2) as real_part,
 
     from real_cells
 
@@ -285,9 +289,9 @@ floors as (
                 '(sizes.row_count * cell_floors.real_rows / (sizes.row_count + cell_floors.real_rows))'
             ) }}),
             sum(sqrt(
-                power({{ expected_cell_distance('cell_floors.share', 'sizes.row_count') }}, 2)
+                power({{ expected_cell_distance('cell_floors.seen_share', 'sizes.row_count') }}, 2)
                 + cell_floors.real_part
-            ))
+            )) + any_value(cell_floors.unseen_share) / 2
         ) as expected_distance,
 
     from sizes

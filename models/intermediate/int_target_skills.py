@@ -65,6 +65,13 @@ def model(dbt, session) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*COLUMNS]).astype(COLUMNS)
 
 
+def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Pearson's; None where either side is constant, as of a model that has learnt nothing."""
+    if not (one.std() and other.std()):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
+
+
 class Target:
     """A column of a dataset to predict, from the features that do not show the column itself."""
 
@@ -114,7 +121,7 @@ class Target:
             skill, importances = self._train(
                 learner, self._rows[run_number][is_drawn], draw, with_importances=draw == 1
             )
-            agreement = np.corrcoef(of_real, importances)[0, 1] if draw == 1 else None
+            agreement = _correlation(of_real, importances) if draw == 1 else None
             yield told | {
                 **{"trained_on": "run", "draw": draw, "importance_agreement": agreement},
                 **{"rows_trained_on": is_drawn.sum(), "skill": skill},

@@ -1,0 +1,311 @@
+"""Proposes a contract for a table that somebody brings: `synthcare contract infer`."""
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from jinja2 import Environment
+
+from generators.errors import SynthcareError
+from generators.home import PROJECT
+
+MOST_COLUMNS = 100  # each two of them are compared
+FEWEST_ROWS = 20
+_MOST_CATEGORIES = 30
+_MOST_CODES = 10  # whole numbers with so few values are categories, such as 0 and 1
+_MOST_DECIMALS = 6
+
+# Names under which tables call what they are there to predict.
+_TARGETS = {"target", "class", "label", "outcome", "diagnosis", "readmitted", "y"}
+
+# Columns that the models of a dataset add to its own.
+_OURS = {
+    *("record_id", "run_id", "response_id", "was_normalised", "row_number", "is_holdout"),
+    *("normalised_columns", "reject_reasons", "parsed_with", "logic_hash", "record_text"),
+    *("run_number", "block", "dataset"),
+}
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """A proposed contract: the properties of its columns and rules, and what was unsure."""
+
+    columns: list[dict[str, Any]]
+    rules: list[dict[str, str]]
+    derived: list[dict[str, str]]
+    doubts: list[str]
+
+
+def infer(path: Path, columns: Sequence[str] = ()) -> Inferred:
+    """Look at a CSV (plain or gzipped) or Parquet file; `columns` are those to take, all if none.
+
+    Raises SynthcareError where the file is no table that a contract could be made for.
+    """
+    with duckdb.connect() as database:
+        labels = _read(database, path, columns)
+        names = _names(database, labels)
+        doubts = [
+            f"{label!r} is called {name}"
+            for label, name in zip(labels, names, strict=True)
+            if name != re.sub(r"[ -]", "_", label.lower())
+        ]
+        found = [
+            _column(database, label, name, doubts)
+            for label, name in zip(labels, names, strict=True)
+        ]
+        rules, derived = _date_order(database, found, doubts)
+    _mark_target(found, doubts)
+    return Inferred(found, rules, derived, doubts)
+
+
+def _read(database: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str]) -> list[str]:
+    """Read the file into the table `rows`, all columns as texts; return their labels."""
+    if not path.is_file():
+        raise SynthcareError(f"There is no file {path}.")
+    try:
+        if path.suffix == ".parquet":
+            relation = database.read_parquet(str(path))
+        else:
+            _check_header(path)
+            relation = database.read_csv(
+                str(path),
+                header=True,
+                all_varchar=True,
+                delimiter=",",
+                quotechar='"',
+                escapechar='"',
+            )
+        labels = list(columns) or relation.columns
+        unknown = [label for label in labels if label not in relation.columns]
+        if unknown:
+            raise SynthcareError(
+                f"{path} has no column {', '.join(unknown)}. It has {', '.join(relation.columns)}."
+            )
+        if len(labels) > MOST_COLUMNS:
+            raise SynthcareError(
+                f"{path} has {len(labels):,} columns, and each two would be compared. "
+                f"Name up to {MOST_COLUMNS} of them with --columns."
+            )
+        chosen = ", ".join(
+            f"nullif(trim(cast({_quoted(label)} as varchar)), '') as {_quoted(label)}"
+            for label in labels
+        )
+        relation.select(chosen).create("rows")
+    except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise SynthcareError(f"{path} is no CSV or Parquet file: {reason}") from error
+    (rows,) = database.execute("select count(*) from rows").fetchone()
+    if rows < FEWEST_ROWS:
+        raise SynthcareError(
+            f"{path} has {rows} rows, too few to say what its columns hold: {FEWEST_ROWS} at least."
+        )
+    return labels
+
+
+def _check_header(path: Path) -> None:
+    """DuckDB gives names to columns without one, and other names to those that stand twice."""
+    import gzip
+
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
+        header = next(csv.reader(file), [])
+    if not any(header):
+        raise SynthcareError(f"{path} is empty: its first line must name the columns.")
+    nameless = [place for place, label in enumerate(header, 1) if not label.strip()]
+    if nameless:
+        raise SynthcareError(f"Column {nameless[0]} of {path} has no name in its first line.")
+    odd = [label for label in header if re.search(r'["\n]|\{[{%#]', label)]
+    if odd:
+        raise SynthcareError(f"The name {odd[0]!r} in {path} has quotes or braces. Rename it.")
+    twice = sorted({label for label in header if header.count(label) > 1})
+    if twice:
+        raise SynthcareError(f"{path} has more than one column named {', '.join(twice)}.")
+
+
+def _names(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> list[str]:
+    """SQL names: in snake_case, none of SQL's own words, none twice."""
+    (reserved,) = database.execute(
+        "select list(keyword_name) from duckdb_keywords() where keyword_category <> 'unreserved'"
+    ).fetchone()
+    found: list[str] = []
+    for label in labels:
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", label)
+        name = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "column"
+        if name[0].isdigit():
+            name = f"column_{name}"
+        if name in reserved or name in _OURS:
+            name = f"{name}_value"
+        base, number = name, 1
+        while name in found:
+            number += 1
+            name = f"{base}_{number}"
+        found.append(name)
+    return found
+
+
+def _column(
+    database: duckdb.DuckDBPyConnection, label: str, name: str, doubts: list[str]
+) -> dict[str, Any]:
+    """The properties of one column."""
+    text = _quoted(label)
+    rows, known, distinct, numbers, whole, dates, decimals = database.execute(
+        f"""
+        select
+            count(*),
+            count({text}),
+            count(distinct {text}),
+            count(try_cast({text} as decimal(38, 10))),
+            count(*) filter (where regexp_full_match({text}, '[-+]?[0-9]{{1,18}}')),
+            count({_date_of(label)}),
+            max(length(split_part({text}, '.', 2)))
+
+        from rows
+        """  # noqa: S608 (a quoted name)
+    ).fetchone()
+    properties = {"name": name, "description": f"{label}."}
+    if known < rows:
+        doubts.append(
+            f"{name}: {rows - known:,} of {rows:,} values are missing; every written row needs one"
+        )
+    if known == 0:
+        raise SynthcareError(f"Column '{label}' holds nothing. Leave it out with --columns.")
+    if whole == known and distinct > _MOST_CODES:
+        return properties | _number(database, label, "integer", 0)
+    if numbers == known and distinct > _MOST_CODES:
+        return properties | _number(database, label, "decimal", min(decimals, _MOST_DECIMALS))
+    if dates == known:
+        return properties | _date(database, label)
+    if distinct <= _MOST_CATEGORIES and not _has_template(database, text):
+        return properties | _category(database, label, name, numbers == known, doubts)
+    if max(numbers, dates) > known / 2:
+        doubts.append(
+            f"{name}: {max(numbers, dates):,} of {known:,} values are "
+            f"{'numbers' if numbers >= dates else 'dates'}, the others are not; an identifier?"
+        )
+    else:
+        doubts.append(f"{name}: {distinct:,} different texts; taken as an identifier, not scored")
+    return properties | {
+        "data_type": "varchar",
+        "config": {"meta": {"label": label, "kind": "identifier", "population": {"faker": "name"}}},
+    }
+
+
+def _has_template(database: duckdb.DuckDBPyConnection, text: str) -> bool:
+    """Whether a value would be taken for Jinja by dbt, which reads the contract as a template."""
+    (found,) = database.execute(
+        f"select count(*) from rows where regexp_matches({text}, '\\{{[{{%#]')"  # noqa: S608
+    ).fetchone()
+    return found > 0
+
+
+def _number(
+    database: duckdb.DuckDBPyConnection, label: str, kind: str, decimals: int
+) -> dict[str, Any]:
+    exact = f"decimal(38, {decimals})"
+    low, high = database.execute(
+        f"select min(v), max(v) from (select cast({_quoted(label)} as {exact}) as v from rows)"  # noqa: S608
+    ).fetchone()
+    digits = max(len(str(abs(int(bound)))) for bound in (low, high))
+    small = digits <= 9  # noqa: PLR2004 (an integer of 32 bits)
+    types = {
+        "integer": "integer" if small else "bigint",
+        "decimal": f"decimal({min(38, max(12, digits + decimals + 2))}, {decimals})",
+    }
+    convert = int if kind == "integer" else float
+    meta = {"label": label, "kind": kind, "min": convert(low), "max": convert(high)}
+    return {"data_type": types[kind], "config": {"meta": meta}}
+
+
+def _date(database: duckdb.DuckDBPyConnection, label: str) -> dict[str, Any]:
+    low, high = database.execute(
+        f"select min(v), max(v) from (select {_date_of(label)} as v from rows)"  # noqa: S608
+    ).fetchone()
+    meta: dict[str, str | date] = {"label": label, "kind": "date", "min": low, "max": high}
+    return {"data_type": "date", "config": {"meta": meta}}
+
+
+def _category(
+    database: duckdb.DuckDBPyConnection, label: str, name: str, is_number: bool, doubts: list[str]
+) -> dict[str, Any]:
+    text = _quoted(label)
+    values = [
+        value
+        for (value,) in database.execute(
+            f"select distinct {text} from rows where {text} is not null order by all"  # noqa: S608
+        ).fetchall()
+    ]
+    folded = {value.lower() for value in values}
+    if len(folded) < len(values):
+        doubts.append(f"{name}: some values differ in letter case only, and become one")
+        values = list({value.lower(): value for value in values}.values())
+    if is_number:
+        values.sort(key=float)
+        doubts.append(f"{name}: few numbers ({', '.join(values[:4])}, …); taken as categories")
+    if len(values) == 1:
+        doubts.append(f"{name}: every value is {values[0]!r}")
+    meta = {"label": label, "kind": "categorical", "accepted_values": values}
+    return {"data_type": "varchar", "config": {"meta": meta}}
+
+
+def _date_order(
+    database: duckdb.DuckDBPyConnection, columns: list[dict[str, Any]], doubts: list[str]
+) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """A rule and a number of days for each two dates of which one is never before the other."""
+    rules, derived = [], []
+    dates = [c for c in columns if c["config"]["meta"]["kind"] == "date"]
+    for first in dates:
+        for second in dates:
+            labels = [c["config"]["meta"]["label"] for c in (first, second)]
+            if first is second:
+                continue
+            earlier, later = (_date_of(label) for label in labels)
+            is_ordered, differ = database.execute(
+                f"select bool_and({earlier} <= {later}), bool_or({earlier} < {later}) from rows"  # noqa: S608
+            ).fetchone()
+            if not (is_ordered and differ):
+                continue
+            names = (first["name"], second["name"])
+            rules.append(
+                {
+                    "name": f"{names[1]}_before_{names[0]}",
+                    "holds": f"{names[1]} >= {names[0]}",
+                    "sentence": f"The {labels[1]} is on or after the {labels[0]}.",
+                }
+            )
+            derived.append(
+                {
+                    "name": f"days_from_{names[0]}_to_{names[1]}",
+                    "description": f"Days from {labels[0]} to {labels[1]}.",
+                    "sql": f"datediff('day', {names[0]}, {names[1]})",
+                }
+            )
+            doubts.append(f"{names[1]} is never before {names[0]}: taken as a rule")
+    return rules, derived
+
+
+def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:
+    """Mark what is named like a target, or else the last category of few values."""
+    scored = [c for c in columns if c["config"]["meta"]["kind"] != "identifier"]
+    named = [c for c in scored if c["name"].removesuffix("_value") in _TARGETS]
+    few = [c for c in scored if len(c["config"]["meta"].get("accepted_values", "")) in range(2, 11)]
+    for column in named or few[-1:]:
+        column["config"]["meta"]["target"] = True
+        doubts.append(f"{column['name']} is taken as what is worth predicting (target)")
+
+
+def _date_of(label: str) -> str:
+    """SQL of the date that a text of the column is typed as, by the very macro of the models."""
+    macros = (PROJECT / "macros" / "typing.sql").read_text()
+    template = Environment(extensions=["jinja2.ext.do"]).from_string(  # noqa: S701 (no HTML)
+        macros + "{{ date_value(text) }}"
+    )
+    return f"({template.render(text=_quoted(label)).strip()})"
+
+
+def _quoted(label: str) -> str:
+    return '"' + label.replace('"', '""') + '"'

@@ -1,0 +1,151 @@
+"""What a contract is proposed for, and what is refused in one line."""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from generators.errors import SynthcareError
+from generators.infer import infer
+from tests.driver import cli
+
+
+def write(folder: Path, header: str, row: Callable[[int], str], rows: int = 40) -> Path:
+    """A CSV file whose row `i` is `row(i)`."""
+    path = folder / "table.csv"
+    path.write_text("\n".join([header, *map(row, range(rows))]) + "\n")
+    return path
+
+
+def meta(column: dict) -> dict:
+    return column["config"]["meta"]
+
+
+def test_each_kind_is_seen(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "Patient Name,Age,Dose (mg),Sex,Pregnant,Admitted,Left,Outcome",
+        lambda i: (
+            f"Name {i},{20 + i},{i / 4},{'MF'[i % 2]},{i % 2},"
+            f"2024-01-{1 + i % 20:02d},2024-01-{2 + i % 20:02d},{'alive' if i % 3 else 'dead'}"
+        ),
+    )
+    inferred = infer(path)
+    assert [(c["name"], meta(c)["kind"], c["data_type"]) for c in inferred.columns] == [
+        ("patient_name", "identifier", "varchar"),
+        ("age", "integer", "integer"),
+        ("dose_mg", "decimal", "decimal(12, 2)"),
+        ("sex", "categorical", "varchar"),
+        ("pregnant", "categorical", "varchar"),
+        ("admitted", "date", "date"),
+        ("left_value", "date", "date"),
+        ("outcome", "categorical", "varchar"),
+    ]
+    _, age, dose, sex, pregnant, admitted, _, outcome = map(meta, inferred.columns)
+    assert (age["label"], age["min"], age["max"]) == ("Age", 20, 59)
+    assert (dose["min"], dose["max"]) == (0.0, 9.75)
+    assert sex["accepted_values"] == ["F", "M"]
+    assert pregnant["accepted_values"] == ["0", "1"]
+    assert (admitted["min"], admitted["max"]) == (date(2024, 1, 1), date(2024, 1, 20))
+    assert outcome["target"]
+    assert [c["name"] for c in inferred.columns if meta(c).get("target")] == ["outcome"]
+    assert inferred.rules == [
+        {
+            "name": "left_value_before_admitted",
+            "holds": "left_value >= admitted",
+            "sentence": "The Left is on or after the Admitted.",
+        }
+    ]
+    assert [derived["sql"] for derived in inferred.derived] == [
+        "datediff('day', admitted, left_value)"
+    ]
+    assert "left_value is never before admitted: taken as a rule" in inferred.doubts
+
+
+def test_dates_may_be_written_in_several_ways(tmp_path: Path) -> None:
+    forms = ["2023-01-{:02d}", "2023/1/{}", "{} Jan 2023"]
+    path = write(tmp_path, "day", lambda i: forms[i % 3].format(1 + i % 28))
+    (column,) = infer(path).columns
+    assert (meta(column)["kind"], meta(column)["max"]) == ("date", date(2023, 1, 28))
+
+
+def test_columns_may_be_chosen_and_parquet_read(tmp_path: Path) -> None:
+    path = tmp_path / "table.parquet"
+    pd.DataFrame({"a": range(40), "b": [i / 8 for i in range(40)], "c": "x"}).to_parquet(path)
+    inferred = infer(path, ["b", "a"])
+    assert [(c["name"], meta(c)["kind"]) for c in inferred.columns] == [
+        ("b", "decimal"),
+        ("a", "integer"),
+    ]
+
+
+def test_what_is_unsure_is_said(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "mixed,gap,group,text,one",
+        lambda i: f"{i if i % 3 else f'n{i}'},{'' if i % 2 else i},{i % 3},text {i},x",
+    )
+    said = "\n".join(infer(path).doubts)
+    for doubt in (
+        "mixed: 26 of 40 values are numbers",
+        "gap: 20 of 40 values are missing",
+        "'group' is called group_value",
+        "group_value: few numbers (0, 1, 2, …); taken as categories",
+        "text: 40 different texts; taken as an identifier",
+        "one: every value is 'x'",
+    ):
+        assert doubt in said
+
+
+def test_a_million_texts_are_an_identifier(tmp_path: Path) -> None:
+    path = write(tmp_path, "text,n", lambda i: f"text number {i},{i}", rows=1_000_000)
+    text, number = map(meta, infer(path).columns)
+    assert text["kind"] == "identifier"
+    assert (number["min"], number["max"]) == (0, 999_999)
+
+
+@pytest.mark.parametrize(
+    "content, said",
+    [
+        (b"", "is empty"),
+        (b"a,b\n", "has 0 rows, too few"),
+        (b"a,b\n1,2\n", "has 1 rows, too few"),
+        (b"a,a\n" + b"1,2\n" * 30, "more than one column named a"),
+        (b"a,\n" + b"1,2\n" * 30, "Column 2 of"),
+        (b"a,b\n" + b"1,\n" * 30, "Column 'b' holds nothing"),
+        (b'"a""b",c\n' + b"1,2\n" * 30, "has quotes or braces"),
+        (b"{{ x }},c\n" + b"1,2\n" * 30, "has quotes or braces"),
+        (b"a,b\n" + b"1,2\n1,2,3\n" * 30, "is no CSV or Parquet file"),
+        (b"\xff\xfe\x00\x01", "is no CSV or Parquet file"),
+        (b"\x1f\x8bnot gzip", "is no CSV or Parquet file"),
+        (",".join(f"c{i}" for i in range(2_000)).encode() + b"\n", "has 2,000 columns"),
+    ],
+)
+def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / ("table.csv.gz" if content.startswith(b"\x1f\x8b") else "table.csv")
+    path.write_bytes(content)
+    with pytest.raises(SynthcareError, match=said) as refused:
+        infer(path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (["missing.csv", "--name", "x"], "There is no file"),
+        (["good.csv", "--name", "Not A Name"], "is no name for a dataset"),
+        (["good.csv", "--name", "admissions"], "There is a dataset admissions already"),
+        (["good.csv", "--name", "x", "--columns", "b,z"], "has no column z. It has a, b."),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    write(tmp_path, "a,b", lambda i: f"{i},{i}").rename(tmp_path / "good.csv")
+    monkeypatch.chdir(tmp_path)
+    refused = cli("contract", "infer", *arguments)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
