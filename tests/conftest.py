@@ -12,14 +12,8 @@ from generators.contract import Contract, load_contract
 from generators.home import PROJECT, Home
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
-SHARED = {
-    "flow",
-    "world",
-    "kaggle",
-    "scored",
-    "scorecards",
-    "changed",
-}  # fixtures that take long to set up
+# Fixtures that take long to set up.
+SHARED = {"flow", "world", "kaggle", "scored", "scorecards", "changed"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,13 +5,14 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import pytest
 
 from generators.cli import main
 from generators.contract import Contract
 from generators.home import PROJECT
 from generators.warehouse import open_warehouse
-from tests.driver import Flow, query
+from tests.driver import DATASET, Flow, query
 
 README = (PROJECT / "README.md").read_text()
 QUERIES = re.findall(r"\.sql\('''(.*?)'''\)\.show\(\)\"\n```\n```\n(.*?)\n```", README, flags=re.S)
@@ -22,8 +23,13 @@ PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
     "command", re.findall(r"^\$ \.venv/bin/synthcare ([^#\n]+)", README, flags=re.M)
 )
 def test_commands_of_the_readme_are_understood(command: str) -> None:
-    name, *arguments = shlex.split(command)
-    main.commands[name].make_context(name, arguments)
+    # `patients` stands for a dataset of the reader's.
+    name, *arguments = shlex.split(command.replace("--dataset patients", f"--dataset {DATASET}"))
+    understood = main.commands[name]
+    if isinstance(understood, click.Group):
+        name, *arguments = arguments
+        understood = understood.commands[name]
+    understood.make_context(name, arguments)
 
 
 @pytest.mark.parametrize("target", re.findall(r"^\$ make (\w+)", README, flags=re.M))

@@ -293,9 +293,9 @@ final as (
 
     select
         ---------- ids
-        run_id,
-        dataset,
-        column_name,
+        coalesce(measured.run_id, as_written.run_id) as run_id,
+        coalesce(measured.dataset, as_written.dataset) as dataset,
+        coalesce(measured.column_name, as_written.column_name) as column_name,
         coalesce(measured.kind, as_written.kind) as kind,
         reference_files.reference,
 
@@ -322,8 +322,11 @@ final as (
         if(as_written.is_number, null, as_written.raw_distance) as raw_distance,
 
     from measured
-    full join as_written using (run_id, dataset, column_name)
-    left join reference_files using (dataset)
+    full join as_written
+    on measured.run_id = as_written.run_id
+    and measured.column_name = as_written.column_name
+    left join reference_files
+    on coalesce(measured.dataset, as_written.dataset) = reference_files.dataset
 
 )
 
