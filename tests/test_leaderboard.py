@@ -111,7 +111,7 @@ def test_the_plots_show_runs_whose_score_and_cost_are_known(
 ) -> None:
     taken = {"usd_per_1000_rows": 0.5, "seconds_per_1000_rows": 60.0}
     scores = scores_of(
-        run("real", 1.0, provider="holdout"),
+        run("real", 1.0, provider="holdout", **taken),
         run("a", 0.9, **taken, llm=HOSTILE),
         run("b", None, **taken),
         run("c", 0.4, usd_per_1000_rows=0.1, seconds_per_1000_rows=3_000.0),
