@@ -24,26 +24,30 @@ def meta(column: dict) -> dict:
 
 
 def test_each_kind_is_seen(tmp_path: Path) -> None:
-    path = write(
-        tmp_path,
-        "Patient Name,Age,Dose (mg),Sex,Pregnant,Admitted,Left,Outcome",
-        lambda i: (
-            f"Name {i},{20 + i},{i / 4},{'MF'[i % 2]},{i % 2},"
-            f"2024-01-{1 + i % 20:02d},2024-01-{2 + i % 20:02d},{'alive' if i % 3 else 'dead'}"
-        ),
-    )
-    inferred = infer(path)
+    def row(i: int) -> str:
+        days = [
+            f"2024-01-{1 + i % 20:02d}",
+            f"2024-02-{1 + i % 20:02d}",
+            f"2024-01-{1 + 7 * i % 20:02d}",
+        ]
+        values = [f"Name {i}", 20 + i, i / 4, "dead" if i % 3 else "alive", i % 2, *days, i]
+        return ",".join(map(str, [*values, "MF"[i % 2]]))
+
+    header = "Patient Name,Age,Dose (mg),Outcome,Pregnant,Admitted,Left,Reviewed,run_id,Sex"
+    inferred = infer(write(tmp_path, header, row))
     assert [(c["name"], meta(c)["kind"], c["data_type"]) for c in inferred.columns] == [
         ("patient_name", "identifier", "varchar"),
         ("age", "integer", "integer"),
         ("dose_mg", "decimal", "decimal(12, 2)"),
-        ("sex", "categorical", "varchar"),
+        ("outcome", "categorical", "varchar"),
         ("pregnant", "categorical", "varchar"),
         ("admitted", "date", "date"),
         ("left_value", "date", "date"),
-        ("outcome", "categorical", "varchar"),
+        ("reviewed", "date", "date"),
+        ("run_id_value", "integer", "integer"),
+        ("sex", "categorical", "varchar"),
     ]
-    _, age, dose, sex, pregnant, admitted, _, outcome = map(meta, inferred.columns)
+    _, age, dose, outcome, pregnant, admitted, *_, sex = map(meta, inferred.columns)
     assert (age["label"], age["min"], age["max"]) == ("Age", 20, 59)
     assert (dose["min"], dose["max"]) == (0.0, 9.75)
     assert sex["accepted_values"] == ["F", "M"]
@@ -51,6 +55,18 @@ def test_each_kind_is_seen(tmp_path: Path) -> None:
     assert (admitted["min"], admitted["max"]) == (date(2024, 1, 1), date(2024, 1, 20))
     assert outcome["target"]
     assert [c["name"] for c in inferred.columns if meta(c).get("target")] == ["outcome"]
+
+
+def test_dates_of_which_one_is_never_before_the_other_give_a_rule(tmp_path: Path) -> None:
+    """Reviews are before some admissions and after others."""
+    path = write(
+        tmp_path,
+        "Admitted,Left,Reviewed",
+        lambda i: ",".join(
+            f"2024-01-{day:02d}" for day in (5 + i % 10, 6 + i % 10, 1 + 7 * i % 20)
+        ),
+    )
+    inferred = infer(path)
     assert inferred.rules == [
         {
             "name": "left_value_before_admitted",
