@@ -149,9 +149,7 @@ def _points(runs: list[Row], shown: list[Row], x: str, y: str) -> tuple[Point, .
             run[y],
             number=runs.index(run) + 1,
             colour=colours[run["llm"]],
-            title=f"{name(run)}: {number(run[x], 2)}, {number(run[y], 2)} {interval(run, y, 2)}"
-            if f"{y}_low" in run
-            else f"{name(run)}: {number(run[x], 0)}, {number(run[y], 2)}",
+            title=f"{name(run)}: {words(x)} {number(run[x], 2)}, {words(y)} {number(run[y], 2)}",
             y_low=run.get(f"{y}_low"),
             y_high=run.get(f"{y}_high"),
         )

@@ -59,7 +59,7 @@ def read_scores(home: Home, contract: Contract) -> Scores:
             pair_fidelity=read(
                 """
                 select run_id, column_1, column_2, score from metrics.pair_fidelity
-                where dataset = $dataset
+                where dataset = $dataset and isfinite(score)
                 """
             ),
             distributions=read(

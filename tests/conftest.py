@@ -13,7 +13,7 @@ from generators.home import PROJECT, Home
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
 # Fixtures that take long to set up.
-SHARED = {"flow", "world", "kaggle", "scored", "scorecards", "changed"}
+SHARED = {"flow", "world", "kaggle", "scored", "scorecards", "changed", "built"}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +65,7 @@ def flow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
             assert cli("reference", "--csv", real).exit_code == 0
         with on_one_core():
             generated = cli(
-                "generate", "--llm", "smollm2", "--rows", 4, "--rows-per-request", 2,
+                "generate", "--llm", "smollm2", "--rows", 2, "--rows-per-request", 1,
                 "--concurrency", 2,
             )  # fmt: skip
         assert generated.exit_code == 0, generated.output

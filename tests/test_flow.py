@@ -28,13 +28,13 @@ def test_the_scorecard_has_a_row_per_run(flow: Flow) -> None:
 
 def test_the_embedded_llm_wrote_rows_that_follow_the_contract(flow: Flow) -> None:
     run = run_of(flow, "smollm2")
-    assert run["rows_accepted"] >= 4
+    assert run["rows_accepted"] >= 2
     assert run["tokens_per_row"] > 50
     assert run["seconds_per_1000_rows"] > 0
     assert run["usd_per_1000_rows"] == 0
     ledger = query(
         flow.home,
-        "select responses >= 2, truncated_responses, input_tokens > 500, output_tokens > 150,"
+        "select responses >= 2, truncated_responses, input_tokens > 500, output_tokens > 100,"
         f" wire_format from marts.generation_runs where run_id = '{run['run_id']}'",
     )
     assert ledger == [(True, 0, True, True, "csv_constrained")]

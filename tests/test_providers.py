@@ -84,6 +84,7 @@ def test_all_nine_combinations_run_in_one_command(
     assert len(asked) == len(server.requests) == 9
 
 
+@pytest.mark.parametrize("llm", ["gpt-4o"])  # the scheduler's, whatever the client
 def test_a_second_run_asks_for_nothing(
     home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_second_run_asks_for_nothing(
         assert len(server.requests) == 3
 
 
+@pytest.mark.parametrize("llm", ["gpt-4o"])
 def test_rejected_rows_are_asked_for_again_and_then_given_up(
     home: Home, monkeypatch: pytest.MonkeyPatch, llm: str
 ) -> None:
