@@ -1,5 +1,7 @@
 """Distances, noise floors and intervals against other implementations and simulation."""
 
+import runpy
+
 import duckdb
 import jinja2
 import numpy as np
@@ -209,3 +211,13 @@ def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
         """,
     )
     assert margin == pytest.approx(stats.t.ppf(0.975, 23) * spread * np.sqrt(0.8), rel=1e-4)
+
+
+def test_copies_of_a_real_row_share_its_fold() -> None:
+    """Or a classifier would know them again; other rows are spread over the folds."""
+    path = PROJECT / "models" / "intermediate" / "int_detected_rows.py"
+    folds_of = runpy.run_path(str(path))["folds_of"]
+    written, real = ["e", "x", "a", "x", "y"], ["a", "b", "c", "d", "e", "f"]
+    is_real = np.repeat([False, True], [len(written), len(real)])
+    folds = folds_of(np.array(written + real), is_real)
+    assert folds.tolist() == [4, 1, 0, 3, 4, 0, 1, 2, 3, 4, 0]
