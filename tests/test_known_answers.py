@@ -152,3 +152,18 @@ def test_what_four_rows_cannot_say(scored: Home) -> None:
     assert row(scored, "accept_rate, detection, utility, overall", "scorecard") == (
         *(0.8, None, None, None),
     )
+
+
+def test_real_rows_that_have_a_twin_make_copies_no_worse(home: Home, contract: Contract) -> None:
+    """Half of the real rows have one, so that of three copies in four rows half are chance."""
+    twin = csv_row(name="Ann Lee")
+    others = [csv_row(name="Bo Li"), csv_row(name="Cy Day")]
+    real, written = home.root / "real.csv", home.root / "run.txt"
+    real.write_text("\n".join([",".join(contract.labels), twin, twin, *others]))
+    written.write_text("\n".join([twin, twin, others[0], csv_row(name="Di Po")]))
+    assert cli("reference", "--csv", real).exit_code == 0
+    assert cli("import", written, "--llm", "x").exit_code == 0
+    run_dbt(home, "build", "--select", "+privacy", "--exclude-resource-type", "test", "unit_test")
+    assert row(home, "copied_share, reference_copied_share, privacy", "privacy") == (
+        *(0.75, 0.5, 0.5),
+    )
