@@ -57,11 +57,15 @@ def main() -> None:
 @main.command("reference")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="The real file.")
 @click.option("--kaggle", is_flag=True, help="Fetch the file from Kaggle.")
+@click.option("--uci", is_flag=True, help="Fetch the table from the UCI repository.")
 @dataset_option
 @json_option
-def reference_command(csv_path: Path | None, kaggle: bool, dataset: str, as_json: bool) -> None:
-    """Land the reference table: a CSV file, Kaggle's, or (with neither) a stand-in."""
-    _print_json(as_json, _start(dataset, as_json).land_reference(csv_path=csv_path, kaggle=kaggle))
+def reference_command(
+    csv_path: Path | None, kaggle: bool, uci: bool, dataset: str, as_json: bool
+) -> None:
+    """Land the reference table: a CSV file, Kaggle's, UCI's, or (with none) a stand-in."""
+    workflow = _start(dataset, as_json)
+    _print_json(as_json, workflow.land_reference(csv_path=csv_path, kaggle=kaggle, uci=uci))
 
 
 @main.command("plan")

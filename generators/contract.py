@@ -1,6 +1,7 @@
 """The contract of a dataset, read from the dbt properties file that declares it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,16 @@ _NEEDED = {
     "identifier": ["population"],
 }
 
+_DECIMALS = 2  # of a decimal whose data type does not say how many
+
 
 @dataclass(frozen=True)
 class Column:
     """A column that an LLM writes.
 
     `label` is the name that the LLM sees and answers with. `minimum` and `maximum` are numbers, or
-    dates for a date column. `population` says how values are spread in the population: see
-    docs/contract.md.
+    dates for a date column, `decimals` the places of a decimal. `population` says how values are
+    spread in the population: see docs/contract.md. A value may be missing where `is_nullable`.
     """
 
     name: str
@@ -38,6 +41,8 @@ class Column:
     accepted_values: tuple[str, ...] = ()
     minimum: Any = None
     maximum: Any = None
+    decimals: int = 0
+    is_nullable: bool = False
     population: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,20 +61,29 @@ class Rule:
 
 @dataclass(frozen=True)
 class Derived:
-    """An integer computed from a row's typed columns by `sql`, and compared like a column."""
+    """A value computed from a row's typed columns by `sql`, and compared like a column.
+
+    `kind` is integer or categorical.
+    """
 
     name: str
     sql: str
+    kind: str
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Where the real table is to be had, and how many rows its stand-in has."""
+    """Where the real table is to be had, and how many rows its stand-in has.
+
+    `group` is the column of the file whose rows of one value belong together, such as a patient's.
+    """
 
     title: str
     file: str
     stand_in_rows: int
     kaggle: str | None = None
+    uci: int | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +100,17 @@ class Contract:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(column.label for column in self.columns)
+
+    @property
+    def file_labels(self) -> tuple[str, ...]:
+        """The columns that the real file must have: those of the contract, and the group."""
+        group = self.reference.group
+        return self.labels if group in (None, *self.labels) else (*self.labels, group)
+
+    @property
+    def has_nullable(self) -> bool:
+        """Whether a column may lack a value."""
+        return any(column.is_nullable for column in self.columns)
 
     def column(self, name: str) -> Column:
         """The column called `name`."""
@@ -119,7 +144,7 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
             ),
             rules=tuple(Rule(**rule) for rule in meta.get("rules", [])),
             derived=tuple(
-                Derived(name=derived["name"], sql=derived["sql"])
+                Derived(derived["name"], derived["sql"], derived.get("kind", "integer"))
                 for derived in meta.get("derived", [])
             ),
             reference=Reference(
@@ -127,6 +152,8 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
                 file=meta["reference"]["file"],
                 stand_in_rows=meta["reference"]["stand_in_rows"],
                 kaggle=meta["reference"].get("kaggle"),
+                uci=meta["reference"].get("uci"),
+                group=meta["reference"].get("group"),
             ),
         )
     except (OSError, yaml.YAMLError, StopIteration, KeyError, TypeError) as error:
@@ -137,21 +164,37 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
 
 
 def _column(properties: Mapping[str, Any]) -> Column:
-    meta = properties["config"]["meta"]
+    meta, name = properties["config"]["meta"], properties["name"]
     needed = _NEEDED.get(meta["kind"])
     if needed is None:
-        raise KeyError(f"kind '{meta['kind']}' of {properties['name']} is none of {[*_NEEDED]}")
+        raise KeyError(f"kind '{meta['kind']}' of {name} is none of {[*_NEEDED]}")
     for key in needed:
         if not meta.get(key) and meta.get(key) != 0:
-            raise KeyError(f"{properties['name']}, which is {meta['kind']}, needs '{key}'")
+            raise KeyError(f"{name}, which is {meta['kind']}, needs '{key}'")
+    accepted = tuple(meta.get("accepted_values", []))
+    _check_texts(name, [*accepted, *meta.get("missing_values", [])])
+    decimals = re.fullmatch(r"decimal\(\d+, *(\d+)\)", properties["data_type"])
+    population = meta.get("population", {})
+    unknown = set(population.get("shares", {})) - set(map(str, accepted))
+    if unknown:
+        raise KeyError(f"population of {name} has shares of {sorted(unknown)}: not accepted_values")
     return Column(
-        name=properties["name"],
+        name=name,
         label=meta["label"],
         kind=meta["kind"],
         description=properties.get("description", ""),
         unit=meta.get("unit"),
-        accepted_values=tuple(str(value) for value in meta.get("accepted_values", [])),
+        accepted_values=tuple(map(str, accepted)),
         minimum=meta.get("min"),
         maximum=meta.get("max"),
-        population=meta.get("population", {}),
+        decimals=int(decimals[1]) if decimals else _DECIMALS,
+        is_nullable=meta.get("nullable", False),
+        population=population,
     )
+
+
+def _check_texts(name: str, values: Sequence[Any]) -> None:
+    """YAML takes a bare Yes or No for true or false, and nothing at all for null."""
+    for value in values:
+        if value is None or isinstance(value, bool):
+            raise TypeError(f"{name} has the value {value}: put quotes around 'Yes', 'No', 'null'")

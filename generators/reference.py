@@ -48,17 +48,17 @@ def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
             """,
             {"dataset": contract.dataset},
         ).fetchone()
-    if set(contract.labels) - set(labels):
-        missing = ", ".join(label for label in contract.labels if label not in labels)
+    if set(contract.file_labels) - set(labels):
+        missing = ", ".join(label for label in contract.file_labels if label not in labels)
         raise SynthcareError(
             f"{table} has no column for {missing}: it was landed under another contract. "
-            "Land it again: synthcare reference."
+            f"Land it again: synthcare reference --dataset {contract.dataset}."
         )
     return LandedReference(*row) if row else None
 
 
 def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
-    """Land a CSV file, plain or gzipped, or Parquet; its columns must hold the contract's labels.
+    """Land a CSV file, plain or gzipped, or Parquet; its columns must hold those of the contract.
 
     Raises SynthcareError, leaving the table as it was, where the file is missing, empty or another.
     """
@@ -93,15 +93,35 @@ def land_kaggle(home: Home, contract: Contract) -> LandedReference:
     return land_csv(home, contract, path)
 
 
+def land_uci(home: Home, contract: Contract) -> LandedReference:
+    """Download the table from the UCI repository and land it. Raises SynthcareError on failure."""
+    import ucimlrepo
+
+    number = contract.reference.uci
+    if not number:
+        raise SynthcareError(f"The reference of {contract.dataset} is not at UCI. Use --csv.")
+    try:
+        table = ucimlrepo.fetch_ucirepo(id=number).data.original
+    except Exception as error:  # ucimlrepo raises whatever urllib and pandas raise, and its own
+        raise SynthcareError(
+            f"UCI did not give dataset {number}: {error}. "
+            f"Download {contract.reference.file} in a browser and use --csv."
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / contract.reference.file
+        table.to_csv(path, index=False)
+        return land_csv(home, contract, path)
+
+
 def land_stand_in(home: Home, contract: Contract) -> LandedReference:
     """Make the stand-in from the contract's population and land it. The same rows every time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stand_in.csv"
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(contract.labels)
+            writer.writerow(contract.file_labels)
             writer.writerows(stand_in_rows(contract, contract.reference.stand_in_rows))
-        return _land(home, contract, path, STAND_IN, contract.labels)
+        return _land(home, contract, path, STAND_IN, contract.file_labels)
 
 
 @contextmanager
@@ -137,13 +157,13 @@ def _header(plain: Path, path: Path, contract: Contract) -> list[str]:
         raise SynthcareError(f"{path} is no CSV file in UTF-8: {error}.") from error
     if not header:
         raise SynthcareError(f"{path} is empty.")
-    missing = [label for label in contract.labels if label not in header]
+    missing = [label for label in contract.file_labels if label not in header]
     if missing:
         raise SynthcareError(
             f"{path} is not '{contract.reference.title}': its header must have "
-            f"{','.join(contract.labels)}; missing: {', '.join(missing)}."
+            f"{','.join(contract.file_labels)}; missing: {', '.join(missing)}."
         )
-    twice = [label for label in contract.labels if header.count(label) > 1]
+    twice = [label for label in contract.file_labels if header.count(label) > 1]
     if twice:
         raise SynthcareError(f"{path} has more than one column named {', '.join(twice)}.")
     if first_row is None:
@@ -157,10 +177,10 @@ def _land(
     """Land the contract's columns of a plain CSV file; its others are left out."""
     # Only a column of the contract needs its own name: others may lack one, or have it twice.
     names = [
-        label if label in contract.labels else f"other {place}"
+        label if label in contract.file_labels else f"other {place}"
         for place, label in enumerate(header)
     ]
-    labels = ", ".join('"' + label.replace('"', '""') + '"' for label in contract.labels)
+    labels = ", ".join('"' + label.replace('"', '""') + '"' for label in contract.file_labels)
     with plain.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     table = f"raw.reference_{contract.dataset}"

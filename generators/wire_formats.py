@@ -4,8 +4,10 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from generators.contract import Column, Contract
@@ -44,7 +46,7 @@ def write_rows(contract: Contract, rows: Iterable[Sequence[str]], wire_format: s
         return text.getvalue()
     records = [
         {
-            column.label: json.loads(value) if column.kind in ("integer", "decimal") else value
+            column.label: _json_value(column, value)
             for column, value in zip(contract.columns, row, strict=True)
         }
         for row in rows
@@ -52,14 +54,20 @@ def write_rows(contract: Contract, rows: Iterable[Sequence[str]], wire_format: s
     return json.dumps({"rows": records}, ensure_ascii=False, separators=(",", ":"))
 
 
+def _json_value(column: Column, text: str | None) -> Any:
+    if column.is_nullable and not text:
+        return None
+    return json.loads(text) if column.kind in ("integer", "decimal") else text
+
+
 def csv_grammar(contract: Contract, rows: int, within: Slice) -> str:
     """GBNF grammar of exactly `rows` CSV lines of valid values, in the order of the contract.
 
-    Numbers keep to the contract's range, dates to its years. Identifiers begin with the letters of
+    A nullable value may be empty. Numbers keep to the contract's range, dates to its years. Identifiers begin with the letters of
     the slice `within`, in turn: a small LLM does not follow the words for it. Rules between columns
     are not in it.
     """
-    values = [f"c{number} ::= {_value(column)}" for number, column in enumerate(contract.columns)]
+    values = [f"c{number} ::= {_cell(column)}" for number, column in enumerate(contract.columns)]
     lines = [f"row{number} ::= {_row(contract, within, number)}" for number in range(rows)]
     root = "root ::= " + " ".join(f"row{number}" for number in range(rows))
     return "\n".join([root, *lines, f"word ::= {_WORD}", *values])
@@ -70,7 +78,8 @@ def _row(contract: Contract, within: Slice, number: int) -> str:
     for place, column in enumerate(contract.columns):
         if initials := within.initials.get(column.name):
             initial = initials[number % len(initials)]
-            cells.append(f'"{initial}" {_REST_OF_WORD} {_MORE_WORDS}')
+            text = f'"{initial}" {_REST_OF_WORD} {_MORE_WORDS}'
+            cells.append(f"({text})?" if column.is_nullable else text)
         else:
             cells.append(f"c{place}")
     return ' "," '.join(cells) + ' "\\n"'
@@ -98,6 +107,15 @@ def json_schema(contract: Contract) -> dict[str, Any]:
 
 
 def _property(column: Column) -> dict[str, Any]:
+    found = _known_property(column)
+    if column.is_nullable:
+        found["type"] = [found["type"], "null"]
+        if "enum" in found:
+            found["enum"].append(None)
+    return found
+
+
+def _known_property(column: Column) -> dict[str, Any]:
     match column.kind:
         case "categorical":
             return {"type": "string", "enum": list(column.accepted_values)}
@@ -110,20 +128,50 @@ def _property(column: Column) -> dict[str, Any]:
     return {"type": "string"}
 
 
+def _cell(column: Column) -> str:
+    value = _value(column)
+    return f"({value})?" if column.is_nullable else value
+
+
 def _value(column: Column) -> str:
     match column.kind:
         case "categorical":
-            return " | ".join(json.dumps(value) for value in column.accepted_values)
+            return " | ".join(json.dumps(_quoted(value)) for value in column.accepted_values)
         case "integer":
             return _integers(column.minimum, column.maximum)
         case "decimal":
-            # The decimals are free, so the whole part stops one short of each end.
-            low = int(column.minimum) + (column.minimum < 0)
-            whole = _integers(low, int(column.maximum) - 1)
-            return f'({whole}) "." [0-9] [0-9]'
+            scale = 10**column.decimals
+            low, high = (Decimal(str(bound)) * scale for bound in (column.minimum, column.maximum))
+            return _decimals(math.ceil(low), math.floor(high), column.decimals)
         case "date":
             return _dates(column.minimum, column.maximum)
     return f"word {_MORE_WORDS}"
+
+
+def _quoted(value: str) -> str:
+    """A value as a cell of a CSV line."""
+    return '"' + value.replace('"', '""') + '"' if re.search('[,"\n]', value) else value
+
+
+def _decimals(low: int, high: int, decimals: int) -> str:
+    """GBNF alternatives of the numbers from `low` to `high`, both in units of the last decimal."""
+    if not decimals:
+        return _integers(low, high)
+    if low < 0:
+        negative = f'"-" ({_decimals(max(1, -high), -low, decimals)})'
+        return negative if high < 0 else f"{_decimals(0, high, decimals)} | {negative}"
+    scale = 10**decimals
+    (first, first_part), (last, last_part) = divmod(low, scale), divmod(high, scale)
+    ends = {first: (first_part, scale - 1), last: (0, last_part)}
+    if first == last:
+        ends = {first: (first_part, last_part)}
+    found = []
+    for whole, parts in ends.items():
+        smallest, largest = (f"{part:0{decimals}}" for part in parts)
+        found.append(f'"{whole}." ({" | ".join(_same_length(smallest, largest))})')
+    if last - first > 1:
+        found.append(f'({_integers(first + 1, last - 1)}) "." [0-9]{{{decimals}}}')
+    return " | ".join(found)
 
 
 def _dates(first: date, last: date) -> str:

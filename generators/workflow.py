@@ -27,6 +27,7 @@ from generators.reference import (
     land_csv,
     land_kaggle,
     land_stand_in,
+    land_uci,
     landed_reference,
 )
 from generators.runs import Run, plan_run
@@ -47,14 +48,18 @@ class Workflow:
     contract: Contract
     console: Console
 
-    def land_reference(self, *, csv_path: Path | None = None, kaggle: bool = False) -> Summary:
-        """Land a CSV file, Kaggle's, or (with neither) a stand-in."""
-        if csv_path and kaggle:
-            raise SynthcareError("Give either --csv or --kaggle.")
+    def land_reference(
+        self, *, csv_path: Path | None = None, kaggle: bool = False, uci: bool = False
+    ) -> Summary:
+        """Land a CSV file, Kaggle's or UCI's, or (with none of them) a stand-in."""
+        if sum(map(bool, (csv_path, kaggle, uci))) > 1:
+            raise SynthcareError("Give one of --csv, --kaggle and --uci.")
         if csv_path:
             landed = land_csv(self.home, self.contract, csv_path)
         elif kaggle:
             landed = land_kaggle(self.home, self.contract)
+        elif uci:
+            landed = land_uci(self.home, self.contract)
         else:
             landed = land_stand_in(self.home, self.contract)
         self._tell_landed(landed)

@@ -31,7 +31,10 @@
     {% do return(contract_model(model)['meta'].get('plausible_pairs', [])) %}
 {% endmacro %}
 
-{#- Integer columns computed from typed ones, scored like the others: name, sql. -#}
+{#-
+    Columns computed from typed ones, scored like the others: name, sql, and kind with accepted_values
+    where they are no integers.
+-#}
 {% macro contract_derived(model) %}
     {% do return(contract_model(model)['meta'].get('derived', [])) %}
 {% endmacro %}
@@ -39,6 +42,18 @@
 {#- Columns in which duplicates of one real row differ; a split must not separate those rows. -#}
 {% macro contract_left_out_of_duplicates(model) %}
     {% do return(contract_model(model)['meta'].get('reference', {}).get('left_out_of_duplicates', [])) %}
+{% endmacro %}
+
+{#- The column of the real file whose rows of one value stay together in a split; none where there is none. -#}
+{% macro contract_group(model) %}
+    {% do return(contract_model(model)['meta'].get('reference', {}).get('group')) %}
+{% endmacro %}
+
+{#- Labels of the columns that the real file must have: those of the contract, and the group. -#}
+{% macro file_labels(model) %}
+    {% set found = contract_columns(model) | map(attribute='label') | list %}
+    {% set group = contract_group(model) %}
+    {% do return(found if group is none or group in found else found + [group]) %}
 {% endmacro %}
 
 {% macro sql_text(value) %}

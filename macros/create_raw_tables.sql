@@ -16,8 +16,8 @@
 
         {% for dataset in var('datasets') %}
             {% set columns = [] %}
-            {% for column in contract_columns(dataset) %}
-                {% do columns.append('"' ~ column.label ~ '" varchar') %}
+            {% for label in file_labels(dataset) %}
+                {% do columns.append('"' ~ label ~ '" varchar') %}
             {% endfor %}
             {% do run_query(
                 'create table if not exists raw.reference_' ~ dataset ~ ' (' ~ columns | join(', ') ~ ')'

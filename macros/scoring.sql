@@ -1,5 +1,5 @@
 {#-
-    Columns that are compared, in order: name, kind, is_categorical, is_target, is_derived, sql. Integers, decimals, dates (as
+    Columns that are compared, in order: name, kind, is_categorical, is_nullable, is_target, is_derived, sql. Integers, decimals, dates (as
     days since 1970-01-01) and derived columns are numbers. Identifiers are not compared: a name has no
     distribution worth matching.
 -#}
@@ -13,19 +13,36 @@
             'is_categorical': column.kind == 'categorical',
             'sql': days if column.kind == 'date' else column.name,
             'accepted_values': column.get('accepted_values', []),
+            'is_nullable': column.get('nullable', false),
             'is_target': column.get('target', false),
             'is_derived': false,
         }) -%}
     {%- endfor -%}
     {%- for derived in contract_derived(dataset) -%}
+        {%- set kind = derived.get('kind', 'integer') -%}
+        {%- set nullable_sources = [] -%}
+        {%- for column in sources_of(dataset, derived.sql) if column.get('nullable') -%}
+            {%- do nullable_sources.append(column.name) -%}
+        {%- endfor -%}
         {%- do found.append({
             'name': derived.name,
-            'kind': 'integer',
-            'is_categorical': false,
+            'kind': kind,
+            'is_categorical': kind == 'categorical',
             'sql': derived.sql,
+            'accepted_values': derived.get('accepted_values', []),
+            'is_nullable': nullable_sources | length > 0,
             'is_target': derived.get('target', false),
             'is_derived': true,
         }) -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
+{#- Columns of the contract that stand in an SQL expression. -#}
+{% macro sources_of(dataset, sql) %}
+    {%- set found = [] -%}
+    {%- for column in contract_columns(dataset) if modules.re.search('\\b' ~ column.name ~ '\\b', sql) -%}
+        {%- do found.append(column) -%}
     {%- endfor -%}
     {%- do return(found) -%}
 {% endmacro %}
@@ -56,24 +73,43 @@
     {%- do return(found) -%}
 {% endmacro %}
 
-{#- One row per set of columns of a dataset; see `column_sets`. -#}
+{#- Columns whose missing values are compared; each is a set of its own, numbered after the others. -#}
+{% macro nullable_columns(dataset) %}
+    {%- do return(scored_columns(dataset) | selectattr('is_nullable') | list) -%}
+{% endmacro %}
+
+{#-
+    One row per set of columns of a dataset; see `column_sets`. Sets of which only whether the column is
+    missing is compared have the column count 0.
+-#}
 {% macro column_set_rows(dataset) %}
     {%- set columns = scored_columns(dataset) -%}
+    {%- set sets = column_sets(dataset) -%}
     select
         {{ sql_text(dataset) }} as dataset,
         unnest([
-            {%- for places in column_sets(dataset) %}
+            {%- for places in sets %}
             struct_pack(
                 set_number := {{ loop.index }},
                 column_count := {{ places | length }},
                 {%- for place in (places + [none, none])[:3] %}
-                place_{{ loop.index }} := {{ 'cast(null as integer)' if place is none else place + 1 }},
                 column_{{ loop.index }} := {{
                     'cast(null as varchar)' if place is none else sql_text(columns[place].name)
                 }},
                 {%- endfor %}
                 kind := {{ sql_text(columns[places[0]].kind) if places | length == 1 else 'cast(null as varchar)' }},
                 is_number := {{ places | length == 1 and not columns[places[0]].is_categorical }}
+            ),
+            {%- endfor %}
+            {%- for column in nullable_columns(dataset) %}
+            struct_pack(
+                set_number := {{ sets | length + loop.index }},
+                column_count := 0,
+                column_1 := {{ sql_text(column.name) }},
+                column_2 := cast(null as varchar),
+                column_3 := cast(null as varchar),
+                kind := {{ sql_text(column.kind) }},
+                is_number := false
             ),
             {%- endfor %}
         ], recursive := true),
@@ -83,7 +119,7 @@
 {% macro code_of(column) -%}
     cast(coalesce(list_position([
         {%- for value in column.accepted_values %}{{ sql_text(value) }}, {% endfor -%}
-    ], {{ column.name }}), 0) as usmallint)
+    ], {{ column.get('sql', column.name) }}), 0) as usmallint)
 {%- endmacro %}
 
 {#-
@@ -267,11 +303,12 @@ cross join edges
 {#-
     For each set of columns of a dataset, how many rows have each combination of codes: `keys` first,
     then `set_number`, `cell` and `row_count`. One narrow scan per set, which DuckDB counts without
-    hashing where the codes are few.
+    hashing where the codes are few. Of sets of missing values the cell is 1 where the value is missing.
 -#}
 {% macro count_cells(dataset, relation, keys) %}
     {%- set columns = scored_columns(dataset) -%}
-    {%- for places in column_sets(dataset) %}
+    {%- set sets = column_sets(dataset) -%}
+    {%- for places in sets %}
     select
         {{ keys }},
         {{ loop.index }} as set_number,
@@ -291,6 +328,16 @@ cross join edges
         group by all
     )
     {{ 'union all' if not loop.last }}
+    {%- endfor %}
+    {%- for column in nullable_columns(dataset) %}
+    union all
+    select
+        {{ keys }},
+        {{ sets | length + loop.index }} as set_number,
+        cast({{ column.name }}_code = 0 as ubigint) as cell,
+        count(*) as row_count,
+    from {{ relation }}
+    group by all
     {%- endfor %}
 {% endmacro %}
 
@@ -427,7 +474,7 @@ group by run_number, set_number, cell
     select
         {{ sql_text(dataset) }} as dataset,
         unnest([
-            {%- for column in contract_columns(dataset) if column.kind == 'categorical' %}
+            {%- for column in scored_columns(dataset) if column.is_categorical %}
             {%- for value in column.accepted_values %}
             struct_pack(
                 column_name := {{ sql_text(column.name) }},
@@ -547,30 +594,32 @@ from counted
 {#-
     Numbers that stand for the compared values of a dataset, for classifiers and distances: one for
     each value of a category, 0 or 1; one for each number, in standard deviations from the mean of the
-    compared half. `place` is that of the number in the list, from 0; `made_from` are the columns of the
-    contract that it shows.
+    compared half (0 where it is missing); one more for whether a nullable column is missing. `place` is
+    that of the number in the list, from 0; `made_from` are the columns of the contract that it shows.
 -#}
 {% macro features(dataset) %}
     {%- set found = [] -%}
     {%- for column in scored_columns(dataset) -%}
-        {%- set made_from = [] -%}
-        {%- for other in contract_columns(dataset) if other.name == column.name or (
-            column.is_derived and modules.re.search('\\b' ~ other.name ~ '\\b', column.sql)
-        ) -%}
-            {%- do made_from.append(other.name) -%}
-        {%- endfor -%}
+        {%- set made_from = sources_of(dataset, column.sql) | map(attribute='name') | list
+            if column.is_derived else [column.name] -%}
         {%- if column.is_categorical -%}
             {%- for value in column.accepted_values -%}
                 {%- do found.append({
-                    'column': column, 'made_from': made_from,
+                    'column': column, 'made_from': made_from, 'is_missing': false,
                     'sql': 'cast(coded.' ~ column.name ~ '_code = ' ~ loop.index ~ ' as float)',
                 }) -%}
             {%- endfor -%}
         {%- else -%}
             {%- do found.append({
-                'column': column, 'made_from': made_from,
+                'column': column, 'made_from': made_from, 'is_missing': false,
                 'sql': 'coalesce((coded.' ~ column.name ~ '_number - spreads.' ~ column.name ~ '_mean) / nullif(spreads.'
                     ~ column.name ~ '_spread, 0), 0)',
+            }) -%}
+        {%- endif -%}
+        {%- if column.is_nullable -%}
+            {%- do found.append({
+                'column': column, 'made_from': made_from, 'is_missing': true,
+                'sql': 'cast(coded.' ~ column.name ~ '_code = 0 as float)',
             }) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -588,6 +637,7 @@ from counted
                 column_name := {{ sql_text(feature.column.name) }},
                 is_number := {{ not feature.column.is_categorical }},
                 is_target := {{ feature.column.is_target }},
+                is_missing := {{ feature.is_missing }},
                 made_from := [{% for name in feature.made_from %}{{ sql_text(name) }}, {% endfor %}]
             ),
             {%- endfor %}

@@ -6,12 +6,15 @@
 {#- SQL of a value as text: trimmed, and null where a word says that there is none. -#}
 {% macro written_text(column, text) -%}
     {%- set words = [] -%}
+    {%- set lengths = [] -%}
     {%- set allowed = column.get('accepted_values', []) | map('string') | map('lower') | list -%}
-    {%- for word in ['', 'null', 'none', 'nan', 'n/a'] if word not in allowed -%}
+    {%- set missing = column.get('missing_values', []) | map('string') | map('lower') | list -%}
+    {%- for word in ['', 'null', 'none', 'nan', 'n/a'] + missing if word not in allowed -%}
         {%- do words.append(sql_text(word)) -%}
+        {%- do lengths.append(word.encode() | length) -%}
     {%- endfor -%}
     if(
-        strlen(trim({{ text }})) <= 4 and lower(trim({{ text }})) in ({{ words | join(', ') }}),
+        strlen(trim({{ text }})) <= {{ lengths | max }} and lower(trim({{ text }})) in ({{ words | join(', ') }}),
         null,
         trim({{ text }})
     )
@@ -111,6 +114,13 @@
             {%- for synonym, value in column.get('synonyms', {}).items() %}
             when {{ sql_text(synonym | string | lower) }} then {{ sql_text(value) }}
             {%- endfor %}
+            {%- if column.get('synonym_patterns') %}
+            else case
+                {%- for pattern, value in column.synonym_patterns.items() %}
+                when regexp_full_match({{ text }}, {{ sql_text('(?i)' ~ pattern) }}) then {{ sql_text(value) }}
+                {%- endfor %}
+            end
+            {%- endif %}
         end
     {%- elif column.kind == 'integer' -%}
         try_cast(try_cast({{ number_text(column, text) }} as decimal(38, 2)) as {{ column.data_type }})
@@ -152,7 +162,7 @@
 {% macro reject_reason(column, text) %}
     {%- set name = column.name -%}
     case
-        when {{ text }} is null then '{{ name }}.missing'
+        when {{ text }} is null then {{ 'null' if column.get('nullable') else "'" ~ name ~ ".missing'" }}
         {%- if column.kind == 'date' %}
         when {{ name }} is null and {{ is_ambiguous_date(text) }} then '{{ name }}.ambiguous'
         {%- elif column.kind in ('integer', 'decimal') %}

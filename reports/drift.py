@@ -23,12 +23,10 @@ def data_definition(contract: Contract) -> "DataDefinition":
     """Evidently's view of the columns that `reports.scores.read_rows` gives."""
     from evidently import DataDefinition
 
+    scored = [*contract.columns, *contract.derived]
     return DataDefinition(
-        categorical_columns=[c.name for c in contract.columns if c.kind == "categorical"],
-        numerical_columns=[
-            *[c.name for c in contract.columns if c.kind in ("integer", "decimal", "date")],
-            *[derived.name for derived in contract.derived],
-        ],
+        categorical_columns=[c.name for c in scored if c.kind == "categorical"],
+        numerical_columns=[c.name for c in scored if c.kind in ("integer", "decimal", "date")],
     )
 
 

@@ -1,6 +1,6 @@
 """Numbers and names as people read them, in the terminal and on the page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +22,19 @@ SCORES = (
     Score("accept_rate", "valid", "Valid", "share of records that follow the contract"),
     Score("column_fidelity", "cols", "Columns", "1 = each is spread as in real rows"),
     Score("pair_fidelity", "pairs", "Pairs", "1 = each two go together as in real rows"),
+    Score("missingness", "miss", "Missing", "1 = values are missing as often as in real rows"),
     Score("detection", "detect", "Detection", "1 = a classifier cannot tell them from real rows"),
     Score("diversity", "divers", "Diversity", "1 = as various as real rows"),
     Score("plausibility", "plaus", "Plausible", "share of records that pass every check"),
     Score("utility", "util", "Utility", "1 = trains models as well as real rows"),
     Score("privacy", "priv", "Privacy", "1 = copies no real row"),
 )
+
+
+def shown_scores(runs: Sequence[Mapping[str, Any]]) -> list[Score]:
+    """Those of a dataset: without missing values where none of its columns may be missing."""
+    has_missing = any(run["missingness"] is not None for run in runs)
+    return [score for score in SCORES if has_missing or score.key != "missingness"]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,16 @@ from generators.files import new_file
 from generators.llms import BASELINES
 from generators.prompts import LEVELS
 from generators.reference import STAND_IN
-from reports.formats import PRICES, SCORES, interval, levels, name, number, percent, words
+from reports.formats import (
+    PRICES,
+    interval,
+    levels,
+    name,
+    number,
+    percent,
+    shown_scores,
+    words,
+)
 from reports.plots import Line, Plot, Point, axis
 from reports.scores import Row, Scores
 from reports.standings import is_baseline, standings
@@ -43,7 +52,7 @@ def write_index(
         contract=contract,
         scores=scores,
         STAND_IN=STAND_IN,
-        SCORES=SCORES,
+        SCORES=shown_scores(runs),
         PRICES=PRICES,
         LEVELS=LEVELS,
         numbers={run["run_id"]: place for place, run in enumerate(runs, 1)},
@@ -169,8 +178,8 @@ def _grids(runs: list[Row]) -> dict[str, dict[tuple[str, str], list[Row]]]:
 
 def _columns(contract: Contract) -> list[dict[str, str]]:
     """The scored columns: name, words for people, and kind."""
-    found = [(c.name, c.kind) for c in contract.columns if c.kind != "identifier"]
-    found += [(derived.name, "integer") for derived in contract.derived]
+    columns = [c for c in contract.columns if c.kind != "identifier"]
+    found = [(c.name, c.kind) for c in [*columns, *contract.derived]]
     return [{"name": column, "words": words(column), "kind": kind} for column, kind in found]
 
 

@@ -4,7 +4,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from reports.formats import PRICES, SCORES, interval, name, number
+from reports.formats import PRICES, interval, name, number, shown_scores
 from reports.scores import Scores
 
 _WIDE = 100  # columns of a terminal that has room for a score and its interval on one line
@@ -13,9 +13,10 @@ _WIDE = 100  # columns of a terminal that has room for a score and its interval 
 def score_table(scores: Scores, width: int) -> Table:
     """The scorecard for a terminal of `width` columns (80 will do), best run first."""
     between = " " if width >= _WIDE else "\n"
-    overall, *others = SCORES
+    shown = shown_scores(scores.scorecard)
+    overall, *others = shown
     reference = scores.reference["reference"] if scores.reference else "no reference"
-    table = _table(f"Scorecard against: {reference}", "rows", *[score.short for score in SCORES])
+    table = _table(f"Scorecard against: {reference}", "rows", *[score.short for score in shown])
     for run in scores.scorecard:
         value, ends = number(run[overall.key], 2), interval(run, overall.key, 2)
         table.add_row(

@@ -26,10 +26,10 @@ ANYWHERE = Slice({}, {})
 def as_regex(gbnf: str, rules: dict[str, str] | None = None) -> str:
     """The regular expression of a GBNF rule that uses no recursion."""
     pattern = ""
-    for token in re.findall(r'"(?:[^"\\]|\\.)*"|\[[^]]*\]|\{[^}]*\}|[()|]|\w+', gbnf):
+    for token in re.findall(r'"(?:[^"\\]|\\.)*"|\[[^]]*\]|\{[^}]*\}|[()|?]|\w+', gbnf):
         if token.startswith('"'):
             pattern += f"(?:{re.escape(token[1:-1].replace(chr(92) + 'n', chr(10)))})"
-        elif token[0] in "[{()|":
+        elif token[0] in "[{()|?":
             pattern += token
         else:
             pattern += f"(?:{as_regex(rules[token], rules)})"

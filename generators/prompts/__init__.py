@@ -17,6 +17,11 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     autoescape=False,  # noqa: S701
 )
+_TEMPLATES.filters["percent"] = lambda share: f"{100 * share:.3g} %"
+_TEMPLATES.filters["counted"] = lambda decimals: {
+    1: "one decimal",
+    2: "two decimals",
+}.get(decimals, f"{decimals} decimals")
 
 
 @dataclass(frozen=True)

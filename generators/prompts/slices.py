@@ -60,7 +60,7 @@ def _value(column: Column, draw: random.Random) -> str:
         case "integer":
             return str(draw.randint(column.minimum, column.maximum))
         case "decimal":
-            return f"{draw.uniform(column.minimum, column.maximum):.2f}"
+            return f"{draw.uniform(column.minimum, column.maximum):.{column.decimals}f}"
     first, last = column.minimum.toordinal(), column.maximum.toordinal()
     return date.fromordinal(draw.randint(first, last)).isoformat()
 

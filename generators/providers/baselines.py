@@ -4,11 +4,11 @@ They answer in CSV, like an LLM, and go the same way through landing, typing and
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 
-from generators.contract import Contract
+from generators.contract import Column, Contract
 from generators.errors import SynthcareError
 from generators.home import Home
 from generators.providers import Completion, Provider, Request
@@ -38,12 +38,12 @@ def open_baseline(name: str, home: Home, contract: Contract) -> Provider:
     SynthcareError where no reference has been landed and split.
     """
     draw, is_holdout = {"independent": (_independent, False), "holdout": (_holdout, True)}[name]
-    labels = ", ".join(f'received."{label}"' for label in contract.labels)
+    values = ", ".join(map(_selected, contract.columns))
     dataset = contract.dataset
     with open_warehouse(home) as warehouse:
         table = warehouse.execute(
             f"""
-            select {labels}
+            select {values}
             from raw.reference_{dataset} as received
             inner join staging.stg_reference_{dataset} as split on received.rowid = split.row_number
             where split.is_holdout = $is_holdout
@@ -59,6 +59,13 @@ def open_baseline(name: str, home: Home, contract: Contract) -> Provider:
     return Baseline(draw, contract, np.array(table, dtype=object))
 
 
+def _selected(column: Column) -> str:
+    """SQL of a column's text as the file has it; of a date as it is typed, so that it can be moved."""
+    if column.kind == "date":
+        return f'coalesce(cast(split.{column.name} as varchar), received."{column.label}")'
+    return f'received."{column.label}"'
+
+
 def _holdout(request: Request, contract: Contract, table: np.ndarray) -> np.ndarray:
     """Real rows in a shuffled order, none twice in a run."""
     order = np.random.default_rng(request.run_seed).permutation(len(table))
@@ -72,25 +79,23 @@ def _independent(request: Request, contract: Contract, table: np.ndarray) -> lis
     rows would break the order and the rest would no longer have the marginals of the table.
     """
     random = np.random.default_rng(request.seed)
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, Sequence[str | None]] = {}
     for number, column in enumerate(contract.columns):
         rows = random.integers(len(table), size=request.rows)
         columns[column.name] = table[rows, number]
         if earlier := column.population.get("days_after"):
-            before = table[rows, contract.columns.index(contract.column(earlier))]
-            stays = [
-                date.fromisoformat(end) - date.fromisoformat(start)
-                for start, end in zip(before, columns[column.name], strict=True)
+            starts = table[rows, contract.columns.index(contract.column(earlier))]
+            columns[column.name] = [
+                _moved(*dates)
+                for dates in zip(columns[earlier], starts, columns[column.name], strict=True)
             ]
-            columns[column.name] = _dates_after(columns[earlier], stays)
     return [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def _dates_after(starts: Sequence[str], stays: Sequence[timedelta]) -> np.ndarray:
-    return np.array(
-        [
-            (date.fromisoformat(start) + stay).isoformat()
-            for start, stay in zip(starts, stays, strict=True)
-        ],
-        dtype=object,
-    )
+def _moved(to: str | None, start: str | None, end: str | None) -> str | None:
+    """The day that is as long after `to` as `end` is after `start`; `end` where one is missing."""
+    try:
+        days = [date.fromisoformat(text) for text in (to, start, end)]
+    except (TypeError, ValueError):
+        return end
+    return (days[0] + (days[2] - days[1])).isoformat()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,14 +33,24 @@ COLUMNS = {
     "importance_agreement": "float64",
 }
 
+# From so many rows on, scikit-learn's own size of trees predicts better than small ones.
+ROWS_FOR_LARGE_TREES = 5_000
+
+
+def _trees(rows: int) -> dict[str, Any]:
+    size = {"max_iter": 50, "max_leaf_nodes": 8} if rows < ROWS_FOR_LARGE_TREES else {}
+    return size | {"early_stopping": False}
+
+
+# By number of rows to train on.
 LEARNERS = {
     "category": {
-        "boosting": lambda: HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=8),
-        "linear": lambda: LogisticRegression(max_iter=500),
+        "boosting": lambda rows: HistGradientBoostingClassifier(**_trees(rows)),
+        "linear": lambda rows: LogisticRegression(max_iter=500),
     },
     "number": {
-        "boosting": lambda: HistGradientBoostingRegressor(max_iter=50, max_leaf_nodes=8),
-        "linear": Ridge,
+        "boosting": lambda rows: HistGradientBoostingRegressor(**_trees(rows)),
+        "linear": lambda rows: Ridge(),
     },
 }
 
@@ -73,26 +84,41 @@ def _correlation(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 class Target:
-    """A column of a dataset to predict, from the features that do not show the column itself."""
+    """A column of a dataset to predict, from the features that do not show the column itself.
+
+    Rows in which it is missing are left out.
+    """
 
     def __init__(self, name: str, features: pd.DataFrame, sides: dict[int, pd.DataFrame]) -> None:
         mine = features[features["column_name"] == name]
         sources = set(mine["made_from"].iloc[0])
         known = features[[sources.isdisjoint(made_from) for made_from in features["made_from"]]]
-        self._name, self._sides = name, sides
+        self._name = name
         self._kind = "number" if mine["is_number"].iloc[0] else "category"
-        self._places = mine["place"].to_numpy()
+        self._places = mine.loc[~mine["is_missing"], "place"].to_numpy()
         self._known, self._columns = known["place"].to_numpy(), known["column_name"].to_numpy()
-        self._rows = {number: np.stack(side["features"]) for number, side in sides.items()}
+        missing = mine.loc[mine["is_missing"], "place"].to_numpy()
+        self._dataset = features["dataset"].iloc[0]
+        self._rows: dict[int, np.ndarray] = {}
+        self._blocks: dict[int, np.ndarray] = {}  # of the rows, and how many there are
+        self._block_counts: dict[int, int] = {}
+        for number, side in sides.items():
+            rows, blocks = np.stack(side["features"]), side["block"].to_numpy()
+            is_known = (rows[:, missing] == 0).all(axis=1)
+            if is_known.sum() >= FEWEST_ROWS:
+                self._rows[number], self._blocks[number] = rows[is_known], blocks[is_known]
+                self._block_counts[number] = blocks.max()
         self._trained_on_real = cache(self._train_on_real)
 
     def skills(self, halves: dict[tuple[int, int], np.ndarray]) -> Iterator[dict]:
         """The skills of every run: of real rows, and its own where those have signal."""
-        for run_number, side in self._sides.items():
-            if run_number <= 0 or len(side) < FEWEST_ROWS:
+        if not {COMPARED, HELD_OUT} <= self._rows.keys():
+            return
+        for run_number in self._rows:
+            if run_number <= 0:
                 continue
-            blocks = side["block"].to_numpy()
-            drawn = [halves[blocks.max(), draw][blocks - 1] for draw in range(1, DRAWS + 1)]
+            blocks, count = self._blocks[run_number], self._block_counts[run_number]
+            drawn = [halves[count, draw][blocks - 1] for draw in range(1, DRAWS + 1)]
             for learner in LEARNERS[self._kind]:
                 yield from self._compare(run_number, learner, drawn)
 
@@ -103,7 +129,7 @@ class Target:
         error = np.std(real, ddof=1) / np.sqrt(DRAWS)
         has_signal = bool(np.mean(real) > stats.t.ppf(0.995, DRAWS - 1) * error)
         told = {
-            "dataset": self._sides[run_number]["dataset"].iloc[0],
+            "dataset": self._dataset,
             "run_number": run_number,
             "column_name": self._name,
             "measure": "R2" if self._kind == "number" else "2 AUC - 1",
@@ -148,9 +174,9 @@ class Target:
         test = self._rows[COMPARED][draw - 1 :: DRAWS][:TEST_ROWS]
         truth, known = self._values(test), test[:, self._known]
         wanted = self._values(rows)
-        if len(np.unique(wanted)) == 1:
+        if len(np.unique(wanted)) <= 1:
             return 0.0, np.zeros(len(np.unique(self._columns)))
-        fitted = LEARNERS[self._kind][learner]().fit(rows[:, self._known], wanted)
+        fitted = LEARNERS[self._kind][learner](len(rows)).fit(rows[:, self._known], wanted)
         skill = self._skill(fitted, known, truth)
         if not with_importances:
             return skill, np.empty(0)

@@ -8,7 +8,7 @@ with diversity_draws as (
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where run_number >= 0 and is_identifier
+    where run_number >= 0 and is_identifier and text is not null
 
 ),
 

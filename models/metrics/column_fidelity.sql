@@ -46,33 +46,6 @@ reference_files as (
 
 ),
 
----------- numbers, one by one
-
-by_number as (
-
-    select
-        number_steps.run_number,
-        number_steps.set_number,
-        -- Between two values only one side rises, and both have been counted at each.
-        max(abs(number_steps.share_up_to - number_steps.real_share_up_to)) as distance,
-        sum(
-            abs(number_steps.share_up_to - number_steps.real_share_up_to)
-            * (number_steps.next_number - number_steps.number)
-        ) as moved_distance,
-        sqrt(
-            sum(number_steps.real_step * power(number_steps.number, 2))
-            - power(sum(number_steps.real_step * number_steps.number), 2)
-        ) as real_spread,
-        min(number_steps.number) filter (where number_steps.step > 0) as smallest,
-        max(number_steps.number) filter (where number_steps.step > 0) as largest,
-        min(number_steps.number) filter (where number_steps.real_step > 0) as real_smallest,
-        max(number_steps.number) filter (where number_steps.real_step > 0) as real_largest,
-
-    from number_steps
-    group by number_steps.run_number, number_steps.set_number
-
-),
-
 ---------- categories and bins: both sides of every cell
 
 real_cells as (
@@ -148,6 +121,7 @@ shares as (
     select
         run_number,
         set_number,
+        cell,
         row_count,
         real_count,
         row_total,
@@ -160,6 +134,58 @@ shares as (
         (real_count + 0.5) / (real_total + cell_count / 2) as real_smooth_share,
 
     from both_sides
+
+),
+
+missing as (
+
+    select
+        run_number,
+        set_number,
+        coalesce(sum(share) filter (where cell = 0), 0) as missing_share,
+        coalesce(sum(real_share) filter (where cell = 0), 0) as real_missing_share,
+        1 - missing_share as known_share,
+        1 - real_missing_share as real_known_share,
+
+    from shares
+    group by run_number, set_number
+
+),
+
+---------- numbers, one by one: a missing one counts as smaller than any
+
+by_number as (
+
+    select
+        number_steps.run_number,
+        number_steps.set_number,
+        -- Between two values only one side rises, and both have been counted at each.
+        greatest(
+            max(abs(
+                missing.known_share * number_steps.share_up_to + missing.missing_share
+                - missing.real_known_share * number_steps.real_share_up_to
+                - missing.real_missing_share
+            )),
+            any_value(abs(missing.missing_share - missing.real_missing_share))
+        ) as distance,
+        sum(
+            abs(number_steps.share_up_to - number_steps.real_share_up_to)
+            * (number_steps.next_number - number_steps.number)
+        ) as moved_distance,
+        sqrt(
+            sum(number_steps.real_step * power(number_steps.number, 2))
+            - power(sum(number_steps.real_step * number_steps.number), 2)
+        ) as real_spread,
+        min(number_steps.number) filter (where number_steps.step > 0) as smallest,
+        max(number_steps.number) filter (where number_steps.step > 0) as largest,
+        min(number_steps.number) filter (where number_steps.real_step > 0) as real_smallest,
+        max(number_steps.number) filter (where number_steps.real_step > 0) as real_largest,
+
+    from number_steps
+    inner join missing
+    on number_steps.run_number = missing.run_number
+    and number_steps.set_number = missing.set_number
+    group by number_steps.run_number, number_steps.set_number
 
 ),
 

@@ -6,8 +6,8 @@ with scorecard as (
 
 {#- Scores with an interval, of which more is better. -#}
 {%- set scores = [
-    'overall', 'accept_rate', 'column_fidelity', 'pair_fidelity', 'detection', 'diversity',
-    'plausibility', 'utility', 'privacy',
+    'overall', 'accept_rate', 'column_fidelity', 'pair_fidelity', 'missingness', 'detection',
+    'diversity', 'plausibility', 'utility', 'privacy',
 ] %}
 
 scores as (

@@ -8,14 +8,14 @@ with diversity_draws as (
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where is_identifier
+    where is_identifier and text is not null
 
 ),
 
 text_values as (
 
     select * from {{ ref('int_text_values') }}
-    where is_identifier
+    where is_identifier and text is not null
 
 ),
 

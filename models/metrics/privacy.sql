@@ -20,14 +20,14 @@ response_audit as (
 text_counts as (
 
     select * from {{ ref('int_text_counts') }}
-    where is_identifier
+    where is_identifier and text is not null
 
 ),
 
 text_values as (
 
     select * from {{ ref('int_text_values') }}
-    where is_identifier and run_number <= 0
+    where is_identifier and run_number <= 0 and text is not null
 
 ),
 

@@ -30,6 +30,12 @@ margins as (
 
 ),
 
+missingness as (
+
+    select * from {{ ref('missingness') }}
+
+),
+
 detection as (
 
     select * from {{ ref('detection') }}
@@ -101,6 +107,17 @@ pairs_per_run as (
 
 ),
 
+missingness_per_run as (
+
+    select
+        run_id,
+        avg(score) as score,
+
+    from missingness
+    group by run_id
+
+),
+
 -- Targets and learners look at the same rows, so their margins are not smaller together.
 utility_per_run as (
 
@@ -141,6 +158,9 @@ joined as (
         pairs_per_run.score as pair_fidelity,
         pairs_per_run.score - pair_margins.margin as pair_fidelity_low,
         pairs_per_run.score + pair_margins.margin as pair_fidelity_high,
+        missingness_per_run.score as missingness,
+        missingness_per_run.score - missing_margins.margin as missingness_low,
+        missingness_per_run.score + missing_margins.margin as missingness_high,
         detection.detection,
         detection.detection_low,
         detection.detection_high,
@@ -189,6 +209,10 @@ joined as (
     left join margins as pair_margins
     on runs.run_id = pair_margins.run_id
     and pair_margins.column_count = 2
+    left join missingness_per_run on runs.run_id = missingness_per_run.run_id
+    left join margins as missing_margins
+    on runs.run_id = missing_margins.run_id
+    and missing_margins.column_count = 0
     left join detection on runs.run_id = detection.run_id
     left join diversity on runs.run_id = diversity.run_id
     left join plausibility on runs.run_id = plausibility.run_id

@@ -81,6 +81,8 @@ final as (
         reference_skill,
         reference_skill - reference_margin as reference_skill_low,
         reference_skill + reference_margin as reference_skill_high,
+        if(measure = 'R2', null, (1 + skill) / 2) as auc,
+        if(measure = 'R2', null, (1 + reference_skill) / 2) as reference_auc,
         importance_agreement,
         if(has_signal, null, 'no signal: real rows do not predict it better than chance') as note,
 

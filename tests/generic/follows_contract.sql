@@ -7,7 +7,9 @@
     {%- set dataset = dataset or model.identifier -%}
     {%- set faults = [] -%}
     {%- for column in contract_columns(dataset) -%}
-        {%- do faults.append((column.name, column.name ~ ' is null')) -%}
+        {%- if not column.get('nullable') -%}
+            {%- do faults.append((column.name, column.name ~ ' is null')) -%}
+        {%- endif -%}
         {%- if column.kind == 'categorical' -%}
             {%- set values = [] -%}
             {%- for value in column.accepted_values -%}{%- do values.append(sql_text(value)) -%}{%- endfor -%}
