@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,12 +13,17 @@ from jinja2 import Environment
 
 from generators.errors import SynthcareError
 from generators.home import PROJECT
+from generators.population import describe_population
 
 MOST_COLUMNS = 100  # each two of them are compared
 FEWEST_ROWS = 20
 _MOST_CATEGORIES = 30
 _MOST_CODES = 10  # whole numbers with so few values are categories, such as 0 and 1
 _MOST_DECIMALS = 6
+
+# How tables write that a value is missing; the first four are so under every contract.
+_MISSING = ["null", "none", "nan", "n/a", "na", "#n/a", "?", "-", ".", "missing"]
+_ALWAYS_MISSING = _MISSING[:4]
 
 # Names under which tables call what they are there to predict.
 _TARGETS = {"target", "class", "label", "outcome", "diagnosis", "readmitted", "y"}
@@ -95,7 +100,13 @@ def _read(database: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str
             f"nullif(trim(cast({_quoted(label)} as varchar)), '') as {_quoted(label)}"
             for label in labels
         )
-        relation.select(chosen).create("rows")
+        relation.select(chosen).create("written")
+        known = ", ".join(
+            f"if(lower({_quoted(label)}) in {tuple(_MISSING)}, null, {_quoted(label)})"
+            f" as {_quoted(label)}"
+            for label in labels
+        )
+        database.execute(f"create table rows as select {known} from written")  # noqa: S608
     except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
         reason = str(error).splitlines()[0]
         raise SynthcareError(f"{path} is no CSV or Parquet file: {reason}") from error
@@ -167,32 +178,87 @@ def _column(
         from rows
         """  # noqa: S608 (a quoted name)
     ).fetchone()
-    properties = {"name": name, "description": f"{label}."}
-    if known < rows:
-        doubts.append(
-            f"{name}: {rows - known:,} of {rows:,} values are missing; every written row needs one"
-        )
     if known == 0:
         raise SynthcareError(f"Column '{label}' holds nothing. Leave it out with --columns.")
-    if whole == known and distinct > _MOST_CODES:
-        return properties | _number(database, label, "integer", 0)
-    if numbers == known and distinct > _MOST_CODES:
-        return properties | _number(database, label, "decimal", min(decimals, _MOST_DECIMALS))
-    if dates == known:
-        return properties | _date(database, label)
-    if distinct <= _MOST_CATEGORIES and not _has_template(database, text):
-        return properties | _category(database, label, name, numbers == known, doubts)
-    if max(numbers, dates) > known / 2:
+    found = {"name": name, "description": f"{label}."} | _kind(
+        database, label, name, Counts(known, distinct, numbers, whole, dates, decimals), doubts
+    )
+    meta = found["config"]["meta"]
+    if known < rows:
+        meta |= _missing(database, label, name, rows - known, doubts)
+    population = describe_population(database, meta, text=text, value=_typed(meta, label))
+    if population:
+        meta["population"] = meta.get("population", {}) | population
+    return found
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of the values of a column that are not missing: all, different ones, and those of a kind.
+
+    `decimals` is the most digits after a point.
+    """
+
+    known: int
+    distinct: int
+    numbers: int
+    whole: int
+    dates: int
+    decimals: int
+
+
+def _kind(
+    database: duckdb.DuckDBPyConnection, label: str, name: str, counts: Counts, doubts: list[str]
+) -> dict[str, Any]:
+    """Data type and `meta` of a column, by what most of its values are."""
+    text = _quoted(label)
+    if counts.whole == counts.known and counts.distinct > _MOST_CODES:
+        return _number(database, label, "integer", 0)
+    if counts.numbers == counts.known and counts.distinct > _MOST_CODES:
+        return _number(database, label, "decimal", min(counts.decimals, _MOST_DECIMALS))
+    if counts.dates == counts.known:
+        return _date(database, label)
+    if counts.distinct <= _MOST_CATEGORIES and not _has_template(database, text):
+        return _category(database, label, name, counts.numbers == counts.known, doubts)
+    most = max(counts.numbers, counts.dates)
+    if most > counts.known / 2:
         doubts.append(
-            f"{name}: {max(numbers, dates):,} of {known:,} values are "
-            f"{'numbers' if numbers >= dates else 'dates'}, the others are not; an identifier?"
+            f"{name}: {most:,} of {counts.known:,} values are "
+            f"{'numbers' if counts.numbers == most else 'dates'}, the others are not; "
+            "an identifier?"
         )
     else:
-        doubts.append(f"{name}: {distinct:,} different texts; taken as an identifier, not scored")
-    return properties | {
-        "data_type": "varchar",
-        "config": {"meta": {"label": label, "kind": "identifier", "population": {"faker": "name"}}},
-    }
+        doubts.append(
+            f"{name}: {counts.distinct:,} different texts; taken as an identifier, not scored"
+        )
+    meta = {"label": label, "kind": "identifier", "population": {"faker": "name"}}
+    return {"data_type": "varchar", "config": {"meta": meta}}
+
+
+def _missing(
+    database: duckdb.DuckDBPyConnection, label: str, name: str, count: int, doubts: list[str]
+) -> dict[str, Any]:
+    """The keys of a column that lacks values."""
+    text = _quoted(label)
+    written = [
+        value
+        for (value,) in database.execute(
+            f"select distinct {text} from written where lower({text}) in {tuple(_MISSING)}"  # noqa: S608
+            " order by all"
+        ).fetchall()
+    ]
+    named = f", written {', '.join(map(repr, written))}" if written else ""
+    doubts.append(f"{name}: {count:,} values are missing{named}; taken as nullable")
+    ours = [value for value in written if value.lower() not in _ALWAYS_MISSING]
+    return {"nullable": True} | ({"missing_values": ours} if ours else {})
+
+
+def _typed(meta: Mapping[str, Any], label: str) -> str:
+    """SQL of a column's value, of which there are quantiles."""
+    types = {"integer": "decimal(38, 0)", "decimal": f"decimal(38, {_MOST_DECIMALS})"}
+    if meta["kind"] == "date":
+        return _date_of(label)
+    return f"cast({_quoted(label)} as {types.get(meta['kind'], 'varchar')})"
 
 
 def _has_template(database: duckdb.DuckDBPyConnection, text: str) -> bool:
@@ -285,7 +351,21 @@ def _date_order(
                 }
             )
             doubts.append(f"{names[1]} is never before {names[0]}: taken as a rule")
+            if dates.index(first) < dates.index(second):
+                second["config"]["meta"]["population"] = second["config"]["meta"][
+                    "population"
+                ] | _days_after(database, first, second)
     return rules, derived
+
+
+def _days_after(
+    database: duckdb.DuckDBPyConnection, first: dict[str, Any], second: dict[str, Any]
+) -> dict[str, Any]:
+    """How long after `first` the date `second` is; of several dates, the last one counts."""
+    start, end = (_date_of(column["config"]["meta"]["label"]) for column in (first, second))
+    days = f"datediff('day', {start}, {end})"
+    low, high = database.execute(f"select min({days}), max({days}) from rows").fetchone()  # noqa: S608
+    return {"days_after": first["name"], "min": low, "max": high}
 
 
 def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:

@@ -59,7 +59,12 @@ def _population(
         return [start + timedelta(int(days)) for start, days in zip(starts, stays, strict=True)]
     if "deciles" in spread:
         return _between(column, spread["deciles"], random.uniform(0, 10, size))
-    low, high = spread.get("min", column.minimum), spread.get("max", column.maximum)
+    return _evenly(column, random, size)
+
+
+def _evenly(column: Column, random: np.random.Generator, size: int) -> Sequence[Any]:
+    low = column.population.get("min", column.minimum)
+    high = column.population.get("max", column.maximum)
     if column.kind == "decimal":
         return [f"{value:.{column.decimals}f}" for value in random.uniform(low, high, size)]
     if column.kind == "date":

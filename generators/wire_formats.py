@@ -63,9 +63,9 @@ def _json_value(column: Column, text: str | None) -> Any:
 def csv_grammar(contract: Contract, rows: int, within: Slice) -> str:
     """GBNF grammar of exactly `rows` CSV lines of valid values, in the order of the contract.
 
-    A nullable value may be empty. Numbers keep to the contract's range, dates to its years. Identifiers begin with the letters of
-    the slice `within`, in turn: a small LLM does not follow the words for it. Rules between columns
-    are not in it.
+    A nullable value may be empty. Numbers keep to the contract's range, dates to its years.
+    Identifiers begin with the letters of the slice `within`, in turn: a small LLM does not follow
+    the words for it. Rules between columns are not in it.
     """
     values = [f"c{number} ::= {_cell(column)}" for number, column in enumerate(contract.columns)]
     lines = [f"row{number} ::= {_row(contract, within, number)}" for number in range(rows)]

@@ -106,7 +106,7 @@ def test_what_is_unsure_is_said(tmp_path: Path) -> None:
     said = "\n".join(infer(path).doubts)
     for doubt in (
         "mixed: 26 of 40 values are numbers",
-        "gap: 20 of 40 values are missing",
+        "gap: 20 values are missing; taken as nullable",
         "'group' is called group_value",
         "group_value: few numbers (0, 1, 2, …); taken as categories",
         "text: 40 different texts; taken as an identifier",

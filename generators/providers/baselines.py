@@ -60,7 +60,7 @@ def open_baseline(name: str, home: Home, contract: Contract) -> Provider:
 
 
 def _selected(column: Column) -> str:
-    """SQL of a column's text as the file has it; of a date as it is typed, so that it can be moved."""
+    """SQL of a column's text as the file has it; a date is typed, so that it can be moved."""
     if column.kind == "date":
         return f'coalesce(cast(split.{column.name} as varchar), received."{column.label}")'
     return f'received."{column.label}"'

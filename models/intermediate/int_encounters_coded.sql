@@ -1,0 +1,1 @@
+{{ coded_rows('encounters') }}
