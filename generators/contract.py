@@ -112,6 +112,11 @@ class Contract:
         """Whether a column may lack a value."""
         return any(column.is_nullable for column in self.columns)
 
+    @property
+    def has_identifiers(self) -> bool:
+        """Whether a column is a name or the like."""
+        return any(column.kind == "identifier" for column in self.columns)
+
     def column(self, name: str) -> Column:
         """The column called `name`."""
         return next(column for column in self.columns if column.name == name)
@@ -182,7 +187,7 @@ def _column(properties: Mapping[str, Any]) -> Column:
         name=name,
         label=meta["label"],
         kind=meta["kind"],
-        description=properties.get("description", ""),
+        description=properties.get("description", "").strip(),
         unit=meta.get("unit"),
         accepted_values=tuple(map(str, accepted)),
         minimum=meta.get("min"),

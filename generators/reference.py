@@ -120,7 +120,10 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
         with path.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(contract.file_labels)
-            writer.writerows(stand_in_rows(contract, contract.reference.stand_in_rows))
+            # Where rows have groups, each of the stand-in is one of its own.
+            groups = range(len(contract.file_labels) - len(contract.labels))
+            rows = stand_in_rows(contract, contract.reference.stand_in_rows)
+            writer.writerows((*row, *(place for _ in groups)) for place, row in enumerate(rows))
         return _land(home, contract, path, STAND_IN, contract.file_labels)
 
 

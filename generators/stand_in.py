@@ -11,10 +11,12 @@ from generators.contract import Column, Contract
 _SEED = 20240507
 
 
-def stand_in_rows(contract: Contract, size: int) -> list[tuple[str, ...]]:
-    """`size` rows of the stand-in as texts, in the order of `contract.file_labels`.
+def stand_in_rows(
+    contract: Contract, size: int, *, has_gaps: bool = True
+) -> list[tuple[str, ...]]:
+    """`size` rows of the stand-in as texts, in the order of the contract.
 
-    A missing value is empty. Where the rows of the real table have groups, each is one of its own.
+    A missing value is empty; without `has_gaps` nothing is missing.
     """
     from faker import Faker  # half a second
 
@@ -25,11 +27,9 @@ def stand_in_rows(contract: Contract, size: int) -> list[tuple[str, ...]]:
     for column in contract.columns:
         columns[column.name] = _population(column, columns, names, random, size)
     written = [
-        _with_gaps(columns[column.name], column.population.get("missing", 0), random)
+        _with_gaps(columns[column.name], column.population.get("missing", 0) * has_gaps, random)
         for column in contract.columns
     ]
-    if len(contract.file_labels) > len(contract.labels):
-        written.append(range(1, size + 1))
     return [tuple(str(value) for value in row) for row in zip(*written, strict=True)]
 
 

@@ -10,6 +10,8 @@ from generators.contract import Column, Contract
 # Q and X begin few names in any language.
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWYZ"
 _INITIALS = 8
+# Of a column that may be missing: often enough to be seen, whatever the population is like.
+_MISSING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,17 @@ def draw_slice(contract: Contract, *, seed: int) -> Slice:
             if column.kind == "identifier"
         },
         first_row={
-            column.label: _value(column, draw)
+            column.label: _first_value(column, draw)
             for column in contract.columns
             if column.kind != "identifier"
         },
     )
+
+
+def _first_value(column: Column, draw: random.Random) -> str:
+    if column.is_nullable and draw.random() < _MISSING_SHARE:
+        return "missing"
+    return _value(column, draw)
 
 
 def _value(column: Column, draw: random.Random) -> str:
