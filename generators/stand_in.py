@@ -11,9 +11,7 @@ from generators.contract import Column, Contract
 _SEED = 20240507
 
 
-def stand_in_rows(
-    contract: Contract, size: int, *, has_gaps: bool = True
-) -> list[tuple[str, ...]]:
+def stand_in_rows(contract: Contract, size: int, *, has_gaps: bool = True) -> list[tuple[str, ...]]:
     """`size` rows of the stand-in as texts, in the order of the contract.
 
     A missing value is empty; without `has_gaps` nothing is missing.

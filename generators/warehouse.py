@@ -66,7 +66,7 @@ def _create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
             if column.split()[0] not in there:
                 connection.execute(f"alter table raw.{table} add column {column}")
     for dataset in datasets():
-        columns = [f'"{label}" varchar' for label in load_contract(dataset).labels]
+        columns = [f'"{label}" varchar' for label in load_contract(dataset).file_labels]
         connection.execute(
             f"create table if not exists raw.reference_{dataset} ({', '.join(columns)})"
         )

@@ -13,7 +13,7 @@ from generators.home import PROJECT, Home
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
 # Fixtures that take long to set up.
-SHARED = {"flow", "world", "kaggle", "scored", "scorecards", "changed", "built"}
+SHARED = {"flow", "world", "kaggle", "scored", "brought", "changed", "built", "stays"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generators.contract import Contract, load_contract
+from generators.contract import datasets, load_contract
 from generators.errors import SynthcareError
 from generators.home import PROJECT
 from tests.driver import DATASET, Flow
 
 
-def test_python_and_dbt_read_the_same_contract(contract: Contract, flow: Flow) -> None:
+@pytest.mark.parametrize("dataset", datasets())
+def test_python_and_dbt_read_the_same_contract(dataset: str, flow: Flow) -> None:
+    contract = load_contract(dataset)
     manifest = json.loads((flow.home.root / "target" / "manifest.json").read_text())
-    model = manifest["nodes"][f"model.synthcare.{DATASET}"]
+    model = manifest["nodes"][f"model.synthcare.{dataset}"]
     in_dbt = {
         name: column["config"]["meta"]
         for name, column in model["columns"].items()
@@ -26,13 +28,19 @@ def test_python_and_dbt_read_the_same_contract(contract: Contract, flow: Flow) -
         assert column.label == meta["label"]
         assert column.kind == meta["kind"]
         assert list(column.accepted_values) == meta.get("accepted_values", [])
+        assert column.is_nullable == meta.get("nullable", False)
         for bound, value in ((column.minimum, meta.get("min")), (column.maximum, meta.get("max"))):
             assert str(bound) == str(value)
         assert json.loads(json.dumps(column.population, default=str)) == meta.get("population", {})
-    rules = [(rule.name, rule.holds, rule.sentence) for rule in contract.rules]
-    assert rules == [
-        (rule["name"], rule["holds"], rule["sentence"]) for rule in model["config"]["meta"]["rules"]
+    declared = model["config"]["meta"]
+    assert [
+        {"name": rule.name, "holds": rule.holds, "sentence": rule.sentence}
+        for rule in contract.rules
+    ] == declared["rules"]
+    assert [(d.name, d.sql, d.kind) for d in contract.derived] == [
+        (d["name"], d["sql"], d.get("kind", "integer")) for d in declared["derived"]
     ]
+    assert contract.reference.group == declared["reference"].get("group")
 
 
 def test_every_contract_is_listed_as_a_dataset() -> None:
@@ -46,7 +54,9 @@ def test_every_contract_is_listed_as_a_dataset() -> None:
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SynthcareError, match=f"no dataset 'nope'. Use one of: {DATASET}"):
+    with pytest.raises(
+        SynthcareError, match=f"no dataset 'nope'. Use one of: {', '.join(datasets())}"
+    ):
         load_contract("nope")
 
 
@@ -59,6 +69,13 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
         ("            max: 120\n", "", "age, which is integer, needs 'max'"),
         ("accepted_values: [Male, Female]", "", "gender, which is categorical, needs 'accepted_"),
         ("population: {faker: company}", "", "hospital, which is identifier, needs 'population'"),
+        ("[Male, Female]", "[Male, No]", "gender has the value False: put quotes around 'Yes'"),
+        ("[Male, Female]", "[Male, null]", "gender has the value None"),
+        (
+            "accepted_values: [Male, Female]",
+            "accepted_values: [Male, Female]\n            population: {shares: {Mail: 1}}",
+            "population of gender has shares of ['Mail']: not accepted_values",
+        ),
     ],
 )
 def test_a_broken_contract_is_named(tmp_path: Path, was: str, becomes: str, said: str) -> None:

@@ -78,6 +78,9 @@ def test_dates_of_which_one_is_never_before_the_other_give_a_rule(tmp_path: Path
         "datediff('day', admitted, left_value)"
     ]
     assert "left_value is never before admitted: taken as a rule" in inferred.doubts
+    admitted, left, _ = (meta(column)["population"] for column in inferred.columns)
+    assert "days_after" not in admitted
+    assert (left["days_after"], left["min"], left["max"]) == ("admitted", 1, 1)
 
 
 def test_dates_may_be_written_in_several_ways(tmp_path: Path) -> None:
@@ -85,6 +88,47 @@ def test_dates_may_be_written_in_several_ways(tmp_path: Path) -> None:
     path = write(tmp_path, "day", lambda i: forms[i % 3].format(1 + i % 28))
     (column,) = infer(path).columns
     assert (meta(column)["kind"], meta(column)["max"]) == ("date", date(2023, 1, 28))
+
+
+def test_missing_values_are_told_from_values(tmp_path: Path) -> None:
+    """`None` and an empty text are missing under every contract, `?` and `-` under this one."""
+    path = write(
+        tmp_path,
+        "Grade,Dose,Day",
+        lambda i: (
+            f"{['None', '?', 'x', 'y', 'y'][i % 5]},{i if i % 4 else '-'},"
+            f"{'' if i % 2 else f'2024-01-{1 + i % 28:02d}'}"
+        ),
+    )
+    inferred = infer(path)
+    grade, dose, day = map(meta, inferred.columns)
+    assert grade["accepted_values"] == ["x", "y"]
+    assert (grade["nullable"], grade["missing_values"]) == (True, ["?"])
+    assert grade["population"] == {"shares": {"x": 0.333, "y": 0.667}, "missing": 0.4}
+    assert (dose["kind"], dose["min"], dose["max"]) == ("integer", 1, 39)
+    assert (dose["nullable"], dose["missing_values"]) == (True, ["-"])
+    assert dose["population"]["missing"] == 0.25
+    assert (day["kind"], day["nullable"]) == ("date", True)
+    assert "missing_values" not in day
+    assert "grade: 16 values are missing, written '?', 'None'; taken as nullable" in inferred.doubts
+    assert "day: 20 values are missing; taken as nullable" in inferred.doubts
+
+
+def test_the_population_is_that_of_the_file(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "n,x,day,sex,rare",
+        lambda i: (
+            f"{i},{i / 8},2024-02-{1 + i // 36:02d},{'m' if i % 4 else 'F'},{'b' if i else 'a'}"
+        ),
+        rows=1_001,
+    )
+    number, decimal, day, sex, rare = (meta(c)["population"] for c in infer(path).columns)
+    assert number == {"deciles": [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]}
+    assert decimal["deciles"][:3] == [0.0, 12.5, 25.0]
+    assert (day["deciles"][0], day["deciles"][-1]) == (date(2024, 2, 1), date(2024, 2, 28))
+    assert sex == {"shares": {"F": 0.251, "m": 0.749}}
+    assert rare == {"shares": {"a": 0.001, "b": 0.999}}
 
 
 def test_columns_may_be_chosen_and_parquet_read(tmp_path: Path) -> None:

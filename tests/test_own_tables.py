@@ -1,20 +1,49 @@
 """From tables that nobody made for this project to a scorecard, with no edit in between."""
 
-import json
+from typing import Any
 
+import duckdb
+import numpy as np
+import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
+from generators.home import Home
 from tests.copies import Copy
 
 TABLES = {"cancer": load_breast_cancer, "wine": load_wine, "diabetes": load_diabetes}
 ROWS = 80
 
+# How the made table writes that a value is missing.
+GAPS = {"group": "?", "level": "NA", "day": "", "code": "-", "target": "NULL"}
+
+
+def table_with_gaps(size: int) -> pd.DataFrame:
+    """A column of each kind; only `count` is whole, and `level` is missing mostly in group a."""
+    random = np.random.default_rng(5)
+    group = random.choice(["a", "b", "c"], size)
+    level = np.round(random.normal(np.where(group == "b", 9, 5), 1, size), 2)
+    days = np.datetime64("2024-01-01") + random.integers(0, 300, size)
+    table = pd.DataFrame(
+        {
+            "group": group,
+            "level": level.astype(str),
+            "count": random.integers(0, 99, size),
+            "day": np.datetime_as_string(days),
+            "code": [f"code {number}" for number in range(size)],
+            "target": np.where(level > 6, "high", "low"),
+        }
+    )
+    shares = {"group": 0.1, "level": np.where(group == "a", 0.8, 0.1), "day": 0.3, "code": 0.2}
+    for column, share in (shares | {"target": 0.2}).items():
+        table.loc[random.random(size) < share, column] = GAPS[column]
+    return table
+
 
 # One process, so that dbt parses once what the first commands have written.
 SCORE = """
-import json
-from tests.driver import cli, query
+from tests.driver import cli
 from generators.home import Home
 from generators.transform import run_dbt
 
@@ -27,25 +56,37 @@ for name in TABLES:
         done = cli(*command)
         assert done.exit_code == 0, done.output
 run_dbt(home, "build")
-columns = ["dataset", "llm", "rows_accepted", "accept_rate", "column_fidelity", "pair_fidelity"]
-columns += ["detection", "diversity", "utility", "privacy", "utility_note"]
-rows = query(home, f"select {', '.join(columns)} from metrics.scorecard")
-print(json.dumps([dict(zip(columns, row)) for row in rows]))
 """
 
 
+def read(home: Home, sql: str) -> pd.DataFrame:
+    with duckdb.connect(home.warehouse, read_only=True) as warehouse:
+        return warehouse.execute(sql).df()
+
+
 @pytest.fixture(scope="module")
-def scorecards(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dict]]:
-    """Rows of metrics.scorecard by dataset and LLM."""
+def brought(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A copy of the project that has scored both baselines on each table."""
     copy = Copy(tmp_path_factory.mktemp("own") / "project")
-    for name, load in TABLES.items():
+    frames = {name: load(as_frame=True).frame for name, load in TABLES.items()}
+    frames["gaps"] = table_with_gaps(600)
+    for name, frame in frames.items():
         path = copy.folder / f"{name}.csv"
-        load(as_frame=True).frame.to_csv(path, index=False)
+        frame.to_csv(path, index=False)
         copy.synthcare("contract", "infer", str(path), "--name", name)
-    done = copy.python("-c", f"TABLES, ROWS = {[*TABLES]}, {ROWS}\n{SCORE}")
+    done = copy.python("-c", f"TABLES, ROWS = {[*frames]}, {ROWS}\n{SCORE}")
     assert done.returncode == 0, done.stdout + done.stderr
-    rows = json.loads(done.stdout.splitlines()[-1])
-    return {name: {row["llm"]: row for row in rows if row["dataset"] == name} for name in TABLES}
+    return Home(copy.folder)
+
+
+@pytest.fixture(scope="module")
+def scorecards(brought: Home) -> dict[str, dict[str, dict[str, Any]]]:
+    """Rows of metrics.scorecard by dataset and LLM."""
+    rows = read(brought, "from metrics.scorecard").replace({np.nan: None})
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows.to_dict("records"):
+        found.setdefault(row["dataset"], {})[row["llm"]] = row
+    return found
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -71,3 +112,38 @@ def test_real_rows_predict_the_target_and_independent_columns_do_not(
     assert holdout["utility_note"] is None
     assert holdout["utility"] > 0.6
     assert independent["utility"] < 0.4
+
+
+def test_missing_values_are_part_of_the_contract_and_reproduced(
+    brought: Home, scorecards: dict
+) -> None:
+    """Each way to write them was seen, and baselines write them as often."""
+    shares = {"group_value": 0.1, "level": 0.33, "day": 0.3, "target": 0.2}
+    rows = read(brought, "select * from metrics.missingness").to_dict("records")
+    assert sorted(row["column_name"] for row in rows) == sorted([*shares, *shares])
+    for row in rows:
+        assert row["reference_missing_share"] == pytest.approx(shares[row["column_name"]], abs=0.06)
+        assert row["score"] > 0.9
+        assert row["score_low"] < 1 < row["score_high"]
+    assert scorecards["gaps"]["holdout"]["accept_rate"] == 1
+    assert scorecards["gaps"]["holdout"]["utility"] > 0.6
+    assert scorecards["gaps"]["independent"]["utility"] < 0.4
+
+
+def test_a_missing_number_is_smaller_than_any(brought: Home) -> None:
+    run, real = (
+        read(brought, f"select level from {table}")["level"].astype(float).fillna(-1)
+        for table in (
+            "marts.gaps where run_id like '%-independent-%'",
+            "staging.stg_reference_gaps where not is_holdout",
+        )
+    )
+    assert (run == -1).any()
+    scored = read(
+        brought,
+        """
+        select distance from metrics.column_fidelity
+        where column_name = 'level' and run_id like 'gaps-independent-%'
+        """,
+    )
+    assert scored["distance"].tolist() == [pytest.approx(stats.ks_2samp(run, real).statistic)]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -15,9 +16,11 @@ from generators.tokens import tokens_per_row
 from generators.wire_formats import (
     WIRE_FORMATS,
     _integers,
+    _value,
     csv_grammar,
     json_schema,
     max_tokens,
+    write_rows,
 )
 from tests.driver import csv_row
 
@@ -97,6 +100,42 @@ def test_the_schema_is_strict(contract: Contract) -> None:
     assert row["required"] == list(row["properties"]) == list(contract.labels)
     assert row["additionalProperties"] is False
     assert row["properties"]["Room Number"] == {"type": "integer", "minimum": 101, "maximum": 500}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decimals"),
+    [(0, 0.2, 2), (0.05, 0.16, 3), (1.5, 3.25, 2), (-1.2, 0.7, 1), (-5, -0.5, 1), (7, 7, 2)],
+)
+def test_decimals_are_exactly_the_range(low: float, high: float, decimals: int) -> None:
+    column = Column("x", "X", "decimal", minimum=low, maximum=high, decimals=decimals)
+    pattern = re.compile(as_regex(_value(column)))
+    scale = 10**decimals
+    numbers = [f"{n / scale:.{decimals}f}" for n in range(-8 * scale, 8 * scale) if n]
+    numbers.append(f"{0:.{decimals}f}")
+    admitted = {number for number in numbers if pattern.fullmatch(number)}
+    assert admitted == {number for number in numbers if low <= float(number) <= high}
+    assert not pattern.fullmatch(f"{low:.{decimals + 1}f}")
+
+
+def test_what_may_be_missing_may_be_left_empty(contract: Contract) -> None:
+    columns = (
+        Column("a", "A", "categorical", accepted_values=("x", "y"), is_nullable=True),
+        Column("b", "B", "integer", minimum=1, maximum=2),
+        Column("c", "C", "identifier", is_nullable=True),
+    )
+    with_gaps = replace(contract, columns=columns, rules=(), derived=())
+    for within in (ANYWHERE, Slice({"c": ["K"]}, {})):
+        pattern = row_pattern(with_gaps, 1, within)
+        assert pattern.fullmatch("x,1,Kim Ode\n")
+        assert pattern.fullmatch(",1,\n")
+        assert not pattern.fullmatch(",,\n")
+    row = json_schema(with_gaps)["properties"]["rows"]["items"]["properties"]
+    assert row["A"] == {"type": ["string", "null"], "enum": ["x", "y", None]}
+    assert row["B"] == {"type": "integer", "minimum": 1, "maximum": 2}
+    assert row["C"] == {"type": ["string", "null"]}
+    assert json.loads(write_rows(with_gaps, [("", "1", None)], "json")) == {
+        "rows": [{"A": None, "B": 1, "C": None}]
+    }
 
 
 def test_the_grammar_keeps_to_the_initials_of_a_slice(contract: Contract) -> None:
