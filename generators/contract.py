@@ -180,6 +180,8 @@ def _column(properties: Mapping[str, Any]) -> Column:
     _check_texts(name, [*accepted, *meta.get("missing_values", [])])
     decimals = re.fullmatch(r"decimal\(\d+, *(\d+)\)", properties["data_type"])
     population = meta.get("population", {})
+    if meta["kind"] == "identifier" and "faker" not in population:
+        raise KeyError(f"{name}, which is identifier, needs 'faker' in its population")
     unknown = set(population.get("shares", {})) - set(map(str, accepted))
     if unknown:
         raise KeyError(f"population of {name} has shares of {sorted(unknown)}: not accepted_values")

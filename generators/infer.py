@@ -1,6 +1,5 @@
 """Proposes a contract for a table that somebody brings: `synthcare contract infer`."""
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,27 +12,15 @@ from jinja2 import Environment
 
 from generators.errors import SynthcareError
 from generators.home import PROJECT
+from generators.own_table import ALWAYS_MISSING, MISSING, quoted, read_table, sql_names
 from generators.population import describe_population
 
-MOST_COLUMNS = 100  # each two of them are compared
-FEWEST_ROWS = 20
 _MOST_CATEGORIES = 30
 _MOST_CODES = 10  # whole numbers with so few values are categories, such as 0 and 1
 _MOST_DECIMALS = 6
 
-# How tables write that a value is missing; the first four are so under every contract.
-_MISSING = ["null", "none", "nan", "n/a", "na", "#n/a", "?", "-", ".", "missing"]
-_ALWAYS_MISSING = _MISSING[:4]
-
 # Names under which tables call what they are there to predict.
 _TARGETS = {"target", "class", "label", "outcome", "diagnosis", "readmitted", "y"}
-
-# Columns that the models of a dataset add to its own.
-_OURS = {
-    *("record_id", "run_id", "response_id", "was_normalised", "row_number", "is_holdout"),
-    *("normalised_columns", "reject_reasons", "parsed_with", "logic_hash", "record_text"),
-    *("run_number", "block", "dataset"),
-}
 
 
 @dataclass(frozen=True)
@@ -52,8 +39,8 @@ def infer(path: Path, columns: Sequence[str] = ()) -> Inferred:
     Raises SynthcareError where the file is no table that a contract could be made for.
     """
     with duckdb.connect() as database:
-        labels = _read(database, path, columns)
-        names = _names(database, labels)
+        labels = read_table(database, path, columns)
+        names = sql_names(database, labels)
         doubts = [
             f"{label!r} is called {name}"
             for label, name in zip(labels, names, strict=True)
@@ -68,102 +55,11 @@ def infer(path: Path, columns: Sequence[str] = ()) -> Inferred:
     return Inferred(found, rules, derived, doubts)
 
 
-def _read(database: duckdb.DuckDBPyConnection, path: Path, columns: Sequence[str]) -> list[str]:
-    """Read the file into the table `rows`, all columns as texts; return their labels."""
-    if not path.is_file():
-        raise SynthcareError(f"There is no file {path}.")
-    try:
-        if path.suffix == ".parquet":
-            relation = database.read_parquet(str(path))
-        else:
-            _check_header(path)
-            relation = database.read_csv(
-                str(path),
-                header=True,
-                all_varchar=True,
-                delimiter=",",
-                quotechar='"',
-                escapechar='"',
-            )
-        labels = list(columns) or relation.columns
-        unknown = [label for label in labels if label not in relation.columns]
-        if unknown:
-            raise SynthcareError(
-                f"{path} has no column {', '.join(unknown)}. It has {', '.join(relation.columns)}."
-            )
-        if len(labels) > MOST_COLUMNS:
-            raise SynthcareError(
-                f"{path} has {len(labels):,} columns, and each two would be compared. "
-                f"Name up to {MOST_COLUMNS} of them with --columns."
-            )
-        chosen = ", ".join(
-            f"nullif(trim(cast({_quoted(label)} as varchar)), '') as {_quoted(label)}"
-            for label in labels
-        )
-        relation.select(chosen).create("written")
-        known = ", ".join(
-            f"if(lower({_quoted(label)}) in {tuple(_MISSING)}, null, {_quoted(label)})"
-            f" as {_quoted(label)}"
-            for label in labels
-        )
-        database.execute(f"create table rows as select {known} from written")  # noqa: S608
-    except (duckdb.Error, UnicodeDecodeError, csv.Error, OSError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise SynthcareError(f"{path} is no CSV or Parquet file: {reason}") from error
-    (rows,) = database.execute("select count(*) from rows").fetchone()
-    if rows < FEWEST_ROWS:
-        raise SynthcareError(
-            f"{path} has {rows} rows, too few to say what its columns hold: {FEWEST_ROWS} at least."
-        )
-    return labels
-
-
-def _check_header(path: Path) -> None:
-    """DuckDB gives names to columns without one, and other names to those that stand twice."""
-    import gzip
-
-    opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-        header = next(csv.reader(file), [])
-    if not any(header):
-        raise SynthcareError(f"{path} is empty: its first line must name the columns.")
-    nameless = [place for place, label in enumerate(header, 1) if not label.strip()]
-    if nameless:
-        raise SynthcareError(f"Column {nameless[0]} of {path} has no name in its first line.")
-    odd = [label for label in header if re.search(r'["\n]|\{[{%#]', label)]
-    if odd:
-        raise SynthcareError(f"The name {odd[0]!r} in {path} has quotes or braces. Rename it.")
-    twice = sorted({label for label in header if header.count(label) > 1})
-    if twice:
-        raise SynthcareError(f"{path} has more than one column named {', '.join(twice)}.")
-
-
-def _names(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> list[str]:
-    """SQL names: in snake_case, none of SQL's own words, none twice."""
-    (reserved,) = database.execute(
-        "select list(keyword_name) from duckdb_keywords() where keyword_category <> 'unreserved'"
-    ).fetchone()
-    found: list[str] = []
-    for label in labels:
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", label)
-        name = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "column"
-        if name[0].isdigit():
-            name = f"column_{name}"
-        if name in reserved or name in _OURS:
-            name = f"{name}_value"
-        base, number = name, 1
-        while name in found:
-            number += 1
-            name = f"{base}_{number}"
-        found.append(name)
-    return found
-
-
 def _column(
     database: duckdb.DuckDBPyConnection, label: str, name: str, doubts: list[str]
 ) -> dict[str, Any]:
     """The properties of one column."""
-    text = _quoted(label)
+    text = quoted(label)
     rows, known, distinct, numbers, whole, dates, decimals = database.execute(
         f"""
         select
@@ -211,7 +107,7 @@ def _kind(
     database: duckdb.DuckDBPyConnection, label: str, name: str, counts: Counts, doubts: list[str]
 ) -> dict[str, Any]:
     """Data type and `meta` of a column, by what most of its values are."""
-    text = _quoted(label)
+    text = quoted(label)
     if counts.whole == counts.known and counts.distinct > _MOST_CODES:
         return _number(database, label, "integer", 0)
     if counts.numbers == counts.known and counts.distinct > _MOST_CODES:
@@ -239,17 +135,17 @@ def _missing(
     database: duckdb.DuckDBPyConnection, label: str, name: str, count: int, doubts: list[str]
 ) -> dict[str, Any]:
     """The keys of a column that lacks values."""
-    text = _quoted(label)
+    text = quoted(label)
     written = [
         value
         for (value,) in database.execute(
-            f"select distinct {text} from written where lower({text}) in {tuple(_MISSING)}"  # noqa: S608
+            f"select distinct {text} from written where lower({text}) in {MISSING}"  # noqa: S608
             " order by all"
         ).fetchall()
     ]
     named = f", written {', '.join(map(repr, written))}" if written else ""
     doubts.append(f"{name}: {count:,} values are missing{named}; taken as nullable")
-    ours = [value for value in written if value.lower() not in _ALWAYS_MISSING]
+    ours = [value for value in written if value.lower() not in ALWAYS_MISSING]
     return {"nullable": True} | ({"missing_values": ours} if ours else {})
 
 
@@ -258,7 +154,7 @@ def _typed(meta: Mapping[str, Any], label: str) -> str:
     types = {"integer": "decimal(38, 0)", "decimal": f"decimal(38, {_MOST_DECIMALS})"}
     if meta["kind"] == "date":
         return _date_of(label)
-    return f"cast({_quoted(label)} as {types.get(meta['kind'], 'varchar')})"
+    return f"cast({quoted(label)} as {types.get(meta['kind'], 'varchar')})"
 
 
 def _has_template(database: duckdb.DuckDBPyConnection, text: str) -> bool:
@@ -274,7 +170,7 @@ def _number(
 ) -> dict[str, Any]:
     exact = f"decimal(38, {decimals})"
     low, high = database.execute(
-        f"select min(v), max(v) from (select cast({_quoted(label)} as {exact}) as v from rows)"  # noqa: S608
+        f"select min(v), max(v) from (select cast({quoted(label)} as {exact}) as v from rows)"  # noqa: S608
     ).fetchone()
     digits = max(len(str(abs(int(bound)))) for bound in (low, high))
     small = digits <= 9  # noqa: PLR2004 (an integer of 32 bits)
@@ -298,7 +194,7 @@ def _date(database: duckdb.DuckDBPyConnection, label: str) -> dict[str, Any]:
 def _category(
     database: duckdb.DuckDBPyConnection, label: str, name: str, is_number: bool, doubts: list[str]
 ) -> dict[str, Any]:
-    text = _quoted(label)
+    text = quoted(label)
     values = [
         value
         for (value,) in database.execute(
@@ -384,8 +280,4 @@ def _date_of(label: str) -> str:
     template = Environment(extensions=["jinja2.ext.do"]).from_string(  # noqa: S701 (no HTML)
         macros + "{{ date_value(text) }}"
     )
-    return f"({template.render(text=_quoted(label)).strip()})"
-
-
-def _quoted(label: str) -> str:
-    return '"' + label.replace('"', '""') + '"'
+    return f"({template.render(text=quoted(label)).strip()})"

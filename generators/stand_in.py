@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from generators.contract import Column, Contract
+from generators.errors import SynthcareError
 
 _SEED = 20240507
 
@@ -16,19 +18,35 @@ def stand_in_rows(contract: Contract, size: int, *, has_gaps: bool = True) -> li
 
     A missing value is empty; without `has_gaps` nothing is missing.
     """
-    from faker import Faker  # half a second
-
     random = np.random.default_rng(_SEED)
-    names = Faker("en_US")
-    names.seed_instance(_SEED)
+    identifiers = [column for column in contract.columns if column.kind == "identifier"]
+    kinds = tuple(column.population["faker"] for column in identifiers)
     columns: dict[str, Sequence[Any]] = {}
+    texts = dict(zip((column.name for column in identifiers), _texts(kinds, size), strict=True))
     for column in contract.columns:
-        columns[column.name] = _population(column, columns, names, random, size)
+        columns[column.name] = (
+            texts[column.name]
+            if column.kind == "identifier"
+            else _population(column, columns, random, size)
+        )
     written = [
         _with_gaps(columns[column.name], column.population.get("missing", 0) * has_gaps, random)
         for column in contract.columns
     ]
     return [tuple(str(value) for value in row) for row in zip(*written, strict=True)]
+
+
+@cache
+def _texts(kinds: tuple[str, ...], size: int) -> list[list[str]]:
+    """`size` texts of each of Faker's generators, which takes seconds for 10,000 rows."""
+    from faker import Faker  # half a second
+
+    names = Faker("en_US")
+    names.seed_instance(_SEED)
+    unknown = [kind for kind in kinds if not hasattr(names, kind)]
+    if unknown:
+        raise SynthcareError(f"Faker has no generator '{unknown[0]}', which a population names.")
+    return [[getattr(names, kind)() for _ in range(size)] for kind in kinds]
 
 
 def _with_gaps(values: Sequence[Any], share: float, random: np.random.Generator) -> Sequence[Any]:
@@ -41,7 +59,6 @@ def _with_gaps(values: Sequence[Any], share: float, random: np.random.Generator)
 def _population(
     column: Column,
     columns: dict[str, Sequence[Any]],
-    names: Any,
     random: np.random.Generator,
     size: int,
 ) -> Sequence[Any]:
@@ -49,8 +66,6 @@ def _population(
     spread = column.population
     if column.kind == "categorical":
         return random.choice(column.accepted_values, size, p=_chances(column)).tolist()
-    if "faker" in spread:
-        return [getattr(names, spread["faker"])() for _ in range(size)]
     if "days_after" in spread:
         stays = random.integers(spread["min"], spread["max"], size, endpoint=True)
         starts = columns[spread["days_after"]]

@@ -69,6 +69,7 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
         ("            max: 120\n", "", "age, which is integer, needs 'max'"),
         ("accepted_values: [Male, Female]", "", "gender, which is categorical, needs 'accepted_"),
         ("population: {faker: company}", "", "hospital, which is identifier, needs 'population'"),
+        ("{faker: company}", "{min: 1}", "hospital, which is identifier, needs 'faker' in its"),
         ("[Male, Female]", "[Male, No]", "gender has the value False: put quotes around 'Yes'"),
         ("[Male, Female]", "[Male, null]", "gender has the value None"),
         (

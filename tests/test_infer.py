@@ -174,6 +174,7 @@ def test_a_million_texts_are_an_identifier(tmp_path: Path) -> None:
         (b"a,b\n1,2\n", "has 1 rows, too few"),
         (b"a,a\n" + b"1,2\n" * 30, "more than one column named a"),
         (b"a,\n" + b"1,2\n" * 30, "Column 2 of"),
+        (b"a;b\n" + b"1;2\n" * 30, "separates its columns by ';'. Write it with commas"),
         (b"a,b\n" + b"1,\n" * 30, "Column 'b' holds nothing"),
         (b'"a""b",c\n' + b"1,2\n" * 30, "has quotes or braces"),
         (b"{{ x }},c\n" + b"1,2\n" * 30, "has quotes or braces"),

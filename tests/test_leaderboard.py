@@ -16,7 +16,7 @@ from reports.standings import BEST, TIED, standings
 from tests.driver import HOSTILE
 
 ENDS = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "detection", "diversity")
-ENDS += ("plausibility", "utility", "privacy")
+ENDS += ("missingness", "plausibility", "utility", "privacy")
 
 
 def run(run_id: str, overall: float | None, *, provider: str = "openai", **values: object) -> Row:
@@ -66,7 +66,7 @@ def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     console.print(cost_table(scores))
     lines = console.file.getvalue().splitlines()
     heading = next(line for line in lines if "overall" in line)
-    assert "rows overall valid cols pairs detect divers plaus util priv" in " ".join(
+    assert "rows overall valid cols pairs miss detect divers plaus util priv" in " ".join(
         heading.split()
     )
     first = next(line for line in lines if line.split()[:1] == ["llm-a"])
@@ -126,3 +126,9 @@ def test_the_plots_show_runs_whose_score_and_cost_are_known(
     assert "holdout</text>" in realism
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in realism
+
+
+def test_missing_values_are_shown_only_where_there_may_be_any() -> None:
+    console = Console(width=120, file=io.StringIO())
+    console.print(score_table(scores_of(run("a", 0.8, missingness=None)), console.width))
+    assert "valid cols pairs detect" in " ".join(console.file.getvalue().split())

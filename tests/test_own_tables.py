@@ -147,3 +147,37 @@ def test_a_missing_number_is_smaller_than_any(brought: Home) -> None:
         """,
     )
     assert scored["distance"].tolist() == [pytest.approx(stats.ks_2samp(run, real).statistic)]
+
+
+def test_a_missing_number_has_a_bar_of_its_own(brought: Home) -> None:
+    bars = read(
+        brought,
+        """
+        select * from metrics.distributions
+        where column_name = 'level' and run_id like 'gaps-independent-%'
+        order by bar_number
+        """,
+    )
+    assert bars[["share", "reference_share"]].sum().tolist() == pytest.approx([1, 1])
+    is_missing = bars["low"].isna() & bars["high"].isna()
+    assert is_missing.tolist() == [False] * (len(bars) - 1) + [True]
+    rows = read(
+        brought,
+        """
+        select missing_share, reference_missing_share from metrics.missingness
+        where column_name = 'level' and run_id like 'gaps-independent-%'
+        """,
+    )
+    assert bars[["share", "reference_share"]].iloc[-1].tolist() == rows.iloc[0].tolist()
+
+
+def test_missing_shares_are_compared_as_by_sdmetrics(brought: Home) -> None:
+    from sdmetrics.single_column import MissingValueSimilarity
+
+    real = read(brought, "from staging.stg_reference_gaps where not is_holdout")
+    run = read(brought, "from marts.gaps where run_id like '%-independent-%'")
+    rows = read(brought, "from metrics.missingness where run_id like 'gaps-independent-%'")
+    assert len(rows) == 4
+    for column, distance in zip(rows["column_name"], rows["distance"], strict=True):
+        theirs = MissingValueSimilarity.compute(real[column], run[column])
+        assert 1 - distance == pytest.approx(theirs, abs=1e-9)

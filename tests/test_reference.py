@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import Contract
+from generators.contract import Contract, load_contract
 from generators.home import Home
 from generators.stand_in import stand_in_rows
 from tests.driver import DATASET, cli, csv_row, query
@@ -98,13 +98,35 @@ def test_a_wrong_file_is_refused_and_the_table_stays(
     assert query(home, f"from {TABLE}") + query(home, "from raw.reference_files") == before
 
 
-def test_the_stand_in_is_the_same_every_time(home: Home) -> None:
-    hashes = []
-    for _ in range(2):
-        assert cli("reference").exit_code == 0
-        hashes += query(home, "select reference, rows_landed, sha256 from raw.reference_files")
-    assert hashes[0] == hashes[1]
-    assert hashes[0][:2] == ("stand-in", 10_000)
+def test_the_stand_in_is_the_same_in_every_process(home: Home) -> None:
+    assert cli("reference").exit_code == 0
+    assert query(home, "select reference, rows_landed, sha256 from raw.reference_files") == [
+        (
+            "stand-in",
+            10_000,
+            "163ac47b79c8c2a2f39beafe663ca93e5871d98b5d271f5018e99fa2ff22312c",
+        )
+    ]
+
+
+def test_the_stand_in_has_the_shares_deciles_and_gaps_of_the_contract() -> None:
+    contract = load_contract("encounters")
+    rows = [dict(zip(contract.labels, row, strict=True)) for row in stand_in_rows(contract, 20_000)]
+    assert set(rows[0]) == set(contract.labels)
+    insurers = [row["payer_code"] for row in rows]
+    assert insurers.count("") / 20_000 == pytest.approx(0.396, abs=0.015)
+    assert insurers.count("MC") / (20_000 - insurers.count("")) == pytest.approx(0.527, abs=0.015)
+    days = sorted(int(row["time_in_hospital"]) for row in rows)
+    assert (days[0], days[-1]) == (1, 14)
+    assert [days[2_000 * tenth] for tenth in (3, 5, 8)] == [2, 4, 7]
+    whole = stand_in_rows(contract, 200, has_gaps=False)
+    assert all(all(row) for row in whole)
+
+
+def test_each_row_of_a_stand_in_is_a_group_of_its_own(home: Home) -> None:
+    assert cli("reference", "--dataset", "encounters").exit_code == 0
+    counts = "select count(*), count(distinct patient_nbr) from raw.reference_encounters"
+    assert query(home, counts) == [(5_000, 5_000)]
 
 
 def test_the_stand_in_has_the_published_profile(contract: Contract) -> None:
@@ -129,7 +151,7 @@ def test_the_stand_in_has_the_published_profile(contract: Contract) -> None:
 def test_kaggle_and_csv_exclude_each_other(home: Home) -> None:
     refused = cli("reference", "--csv", "x.csv", "--kaggle")
     assert refused.exit_code == 2
-    assert "either --csv or --kaggle" in refused.stderr
+    assert "Give one of --csv, --kaggle and --uci." in refused.stderr
 
 
 def test_a_reference_of_another_contract_is_named(home: Home, tmp_path: Path, text: str) -> None:

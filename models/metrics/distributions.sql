@@ -189,11 +189,63 @@ number_bars as (
 
 ),
 
+---------- numbers that are missing: the others make up the rest of the rows
+
+missing_numbers as (
+
+    select
+        runs.run_number,
+        column_sets.dataset,
+        column_sets.set_number,
+        coalesce(shares.share, 0) as share,
+        coalesce(real_shares.share, 0) as reference_share,
+
+    from runs
+    inner join column_sets on runs.dataset = column_sets.dataset
+    left join shares
+    on runs.run_number = shares.run_number
+    and column_sets.set_number = shares.set_number
+    and shares.cell = 0
+    left join shares as real_shares
+    on column_sets.dataset = real_shares.dataset
+    and column_sets.set_number = real_shares.set_number
+    and real_shares.cell = 0
+    and real_shares.run_number = 0
+    where column_sets.is_number
+
+),
+
 bars as (
 
     select * from category_bars
+
     union all
-    select * from number_bars
+
+    select
+        number_bars.* exclude (share, reference_share),
+        number_bars.share * (1 - missing_numbers.share) as share,
+        number_bars.reference_share * (1 - missing_numbers.reference_share) as reference_share,
+
+    from number_bars
+    inner join missing_numbers
+    on number_bars.run_number = missing_numbers.run_number
+    and number_bars.set_number = missing_numbers.set_number
+
+    union all
+
+    select
+        run_number,
+        dataset,
+        set_number,
+        {{ var('bars') + 2 }} as bar_number,
+        null as category,
+        null as low,
+        null as high,
+        share,
+        reference_share,
+
+    from missing_numbers
+    where share > 0 or reference_share > 0
 
 ),
 

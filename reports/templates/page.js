@@ -85,14 +85,16 @@ function chart(column, bars) {
     ]);
     drawn.push(element("div", { class: "categories" }, rows));
   } else {
+    const isMissing = ([, low, high]) => low === null && high === null;
     const both = bars.map((bar) =>
-      element("div", { title: title(bar) }, [
+      element("div", { title: title(bar), ...(isMissing(bar) && { class: "missing" }) }, [
         element("i", { class: "real", style: `height: ${scaled(bar[4])}` }),
         element("i", { class: "synthetic", style: `height: ${scaled(bar[3])}` }),
       ]),
     );
     drawn.push(element("div", { class: "histogram" }, both));
-    const ends = [bars[0], bars[bars.length - 1]];
+    const known = bars.filter((bar) => !isMissing(bar));
+    const ends = known.length > 0 ? [known[0], known[known.length - 1]] : bars;
     const texts = ends.map((bar) => element("span", { text: labelOf(bar, column.kind) }));
     drawn.push(element("div", { class: "ends" }, texts));
   }
