@@ -55,7 +55,7 @@ for name in TABLES:
     ):
         done = cli(*command)
         assert done.exit_code == 0, done.output
-run_dbt(home, "build")
+run_dbt(home, "build", "--exclude-resource-type", "unit_test")
 """
 
 
