@@ -144,6 +144,14 @@ def test_only_what_may_be_missing_is_scored_for_it(stays: Home) -> None:
     assert {name for (name,) in columns} == nullable
 
 
+def test_an_analyst_sees_where_values_are_missing(stays: Home) -> None:
+    run_dbt(stays, "compile", "--select", "where_are_values_missing")
+    compiled = stays.root / "target" / "compiled" / "synthcare" / "analyses"
+    rows = query(stays, (compiled / "where_are_values_missing.sql").read_text())
+    assert {row[1] for row in rows} == {"independent", "holdout", "smollm2", "hand"}
+    assert not any(row[-1] for row in rows if row[1] == "holdout")
+
+
 def test_a_derived_category_is_compared_like_any(stays: Home) -> None:
     (shares,) = query(
         stays,

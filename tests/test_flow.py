@@ -262,7 +262,8 @@ def test_an_analyst_can_run_the_analyses(flow: Flow) -> None:
         for path in (PROJECT / "analyses").glob("*.sql")
     }
     assert len(answers) >= 8
-    assert {name for name, rows in answers.items() if not rows} == set()
+    # No column of this dataset may be missing; tests/test_encounters.py has some that may.
+    assert {name for name, rows in answers.items() if not rows} == {"where_are_values_missing"}
     llms = {row[0] for row in answers["which_prompt_is_worth_its_tokens"]}
     assert llms == {"smollm2", "gpt-4o", HOSTILE}
     best = [row[1] for row in answers["which_run_is_best"] if row[-1] == "best"]
