@@ -6,6 +6,7 @@ About an hour, most of it for the simulations with classifiers.
 
 import inspect
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +23,6 @@ from generators.reference import land_csv
 from generators.warehouse import open_warehouse
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
-from tests.driver import cli
 from tests.simulations import (
     GENERATORS,
     PYTHON_MODELS,
@@ -188,14 +188,18 @@ def utility() -> str:
     contract = load_contract("encounters")
     sizes = (100, 1_000, 10_000, 50_000)
     with new_home() as home:
-        os.environ["SYNTHCARE_HOME"] = str(home.root)
         land_csv(home, contract, Path(os.environ["SYNTHCARE_TEST_ENCOUNTERS"]))
         for seed, size in enumerate(sizes):
-            done = cli(
-                *("generate", "--dataset", contract.dataset, "--seed", seed, "--rows", size),
-                *("--llm", "holdout", "--llm", "independent"),
+            # In a process of its own, which lets go of the warehouse when it ends.
+            subprocess.run(
+                [
+                    *(sys.executable, "-m", "generators", "generate"),
+                    *("--dataset", contract.dataset, "--llm", "holdout", "--llm", "independent"),
+                    *("--rows", str(size), "--seed", str(seed)),
+                ],
+                env=os.environ | {"SYNTHCARE_HOME": str(home.root)},
+                check=True,
             )
-            assert done.exit_code == 0, done.output
         build(home, "--select", "+utility", "--vars", "{rows_in_samples: 100000}")
         with open_warehouse(home) as warehouse:
             found = warehouse.execute(
