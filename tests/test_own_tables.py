@@ -181,3 +181,23 @@ def test_missing_shares_are_compared_as_by_sdmetrics(brought: Home) -> None:
     for column, distance in zip(rows["column_name"], rows["distance"], strict=True):
         theirs = MissingValueSimilarity.compute(real[column], run[column])
         assert 1 - distance == pytest.approx(theirs, abs=1e-9)
+
+
+def test_classifiers_are_shown_what_is_missing(brought: Home) -> None:
+    features = read(
+        brought,
+        "select place, column_name from intermediate.int_features"
+        " where dataset = 'gaps' and is_missing",
+    )
+    rows = read(brought, "from intermediate.int_feature_rows where dataset = 'gaps'")
+    shown = np.stack(rows.loc[rows["run_number"] == 0, "features"])[:, features["place"]]
+    missing = read(
+        brought,
+        """
+        select distinct column_name, reference_missing_share from metrics.missingness
+        where dataset = 'gaps'
+        """,
+    ).set_index("column_name")
+    assert dict(zip(features["column_name"], shown.mean(axis=0), strict=True)) == pytest.approx(
+        missing["reference_missing_share"].to_dict(), abs=1e-6
+    )

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from generators.contract import load_contract
@@ -213,14 +214,14 @@ def utility() -> str:
             ).df()
     lines = []
     for (target, rows), runs in found.groupby(["column_name", "rows_trained_on"]):
-        by_llm = runs.set_index("llm")
+        aucs = runs.set_index("llm")["auc"]
         lines.append(
             [
                 target,
                 f"{rows:,}",
-                f"{by_llm['reference_auc'].max():.3f}",
+                f"{runs['reference_auc'].max():.3f}",
                 *(
-                    f"{by_llm['auc'][llm]:.3f}" if llm in by_llm.index else "–"
+                    "no signal" if np.isnan(aucs[llm]) else f"{aucs[llm]:.3f}"
                     for llm in ("holdout", "independent")
                 ),
             ]
