@@ -55,7 +55,7 @@ def write_rows(contract: Contract, rows: Iterable[Sequence[str]], wire_format: s
 
 
 def _json_value(column: Column, text: str | None) -> Any:
-    if column.is_nullable and not text:
+    if not text:
         return None
     return json.loads(text) if column.kind in ("integer", "decimal") else text
 

@@ -83,6 +83,15 @@ def test_dates_of_which_one_is_never_before_the_other_give_a_rule(tmp_path: Path
     assert (left["days_after"], left["min"], left["max"]) == ("admitted", 1, 1)
 
 
+def test_a_date_is_not_placed_after_one_that_stands_behind_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, "Left,Admitted", lambda i: f"2024-01-{6 + i % 9:02d},2024-01-{1 + i % 5}"
+    )
+    inferred = infer(path)
+    assert [rule["holds"] for rule in inferred.rules] == ["left_value >= admitted"]
+    assert all("days_after" not in meta(column)["population"] for column in inferred.columns)
+
+
 def test_dates_may_be_written_in_several_ways(tmp_path: Path) -> None:
     forms = ["2023-01-{:02d}", "2023/1/{}", "{} Jan 2023"]
     path = write(tmp_path, "day", lambda i: forms[i % 3].format(1 + i % 28))
@@ -119,16 +128,16 @@ def test_the_population_is_that_of_the_file(tmp_path: Path) -> None:
         tmp_path,
         "n,x,day,sex,rare",
         lambda i: (
-            f"{i},{i / 8},2024-02-{1 + i // 36:02d},{'m' if i % 4 else 'F'},{'b' if i else 'a'}"
+            f"{i},{i / 8},2024-02-{1 + i // 108:02d},{'m' if i % 4 else 'F'},{'b' if i else 'a'}"
         ),
-        rows=1_001,
+        rows=3_001,
     )
     number, decimal, day, sex, rare = (meta(c)["population"] for c in infer(path).columns)
-    assert number == {"deciles": [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000]}
-    assert decimal["deciles"][:3] == [0.0, 12.5, 25.0]
+    assert number == {"deciles": [*range(0, 3_001, 300)]}
+    assert decimal["deciles"][:3] == [0.0, 37.5, 75.0]
     assert (day["deciles"][0], day["deciles"][-1]) == (date(2024, 2, 1), date(2024, 2, 28))
-    assert sex == {"shares": {"F": 0.251, "m": 0.749}}
-    assert rare == {"shares": {"a": 0.001, "b": 0.999}}
+    assert sex == {"shares": {"F": 0.25, "m": 0.75}}
+    assert rare == {"shares": {"a": 0.001, "b": 1.0}}
 
 
 def test_columns_may_be_chosen_and_parquet_read(tmp_path: Path) -> None:
