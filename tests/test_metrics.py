@@ -221,3 +221,36 @@ def test_copies_of_a_real_row_share_its_fold() -> None:
     is_real = np.repeat([False, True], [len(written), len(real)])
     folds = folds_of(np.array(written + real), is_real)
     assert folds.tolist() == [4, 1, 0, 3, 4, 0, 1, 2, 3, 4, 0]
+
+
+def test_rows_without_the_target_are_not_learnt_from() -> None:
+    """Where it is known it follows from a number; in half of the rows it is not known."""
+    path = PROJECT / "models" / "intermediate" / "int_target_skills.py"
+    target = runpy.run_path(str(path))["Target"]
+    features = pd.DataFrame(
+        {
+            "dataset": "x",
+            "place": range(4),
+            "column_name": ["target", "target", "target", "number"],
+            "is_number": [False, False, False, True],
+            "is_missing": [False, False, True, False],
+            "made_from": [["target"], ["target"], ["target"], ["number"]],
+        }
+    )
+    random = np.random.default_rng(1)
+
+    def side(size: int) -> pd.DataFrame:
+        number = random.normal(size=size)
+        is_missing = np.arange(size) % 2
+        is_high = (number > 0) * (1 - is_missing)
+        vectors = np.stack([is_high, 1 - is_high - is_missing, is_missing, number], axis=1)
+        return pd.DataFrame({"features": [*vectors], "block": 1 + np.arange(size) // 2 % 4})
+
+    halves = {
+        (4, draw): np.array([draw % 2, draw % 2, 1 - draw % 2, 1 - draw % 2], dtype=bool)
+        for draw in range(1, 9)
+    }
+    sides = {0: side(3_200), -1: side(800), 1: side(160)}
+    found = pd.DataFrame(target("target", features, sides).skills(halves))
+    assert set(found["rows_trained_on"]) == {40}
+    assert found["skill"].mean() > 0.9
