@@ -20,7 +20,7 @@ _MOST_CODES = 10  # whole numbers with so few values are categories, such as 0 a
 _MOST_DECIMALS = 6
 
 # Names under which tables call what they are there to predict.
-_TARGETS = {"target", "class", "label", "outcome", "diagnosis", "readmitted", "y"}
+_TARGETS = {"target", "class", "label", "outcome", "diagnosis", "y"}
 
 
 @dataclass(frozen=True)
