@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench-generation bench-parsing bench-scores lint format lock clean
+.PHONY: help setup demo test docs bench-generation bench-parsing bench-scores lint format prices lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -50,6 +50,9 @@ format: setup ## Mend what ruff and sqlfluff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 	@$(BIN)/sqlfluff fix models analyses tests
+
+prices: setup ## Write what the models of llms.yml cost into seeds/llm_prices.csv, from the package genai-prices
+	@$(BIN)/python -m generators.price_list
 
 lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \

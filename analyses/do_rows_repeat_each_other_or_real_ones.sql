@@ -17,6 +17,7 @@ final as (
         diversity.llm,
         diversity.prompt_level,
         diversity.instruction_level,
+        diversity.variety,
         round(diversity.diversity, 2) as diversity,
         round(100 * diversity.repeated_rows_share, 1) as repeated_rows,
         round(100 * diversity.prompt_echo_share, 1) as names_of_the_prompt,
@@ -32,4 +33,4 @@ final as (
 )
 
 select * from final
-order by llm asc, prompt_level asc, instruction_level asc
+order by llm asc, prompt_level asc, instruction_level asc, variety asc

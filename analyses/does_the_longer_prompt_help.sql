@@ -10,6 +10,7 @@ final as (
     select
         dataset,
         llm,
+        variety,
         prompt_level,
         round(max(overall) filter (where instruction_level = 'basic'), 2) as basic_instructions,
         round(max(overall) filter (where instruction_level = 'improved'), 2)
@@ -19,7 +20,7 @@ final as (
 
     from scorecard
     where prompt_level is not null
-    group by dataset, llm, prompt_level
+    group by dataset, llm, variety, prompt_level
 
 )
 
@@ -27,4 +28,5 @@ select * from final
 order by
     dataset asc,
     llm asc,
+    variety asc,
     list_position(['basic', 'improved', 'advanced'], prompt_level) asc

@@ -11,6 +11,7 @@ final as (
         llm,
         prompt_level,
         instruction_level,
+        variety,
         round(overall, 2) as overall,
         round(usd_per_1000_rows, 3) as usd_per_1000_rows,
         round(seconds_per_1000_rows) as seconds_per_1000_rows,

@@ -18,6 +18,7 @@ final as (
         runs.llm,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
         distributions.column_name,
         case
             when distributions.kind = 'categorical'
@@ -51,4 +52,5 @@ order by
     llm asc,
     prompt_level asc,
     instruction_level asc,
+    variety asc,
     abs(percent_of_this_run - percent_of_real_rows) desc

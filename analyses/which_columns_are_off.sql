@@ -17,6 +17,7 @@ final as (
         runs.llm,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
         column_fidelity.column_name,
         round(column_fidelity.score, 2) as score,
         round(column_fidelity.score_low, 2) as low,
@@ -37,4 +38,4 @@ final as (
 )
 
 select * from final
-order by llm asc, prompt_level asc, instruction_level asc, score asc nulls last, column_name asc
+order by llm asc, prompt_level asc, instruction_level asc, variety asc, score asc nulls last, column_name asc

@@ -11,6 +11,7 @@ final as (
         llm,
         prompt_level,
         instruction_level,
+        variety,
         rows_accepted,
         round(overall, 2) as overall,
         round(overall_low, 2) as low,

@@ -31,6 +31,7 @@ final as (
         scorecard.llm,
         scorecard.prompt_level,
         scorecard.instruction_level,
+        scorecard.variety,
         scorecard.rows_accepted,
         round(scorecard.overall, 2) as overall,
         round(scorecard.overall_low, 2) as low,

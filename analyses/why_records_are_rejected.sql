@@ -17,10 +17,11 @@ found as (
         llm,
         prompt_level,
         instruction_level,
+        variety,
         sum(records_found) as records_found,
 
     from runs
-    group by llm, prompt_level, instruction_level
+    group by llm, prompt_level, instruction_level, variety
 
 ),
 
@@ -30,11 +31,12 @@ counted as (
         llm,
         prompt_level,
         instruction_level,
+        variety,
         reject_reason,
         sum(records) as records,
 
     from reject_reasons
-    group by llm, prompt_level, instruction_level, reject_reason
+    group by llm, prompt_level, instruction_level, variety, reject_reason
 
 ),
 
@@ -50,13 +52,15 @@ final as (
     -- both are null for an import of which nobody knows the prompt
     and counted.prompt_level is not distinct from found.prompt_level
     and counted.instruction_level is not distinct from found.instruction_level
+    and counted.variety is not distinct from found.variety
     qualify
         row_number() over (
-            partition by counted.llm, counted.prompt_level, counted.instruction_level
+            partition by
+                counted.llm, counted.prompt_level, counted.instruction_level, counted.variety
             order by counted.records desc, counted.reject_reason asc
         ) <= 5
 
 )
 
 select * from final
-order by llm asc, prompt_level asc, instruction_level asc, records desc, reject_reason asc
+order by llm asc, prompt_level asc, instruction_level asc, variety asc, records desc, reject_reason asc

@@ -7,7 +7,7 @@ so that a killed run picks its batches up again and submits none twice.
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -15,19 +15,22 @@ from typing import Any
 
 import openai
 from openai.types import Batch
-from openai.types.chat import ChatCompletion
 
 from generators.budget import Budget
 from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Request, Unanswered
-from generators.providers.access import api_key, may_pass, meaning
-from generators.providers.openai_api import chat_completion, completion
+from generators.providers.access import api_key
+from generators.providers.answers import completion_of
+from generators.providers.openai_api import chat_completion
+from generators.providers.remedies import may_pass, meaning
 from generators.submissions import Submission
+from generators.variety.brief import Cell
 from generators.work import CAP_REACHED, Work
 
 _REQUESTS_PER_BATCH = 10_000  # of 50,000 and 200 MB that OpenAI takes
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 1.0, 60.0
+_TOLD_AFTER_SECONDS = 5.0
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _TOKEN = "synthcare_submission"  # noqa: S105 (a key of the batch's metadata)
 
@@ -35,8 +38,8 @@ _TOKEN = "synthcare_submission"  # noqa: S105 (a key of the batch's metadata)
 class BatchAPI:
     """The Batch API of one LLM, asked in place of a scheduler."""
 
-    def __init__(self, llm: LLM, budget: Budget) -> None:
-        self._llm, self._budget = llm, budget
+    def __init__(self, llm: LLM, budget: Budget, told: Callable[[str], None]) -> None:
+        self._llm, self._budget, self._told = llm, budget, told
         self._client = openai.AsyncOpenAI(
             api_key=api_key(llm),
             base_url=llm.base_url,
@@ -44,8 +47,8 @@ class BatchAPI:
             max_retries=6,  # of uploads, polls and downloads, which cost nothing
         )
 
-    async def ask(self, work: Work, rows: int) -> None:
-        """Ask for `rows` rows of a run; return when every batch has ended.
+    async def ask(self, work: Work, rows: int, cells: Mapping[Cell, int] | None = None) -> None:
+        """Ask for `rows` rows of a run, with quotas for `cells`; return when all batches ended.
 
         Batches of an earlier session come first. If they bring anything, what is still missing then
         is left to the next call.
@@ -56,7 +59,7 @@ class BatchAPI:
                     self._budget.adopt(submission.usd_at_most)
                 if any(await _all(self._pick_up(work, submission) for submission in left)):
                     return
-            work.begin(rows)
+            work.begin(rows, cells)
             while work.rows_left > 0 and not work.stopped_because:
                 while await self._submit(work):
                     pass
@@ -81,7 +84,7 @@ class BatchAPI:
         requests: list[Request] = []
         usd_at_most = 0.0
         while work.rows_left > 0 and len(requests) < _REQUESTS_PER_BATCH:
-            most = work.usd_of_one(work.rows_left)
+            most = work.usd_of_next()
             if not self._budget.reserve(most):
                 if not requests and not work.journal.submissions.under_way():
                     work.stop(CAP_REACHED)
@@ -103,6 +106,11 @@ class BatchAPI:
             last_request_number=requests[-1].number,
             token=uuid.uuid4().hex,
             usd_at_most=usd_at_most,
+            cells={
+                str(request.number): list(request.brief.cells.items())
+                for request in requests
+                if request.brief.cells
+            },
         )
         work.journal.submissions.begun(submission)
         # Never sent twice: if its answer is lost, the next session looks for the token.
@@ -138,10 +146,10 @@ class BatchAPI:
         spent, new = 0.0, 0
         for line in answered:
             number, rows = map(int, line["custom_id"].split("-"))
-            answer = completion(ChatCompletion.model_validate(line["response"]["body"]))
+            answer = completion_of(line["response"]["body"])
             if number in work.journal.answered:
                 continue  # and paid, in an earlier session
-            request = work.request(number, rows)
+            request = work.request(number, rows, submission.cells_of(number))
             new += 1
             spent += work.usd(answer, work.usd_at_most(request))
             work.receive(
@@ -157,11 +165,17 @@ class BatchAPI:
         return new
 
     async def _wait(self, submission: Submission) -> Batch:
-        delay = _FIRST_POLL_SECONDS
+        delay, waited = _FIRST_POLL_SECONDS, 0.0
         while True:
             batch = await self._client.batches.retrieve(submission.batch_id)
             if batch.status in _ENDED:
                 return batch
+            if waited < _TOLD_AFTER_SECONDS <= waited + delay:
+                self._told(
+                    f"{self._llm.name} waits for batch {batch.id}, which may take a day: "
+                    f"{batch.status}. Stop it if you like; the same command goes on from here."
+                )
+            waited += delay
             await asyncio.sleep(delay)
             delay = min(delay * 1.5, _LONGEST_POLL_SECONDS)
 
@@ -187,9 +201,11 @@ class BatchAPI:
 
 
 @asynccontextmanager
-async def open_batch_api(llm: LLM, budget: Budget) -> AsyncIterator[BatchAPI]:
+async def open_batch_api(
+    llm: LLM, budget: Budget, told: Callable[[str], None]
+) -> AsyncIterator[BatchAPI]:
     """The Batch API of `llm` while the block lasts."""
-    api = BatchAPI(llm, budget)
+    api = BatchAPI(llm, budget, told)
     try:
         yield api
     finally:

@@ -18,6 +18,7 @@ from generators.options import DEFAULT_SEED, dataset_option, generation_options,
 from generators.prompts import LEVELS
 from generators.scaffold import scaffold
 from generators.transform import TransformFailed
+from generators.variety import SLICES
 from generators.workflow import Workflow
 
 _DEMO_ROWS = 30
@@ -78,6 +79,17 @@ def plan_command(
     _print_json(as_json, workflow.estimate(workflow.plan(**options), rows, max_usd=max_usd))
 
 
+@main.command("preview")
+@generation_options
+def preview_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Show both messages of each run and three rows that it answers; `run` goes on from them."""
+    workflow = _start(dataset, as_json)
+    runs = workflow.plan(**options)
+    _finish(as_json, workflow.preview(runs, max_usd=max_usd))
+
+
 @main.command("generate")
 @generation_options
 def generate_command(
@@ -118,6 +130,7 @@ def run_command(
     """Do everything: reference, generate, dbt build, scorecard, reports."""
     workflow = _start(dataset, as_json)
     generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
+    workflow.ensure_reference()
     _finish(as_json, generated | workflow.report())
 
 
@@ -182,6 +195,7 @@ def demo_command(as_json: bool) -> None:
         llms=["smollm2", "independent", "holdout"],
         prompt="all",
         instructions="improved",
+        variety=SLICES,
         seed=DEFAULT_SEED,
     )
     _finish(as_json, workflow.generate(runs, _DEMO_ROWS) | workflow.report())
@@ -193,7 +207,7 @@ def _start(dataset: str, as_json: bool) -> Workflow:
 
 def _console(as_json: bool) -> Console:
     """Where people are told: stdout, or stderr where stdout is for JSON."""
-    console = Console(stderr=as_json, highlight=False, soft_wrap=True)
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True, emoji=False)
     if not console.is_terminal:
         console.width = 110  # a log has no width of its own
     return console

@@ -11,6 +11,7 @@ import yaml
 from generators.errors import SynthcareError
 from generators.files import read_yaml
 from generators.home import PROJECT
+from generators.spread import check_spread
 
 # Kinds of columns, and the keys that each needs beside its label.
 _NEEDED = {
@@ -88,7 +89,10 @@ class Reference:
 
 @dataclass(frozen=True, eq=False)
 class Contract:
-    """Everything known about a dataset. `record` is what one row is, in words."""
+    """Everything known about a dataset. `record` is what one row is, in words.
+
+    `quotas` are the columns whose declared shares the rows of a run are to meet together.
+    """
 
     dataset: str
     record: str
@@ -96,6 +100,7 @@ class Contract:
     rules: tuple[Rule, ...]
     derived: tuple[Derived, ...]
     reference: Reference
+    quotas: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -139,14 +144,17 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
     try:
         model = next(m for m in read_yaml(path)["models"] if m["name"] == dataset)
         meta = model["config"]["meta"]
+        columns = tuple(
+            _column(column)
+            for column in model["columns"]
+            if "kind" in column.get("config", {}).get("meta", {})
+        )
+        for place, column in enumerate(columns):
+            check_spread(column, columns[:place])
         return Contract(
             dataset=dataset,
             record=meta["record"],
-            columns=tuple(
-                _column(column)
-                for column in model["columns"]
-                if "kind" in column.get("config", {}).get("meta", {})
-            ),
+            columns=columns,
             rules=tuple(Rule(**rule) for rule in meta.get("rules", [])),
             derived=tuple(
                 Derived(derived["name"], derived["sql"], derived.get("kind", "integer"))
@@ -160,6 +168,7 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
                 uci=meta["reference"].get("uci"),
                 group=meta["reference"].get("group"),
             ),
+            quotas=tuple(meta.get("quotas", [])),
         )
     except (OSError, yaml.YAMLError, StopIteration, KeyError, TypeError) as error:
         raise SynthcareError(
@@ -179,12 +188,6 @@ def _column(properties: Mapping[str, Any]) -> Column:
     accepted = tuple(meta.get("accepted_values", []))
     _check_texts(name, [*accepted, *meta.get("missing_values", [])])
     decimals = re.fullmatch(r"decimal\(\d+, *(\d+)\)", properties["data_type"])
-    population = meta.get("population", {})
-    if meta["kind"] == "identifier" and "faker" not in population:
-        raise KeyError(f"{name}, which is identifier, needs 'faker' in its population")
-    unknown = set(population.get("shares", {})) - set(map(str, accepted))
-    if unknown:
-        raise KeyError(f"population of {name} has shares of {sorted(unknown)}: not accepted_values")
     return Column(
         name=name,
         label=meta["label"],
@@ -196,7 +199,7 @@ def _column(properties: Mapping[str, Any]) -> Column:
         maximum=meta.get("max"),
         decimals=int(decimals[1]) if decimals else _DECIMALS,
         is_nullable=meta.get("nullable", False),
-        population=population,
+        population=meta.get("population", {}),
     )
 
 

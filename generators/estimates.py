@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from generators.llms import LLM
-from generators.prompts.slices import draw_slice
-from generators.runs import Run
+from generators.runs import TIME, Run
+from generators.sizes import rows_per_request
 from generators.tokens import count_tokens
+from generators.variety import QUOTAS, make_brief
+from generators.variety.quotas import apportion, cell_shares
 
 _SECONDS_TO_FIRST_TOKEN = 0.4
 
@@ -24,13 +26,16 @@ class Estimate:
     seconds: float | None
 
 
-def estimate_run(run: Run, rows: int) -> Estimate:
-    """What `rows` more rows need if all of them are accepted. A baseline needs nothing."""
-    if run.prompt is None:
-        return Estimate(rows, 0, 0, 0, None, None)
-    requests = math.ceil(rows / run.llm.rows_per_request)
-    own = draw_slice(run.contract, seed=run.seed).text(run.contract)
-    input_tokens = requests * (run.prompt_tokens + count_tokens(own))
+def estimate_run(run: Run, rows: int, prefer: str) -> Estimate:
+    """What `rows` more rows need if all of them are accepted. A baseline needs nothing.
+
+    `prefer` is COST or TIME, whatever the run itself prefers.
+    """
+    if run.prompt is None or not rows:
+        return Estimate(rows, 0, 0, 0, None if run.prompt is None else 0.0, None)
+    in_each = rows_per_request(run, rows, is_spread=prefer == TIME)
+    requests = math.ceil(rows / in_each)
+    input_tokens = requests * (run.prompt_tokens + count_tokens(_own_text(run, in_each)))
     output_tokens = round(rows * run.tokens_per_row)
     return Estimate(
         rows=rows,
@@ -42,6 +47,22 @@ def estimate_run(run: Run, rows: int) -> Estimate:
         else None,
         seconds=None if run.is_batch else _seconds(run.llm, requests, input_tokens, output_tokens),
     )
+
+
+def _own_text(run: Run, rows: int) -> str:
+    """What the first request asks for beside what all of them do."""
+    cells = {}
+    if run.variety == QUOTAS:
+        cells = apportion(cell_shares(run.contract), rows)
+    brief = make_brief(
+        run.contract,
+        run.variety,
+        seed=run.seed,
+        rows=rows,
+        cells=cells,
+        drawn_columns=run.drawn_columns,
+    )
+    return brief.text
 
 
 def total(estimates: Sequence[tuple[Run, Estimate]]) -> Estimate:

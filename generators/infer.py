@@ -14,10 +14,14 @@ from generators.errors import SynthcareError
 from generators.home import PROJECT
 from generators.own_table import ALWAYS_MISSING, MISSING, quoted, read_table, sql_names
 from generators.population import describe_population
+from generators.variety.quotas import MOST_COLUMNS
 
 _MOST_CATEGORIES = 30
 _MOST_CODES = 10  # whole numbers with so few values are categories, such as 0 and 1
 _MOST_DECIMALS = 6
+
+_QUOTA_CATEGORIES = range(2, 11)
+_MOST_CELLS = 60
 
 # Names under which tables call what they are there to predict.
 _TARGETS = {"target", "class", "label", "outcome", "diagnosis", "y"}
@@ -30,6 +34,7 @@ class Inferred:
     columns: list[dict[str, Any]]
     rules: list[dict[str, str]]
     derived: list[dict[str, str]]
+    quotas: list[str]
     doubts: list[str]
 
 
@@ -52,7 +57,7 @@ def infer(path: Path, columns: Sequence[str] = ()) -> Inferred:
         ]
         rules, derived = _date_order(database, found, doubts)
     _mark_target(found, doubts)
-    return Inferred(found, rules, derived, doubts)
+    return Inferred(found, rules, derived, _quotas(found, doubts), doubts)
 
 
 def _column(
@@ -272,6 +277,20 @@ def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:
     for column in named or few[-1:]:
         column["config"]["meta"]["target"] = True
         doubts.append(f"{column['name']} is taken as what is worth predicting (target)")
+
+
+def _quotas(columns: list[dict[str, Any]], doubts: list[str]) -> list[str]:
+    """Columns whose mix is worth keeping: the first of few categories, with few cells together."""
+    chosen, cells = [], 1
+    for column in columns:
+        categories = len(column["config"]["meta"].get("accepted_values", ""))
+        is_small = categories in _QUOTA_CATEGORIES and cells * categories <= _MOST_CELLS
+        if is_small and len(chosen) < MOST_COLUMNS:
+            chosen.append(column["name"])
+            cells *= categories
+    if chosen:
+        doubts.append(f"with --variety quotas, {', '.join(chosen)} come out as declared (quotas)")
+    return chosen
 
 
 def _date_of(label: str) -> str:

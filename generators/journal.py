@@ -14,19 +14,25 @@ from generators.errors import SynthcareError
 from generators.files import new_file
 from generators.jsonl import cut_torn_line, read_lines
 from generators.prices import Price
+from generators.streams import BROKEN, Streams
 from generators.submissions import Submissions
 
 RUN_FILE = "run.json"
 RESPONSES_FILE = "responses.jsonl"
 REQUESTS_FILE = "requests.jsonl"
 BATCHES_FILE = "batches.jsonl"
+STREAMS_FOLDER = "streams"
 
 _KEYS = ("request_number", "rows_requested", "input_tokens", "cached_tokens", "output_tokens")
 
 
 @dataclass(frozen=True)
 class Response:
-    """One answer, as received. Times are UTC; tokens are None where the provider did not say."""
+    """One answer, as received. Times are UTC; tokens are None where the provider did not say.
+
+    What the request asked for is in `slice_text`, in words, and in the values that it gave away,
+    its quotas and the values that it handed over; see `generators.variety.brief.Brief.as_row`.
+    """
 
     response_id: str
     run_id: str
@@ -40,6 +46,18 @@ class Response:
     output_tokens: int | None
     requested_at: datetime | None
     received_at: datetime | None
+    reasoning_tokens: int | None = None
+    dictated_values: dict[str, Any] | None = None
+    quota_cells: dict[str, Any] | None = None
+    drawn_values: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Spent:
+    """USD that answers have cost, as far as is known, and the most that all of it can have been."""
+
+    known: float
+    at_most: float
 
 
 class Journal:
@@ -47,7 +65,9 @@ class Journal:
 
     Opening cuts off a last line that a killed process left half-written. Raises SynthcareError
     where another process writes the run, or where a line in the middle of the file is no JSON.
-    `dispatches` and `submissions` are the requests and batches that were sent, answered or not. A
+    `dispatches` and `submissions` are the requests and batches that were sent, answered or not,
+    `streams` what answers under way have said. What a killed process had heard is journalled as an
+    answer that was cut off: `saved` is how many, `killed` how many requests had brought nothing. A
     journal in which nothing was begun leaves no folder.
     """
 
@@ -77,12 +97,34 @@ class Journal:
         self.rows_requested = sum(entry["rows_requested"] or 0 for entry in entries)
         self.dispatches = Dispatches(self._folder / REQUESTS_FILE, self.answered)
         self.submissions = Submissions(self._folder / BATCHES_FILE)
+        self.streams = Streams(self._folder / STREAMS_FOLDER)
+        self.saved = self._save_streams()
+        self.killed = self.dispatches.give_up()
         self.last_request_number = max(
             *self.answered,
             self.dispatches.last_request_number,
             self.submissions.last_request_number,
             0,
         )
+
+    def _save_streams(self) -> int:
+        """Journal what a killed process had heard; return the number of answers."""
+        saved = 0
+        for number, heard in self.streams.left().items():
+            asked = self.dispatches.under_way.get(number)
+            if asked is None or not heard.text.strip():
+                continue
+            unknown = dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"))
+            row = {key: value for key, value in asked.items() if key != "usd_at_most"}
+            row |= {"response_text": heard.text, "finish_reason": BROKEN} | unknown
+            row |= {"requested_at": datetime.fromisoformat(asked["requested_at"])}
+            self.append(Response(**row, received_at=max(heard.at, row["requested_at"])))
+            self.dispatches.under_way.pop(number)
+            self.answered.add(number)
+            self.rows_requested += asked["rows_requested"]
+            saved += 1
+        self.streams.clear()
+        return saved
 
     def begin(self) -> None:
         """Write down what the run is, if it is not: now something is about to be sent."""
@@ -105,25 +147,26 @@ class Journal:
         except OSError as error:
             raise SynthcareError(f"{self._path} cannot be written: {error.strerror}.") from error
 
-    def usd(self, price: Price | None) -> float:
-        """What the run has cost until now, with the most that unanswered requests may have cost.
+    def spent(self, price: Price | None) -> Spent:
+        """What the run has cost until now.
 
-        An answer whose tokens the provider did not say counts with the most that it can have cost.
+        Unanswered requests, and answers whose tokens the provider did not say, count among the most
+        with what they can have cost.
         """
         if price is None:
-            return 0.0
-        spent = self.dispatches.unsettled.usd_at_most
-        spent += sum(batch.usd_at_most for batch in self.submissions.under_way())
+            return Spent(0.0, 0.0)
+        known, unknown = 0.0, self.dispatches.unsettled.usd_at_most
+        unknown += sum(batch.usd_at_most for batch in self.submissions.under_way())
         for entry in read_lines(self._path, *_KEYS):
             if entry["input_tokens"] is None or entry["output_tokens"] is None:
-                spent += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
+                unknown += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
             else:
-                spent += price.usd(
+                known += price.usd(
                     input_tokens=entry["input_tokens"],
                     cached_tokens=entry["cached_tokens"] or 0,
                     output_tokens=entry["output_tokens"],
                 )
-        return spent
+        return Spent(known, known + unknown)
 
     def __enter__(self) -> "Journal":
         return self
@@ -136,6 +179,7 @@ class Journal:
     ) -> None:
         self.dispatches.close()
         self.submissions.close()
+        self.streams.close()
         if not (self._folder / RUN_FILE).exists():
             for path in self._folder.iterdir():
                 path.unlink()

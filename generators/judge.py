@@ -2,22 +2,32 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import duckdb
+
+from generators.builds import nodes_passed
 from generators.home import Home
 from generators.landing import land
 from generators.runs import Run
 from generators.transform import run_dbt
+from generators.variety import QUOTAS
+from generators.variety.brief import Cell
 from generators.warehouse import open_warehouse
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Records of a run that were found, and those of them that dbt accepted."""
+    """Records of a run that were found, and those of them that dbt accepted.
+
+    `cells` are the accepted ones of each cell, in a run with quotas.
+    """
 
     found: int = 0
     accepted: int = 0
+    cells: Mapping[Cell, int] = field(default_factory=dict)
 
 
 class Judge:
@@ -47,9 +57,10 @@ class Judge:
     def count_now(self) -> dict[str, Counts]:
         """The same, in this thread."""
         land(self._home)
-        datasets = {run.contract.dataset for run in self._runs}
-        references = sorted(f"stg_reference_{dataset}" for dataset in datasets)  # for baselines
-        run_dbt(self._home, "run", "--select", "+int_record_outcomes", *references)
+        if nodes_passed(self._home) is None:
+            datasets = {run.contract.dataset for run in self._runs}
+            references = sorted(f"stg_reference_{dataset}" for dataset in datasets)  # for baselines
+            run_dbt(self._home, "run", "--select", "+int_record_outcomes", *references)
         with open_warehouse(self._home) as warehouse:
             rows = warehouse.execute(
                 """
@@ -62,8 +73,30 @@ class Judge:
                 group by run_id
                 """
             ).fetchall()
-        by_run = {run_id: Counts(found, accepted) for run_id, found, accepted in rows}
+            cells = self._count_cells(warehouse)
+        by_run = {
+            run_id: Counts(found, accepted, cells.get(run_id, {}))
+            for run_id, found, accepted in rows
+        }
         self.counts = {run.run_id: by_run.get(run.run_id, Counts()) for run in self._runs}
         for run in self._runs:
             self._counted(run, self.counts[run.run_id])
         return self.counts
+
+    def _count_cells(self, warehouse: duckdb.DuckDBPyConnection) -> dict[str, Counter[Cell]]:
+        """Accepted rows by run and cell."""
+        found: dict[str, Counter[Cell]] = {}
+        for contract in {run.contract for run in self._runs if run.variety == QUOTAS}:
+            names = [column.name for column in contract.columns if column.name in contract.quotas]
+            rows = warehouse.execute(
+                f"""
+                select run_id, quota_cell, count(*)
+                from intermediate.int_{contract.dataset}_cast
+                where quota_cell is not null and len(reject_reasons) = 0
+                group by all
+                """  # noqa: S608 (a dataset's name)
+            ).fetchall()
+            for run_id, labels, count in rows:
+                cell = tuple(zip(names, labels, strict=False))
+                found.setdefault(run_id, Counter())[cell] += count
+        return found

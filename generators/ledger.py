@@ -14,7 +14,9 @@ def read_ledger(home: Home, run_ids: Sequence[str]) -> list[dict[str, Any]]:
             """
             select
                 generation_runs.*,
-                concat_ws(' ', llm, concat_ws('/', prompt_level, instruction_level)) as label,
+                concat_ws(
+                    ' ', llm, concat_ws('/', prompt_level, instruction_level, variety)
+                ) as label,
 
             from marts.generation_runs
             where list_contains($run_ids, run_id)

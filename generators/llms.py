@@ -7,18 +7,19 @@ from pathlib import Path
 from generators.errors import SynthcareError
 from generators.files import read_yaml
 from generators.home import PROJECT
-from generators.wire_formats import WIRE_FORMATS
+from generators.wire_formats import check_wire_format
 
 BASELINES = ("independent", "holdout")
 
 
 @dataclass(frozen=True)
 class LLM:
-    """How to reach an LLM and how to ask it. `model` is None for a baseline.
+    """How to reach an LLM and how to ask it; llms.yml explains each key.
 
-    `concurrency` is the most requests at once. Limits are those of the account, None where there
-    are none or the provider's headers say them. `tokens_per_second` is what one answer is written
-    at; only the plan's estimate of the time uses it. `sampling` goes into every request as it is.
+    `model` is None for a baseline. `concurrency` is the most requests at once. Limits are those of
+    the account, None where there are none or the provider's headers say them. `tokens_per_second`
+    is what one answer is written at; only the plan's estimate of the time uses it. `sampling` goes
+    into every request as it is, `reasoning_tokens` are room beside that of the rows.
     """
 
     name: str
@@ -29,7 +30,13 @@ class LLM:
     model: str | None = None
     base_url: str | None = None
     api_key_env: str | None = None
+    api_version: str | None = None
+    model_path: str | None = None
     instructions_role: str = "system"
+    token_limit: str | None = None
+    seed: bool = True
+    stream: bool = True
+    reasoning_tokens: int = 0
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     tokens_per_second: float = 80.0
@@ -38,11 +45,9 @@ class LLM:
     port: int = 0
 
     def __post_init__(self) -> None:
-        if self.wire_format not in WIRE_FORMATS:
-            raise SynthcareError(
-                f"{self.name}: there is no wire format '{self.wire_format}'. "
-                f"Use one of: {', '.join(WIRE_FORMATS)}."
-            )
+        check_wire_format(
+            self.name, self.provider, self.wire_format, has_base_url=bool(self.base_url)
+        )
 
     @property
     def is_baseline(self) -> bool:

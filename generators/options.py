@@ -6,6 +6,8 @@ import click
 
 from generators.contract import datasets
 from generators.prompts import LEVELS
+from generators.runs import COST, PREFERENCES
+from generators.variety import SLICES, VARIETIES
 
 DEFAULT_SEED = 1
 
@@ -43,9 +45,27 @@ def generation_options(command: click.Command) -> click.Command:
                 type=level,
                 default="improved",
             ),
+            _option(
+                "--variety",
+                "What makes requests differ: nothing, slices of the population, or quotas.",
+                type=click.Choice([*VARIETIES, "all"]),
+                default=SLICES,
+            ),
+            click.option(
+                "--draw",
+                "drawn_columns",
+                multiple=True,
+                help="With quotas: a column drawn for each row and handed over; repeatable.",
+            ),
             _option("--rows", "Accepted rows wanted per run.", type=count, default=100),
             _option("--rows-per-request", "Instead of the number in llms.yml.", type=count),
             _option("--concurrency", "Requests at once, instead of llms.yml's.", type=count),
+            _option(
+                "--prefer",
+                "Few requests of many rows (cost), or as many as are sent at once (time).",
+                type=click.Choice(PREFERENCES),
+                default=COST,
+            ),
             click.option("--format", "wire_format", help="Wire format, instead of llms.yml's."),
             click.option(
                 "--batch",

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,16 +13,25 @@ from generators.llms import LLM
 from generators.prices import BATCH, STANDARD, Price, load_price
 from generators.prompts import Prompt, render_prompt
 from generators.tokens import count_tokens, tokens_per_row
-from generators.wire_formats import json_schema
+from generators.variety import QUOTAS, SLICES
+from generators.variety.quotas import cell_shares, check_drawn_columns
+from generators.wire_formats.layout import written_fields
+from generators.wire_formats.schema import json_schema
+
+# What a run prefers where more rows a request cost less, and fewer are there sooner.
+COST, TIME = "cost", "time"
+PREFERENCES = (COST, TIME)
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A planned run. `prompt` and the levels are None for a baseline, `drawn_from` for an LLM.
+    """A planned run. `prompt`, levels and variety are None for a baseline, `drawn_from` for an LLM.
 
-    `price` is None where the model has none in its `price_tier`. `tokens_per_row` (of answers) and
-    `prompt_tokens` are counts in o200k, and so estimates for most models; `prompt_bytes` is the
-    length of all that is sent with every request.
+    Values of `drawn_columns` are drawn for each row and handed over. `prefer` says whether few
+    requests are made of many rows (COST), or as many as are sent at once (TIME). `price` is None
+    where the model has none in its `price_tier`. `tokens_per_row` (of answers) and `prompt_tokens`
+    are counts in o200k, and so estimates for most models; `prompt_bytes` is the length of all that
+    is sent with every request.
     """
 
     run_id: str
@@ -29,9 +39,12 @@ class Run:
     llm: LLM
     prompt_level: str | None
     instruction_level: str | None
+    variety: str | None
     prompt: Prompt | None
     seed: int
     drawn_from: str | None
+    drawn_columns: tuple[str, ...] = ()
+    prefer: str = COST
     price_tier: str = STANDARD
     price: Price | None = None
     tokens_per_row: float = 0.0
@@ -44,8 +57,8 @@ class Run:
 
     @property
     def label(self) -> str:
-        """What a person calls it, e.g. `smollm2 basic/improved` (prompt/instructions)."""
-        levels = "/".join(filter(None, [self.prompt_level, self.instruction_level]))
+        """What a person calls it, e.g. `smollm2 basic/improved/slices` (and variety)."""
+        levels = "/".join(filter(None, [self.prompt_level, self.instruction_level, self.variety]))
         return f"{self.llm.name} {levels}".strip()
 
     def as_row(self) -> dict[str, Any]:
@@ -58,7 +71,12 @@ class Run:
             "model": self.llm.model,
             "prompt_level": self.prompt_level,
             "instruction_level": self.instruction_level,
+            "variety": self.variety,
             "wire_format": self.llm.wire_format,
+            "written_fields": written_fields(
+                self.contract, self.llm.wire_format, self.drawn_columns
+            ),
+            "drawn_columns": list(self.drawn_columns) or None,
             "price_tier": self.price_tier,
             "seed": self.seed,
             "developer_message": self.prompt.developer_message if self.prompt else None,
@@ -76,26 +94,34 @@ def plan_run(
     instruction_level: str,
     seed: int,
     reference_sha256: str,
+    variety: str = SLICES,
+    drawn_columns: Sequence[str] = (),
+    prefer: str = COST,
     price_tier: str = STANDARD,
 ) -> Run:
     """Plan one run. The same plan has the same id, so that it continues where it stopped.
 
     The number of rows is not part of the plan: asking for more continues the same run.
     """
-    prompt, sent = None, ""
+    prompt, sent, drawn = None, "", ()
     if not llm.is_baseline:
+        if variety == QUOTAS:
+            cell_shares(contract)  # says what is wrong with them
+            drawn = check_drawn_columns(contract, drawn_columns)
         prompt = render_prompt(
             contract,
             prompt_level=prompt_level,
             instruction_level=instruction_level,
             wire_format=llm.wire_format,
+            drawn_columns=drawn,
         )
         sent = prompt.developer_message + prompt.user_message
         if llm.wire_format == "json_constrained":
-            sent += json.dumps(json_schema(contract), default=str)
-    levels = [None, None] if llm.is_baseline else [prompt_level, instruction_level]
+            sent += json.dumps(json_schema(contract, drawn), default=str)
+    levels = [None] * 3 if llm.is_baseline else [prompt_level, instruction_level, variety]
     plan = [contract.dataset, llm.provider, llm.model, llm.wire_format, llm.rows_per_request, seed]
-    plan += [dict(llm.sampling), price_tier]
+    plan += [dict(llm.sampling), llm.instructions_role, llm.reasoning_tokens]
+    plan += [price_tier, drawn, prefer]
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     return Run(
         run_id=run_id([contract.dataset, llm.name, *levels], plan),
@@ -103,12 +129,15 @@ def plan_run(
         llm=llm,
         prompt_level=levels[0],
         instruction_level=levels[1],
+        variety=levels[2],
         prompt=prompt,
         seed=seed,
         drawn_from=reference_sha256 if llm.is_baseline else None,
+        drawn_columns=drawn,
+        prefer=prefer,
         price_tier=price_tier,
         price=load_price(llm.model, price_tier),
-        tokens_per_row=0.0 if llm.is_baseline else tokens_per_row(contract, llm.wire_format),
+        tokens_per_row=0.0 if llm.is_baseline else tokens_per_row(contract, llm.wire_format, drawn),
         prompt_tokens=count_tokens(sent) if sent else 0,
         prompt_bytes=len(sent.encode()),
     )

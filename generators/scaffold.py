@@ -60,6 +60,7 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
         "record": f"row of {name}",
         "rules": inferred.rules,
         "derived": inferred.derived,
+        "quotas": inferred.quotas,
         "reference": {"title": name, "file": file.name, "stand_in_rows": _STAND_IN_ROWS},
     }
     head = (

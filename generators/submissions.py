@@ -2,17 +2,20 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from generators.jsonl import cut_torn_line, read_lines
+from generators.variety.brief import Cell
 
 
 @dataclass(frozen=True)
 class Submission:
     """Requests `request_number` to `last_request_number`, submitted together as one batch.
 
-    The batch carries `token`, by which it is found again where `batch_id` is not known.
+    The batch carries `token`, by which it is found again where `batch_id` is not known. `cells` are
+    the quotas of each request, by its number: pairs of a cell and how many rows of it.
     """
 
     request_number: int
@@ -21,6 +24,12 @@ class Submission:
     usd_at_most: float
     batch_id: str | None = None
     status: str | None = None
+    cells: Mapping[str, Sequence[tuple[Cell, int]]] = field(default_factory=dict)
+
+    def cells_of(self, request_number: int) -> dict[Cell, int]:
+        """How many rows of each cell a request asked for."""
+        pairs = self.cells.get(str(request_number), [])
+        return {tuple(map(tuple, cell)): count for cell, count in pairs}
 
 
 class Submissions:
@@ -29,10 +38,10 @@ class Submissions:
     def __init__(self, path: Path) -> None:
         self._file = path.open("a+b")
         cut_torn_line(self._file, path)
-        names = [field.name for field in fields(Submission)]
+        names = [known.name for known in fields(Submission)]
         self._by_token = {
-            line["token"]: Submission(**{name: line[name] for name in names})
-            for line in read_lines(path, *names)
+            line["token"]: Submission(**{name: line[name] for name in names if name in line})
+            for line in read_lines(path, "token", "request_number")
         }
 
     @property

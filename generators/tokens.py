@@ -15,10 +15,12 @@ def count_tokens(text: str) -> int:
 
 
 @cache
-def tokens_per_row(contract: Contract, wire_format: str) -> float:
+def tokens_per_row(
+    contract: Contract, wire_format: str, drawn_columns: tuple[str, ...] = ()
+) -> float:
     """Mean o200k tokens of a row without a gap, over 100 rows of the contract's stand-in."""
     rows = stand_in_rows(contract, _SAMPLE_ROWS, has_gaps=False)
-    return count_tokens(write_rows(contract, rows, wire_format)) / _SAMPLE_ROWS
+    return count_tokens(write_rows(contract, rows, wire_format, drawn_columns)) / _SAMPLE_ROWS
 
 
 @cache

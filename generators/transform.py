@@ -1,8 +1,9 @@
 """Runs dbt in this process, quietly, and says in one line what went wrong."""
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from generators.errors import SynthcareError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # The project as dbt has parsed it: its files do not change while a command runs, and parsing them
 # takes as long as building ten models.
 _parsed: "Manifest | None" = None
+_parsing = threading.Lock()
 
 
 class TransformFailed(Exception):
@@ -27,12 +29,10 @@ def run_dbt(home: Home, *arguments: str) -> int:
 
     Raises TransformFailed with the nodes that failed and where dbt's own log is.
     """
-    from dbt.cli.main import dbtRunner  # 1.5 s
+    manifest = _parse(home)
+    from dbt.cli.main import dbtRunner
 
-    global _parsed  # noqa: PLW0603
-    if _parsed is None:
-        _parsed = _invoke(home, dbtRunner(), "parse")
-    results = _invoke(home, dbtRunner(manifest=_parsed), *arguments).results
+    results = _invoke(home, dbtRunner(manifest=manifest), *arguments).results
     failed = [result for result in results if result.status in ("error", "fail")]
     if failed:
         for result in failed:
@@ -43,6 +43,30 @@ def run_dbt(home: Home, *arguments: str) -> int:
             + f". The log is {home.root / 'logs' / 'dbt.log'}."
         )
     return sum(result.status in ("success", "pass", "warn") for result in results)
+
+
+def parse_ahead(home: Home) -> None:
+    """Let dbt parse the project in a thread, while there is something else to wait for.
+
+    What is wrong with the project is left to be said by `run_dbt`.
+    """
+
+    def parse() -> None:
+        with suppress(TransformFailed, SynthcareError):
+            _parse(home)
+
+    # A daemon: whoever ends before it does not wait for it.
+    threading.Thread(target=parse, daemon=True).start()
+
+
+def _parse(home: Home) -> "Manifest":
+    global _parsed  # noqa: PLW0603
+    with _parsing:
+        if _parsed is None:
+            from dbt.cli.main import dbtRunner  # 1.5 s
+
+            _parsed = _invoke(home, dbtRunner(), "parse")
+        return _parsed
 
 
 def _invoke(home: Home, runner: "dbtRunner", *arguments: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from generators.builds import nodes_passed, note_build
 from generators.contract import Contract
 from generators.engine import generate
 from generators.errors import SynthcareError
@@ -18,6 +19,7 @@ from generators.judge import Counts, Judge
 from generators.landing import land
 from generators.ledger import read_ledger
 from generators.llms import load_llm
+from generators.preview import PREVIEWED_ROWS, messages_shown, read_records, records_table
 from generators.prices import BATCH, STANDARD
 from generators.progress import show_progress
 from generators.prompts import LEVELS
@@ -30,11 +32,14 @@ from generators.reference import (
     land_uci,
     landed_reference,
 )
-from generators.runs import Run, plan_run
-from generators.tables import ledger_table, plan_table
+from generators.runs import COST, PREFERENCES, Run, plan_run
+from generators.tables import ledger_table, outcome_lines, plan_table
 from generators.transform import run_dbt
+from generators.variety import QUOTAS, VARIETIES
 
 Summary = dict[str, Any]
+
+ALL = "all"  # of the levels or varieties
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,14 @@ class Workflow:
             landed = land_stand_in(self.home, self.contract)
         self._tell_landed(landed)
         return asdict(landed)
+
+    def ensure_reference(self) -> str:
+        """Land a stand-in where there is no reference; return the SHA-256 of what is there."""
+        reference = landed_reference(self.home, self.contract)
+        if reference is None:
+            reference = land_stand_in(self.home, self.contract)
+            self._tell_landed(reference)
+        return reference.sha256
 
     def import_file(
         self, path: Path, *, llm: str, prompt_level: str | None, instruction_level: str | None
@@ -98,38 +111,44 @@ class Workflow:
         llms: Sequence[str],
         prompt: str,
         instructions: str,
+        variety: str,
         seed: int,
+        drawn_columns: Sequence[str] = (),
+        prefer: str = COST,
         is_batch: bool = False,
         may_lack_price: bool = False,
         **changes: object,
     ) -> list[Run]:
-        """Every combination of LLM and levels; a baseline, which has no prompt, once.
+        """Every combination of LLM, levels and variety; a baseline, which has no prompt, once.
 
-        `changes` are values to use instead of those in llms.yml, where they are not None. Where no
-        reference has been landed, a stand-in is, because baselines are drawn from it. Raises
-        SynthcareError for a model without a price, unless it `may_lack_price`.
+        `changes` are values to use instead of those in llms.yml, where they are not None. For a
+        baseline, a reference is landed that it is drawn from. Raises SynthcareError for a model
+        without a price, unless it `may_lack_price`.
         """
+        if drawn_columns and variety not in (QUOTAS, ALL):
+            raise SynthcareError("--draw goes with --variety quotas: add it, or leave --draw out.")
         chosen = [load_llm(name) for name in llms]
         chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
         for llm in chosen:
             check_provider(llm, is_batch=is_batch and not llm.is_baseline)
-        reference = landed_reference(self.home, self.contract)
-        if reference is None:
-            reference = land_stand_in(self.home, self.contract)
-            self._tell_landed(reference)
+        sha256 = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else ""
         runs = [
             plan_run(
                 self.contract,
                 llm,
                 prompt_level=prompt_level,
                 instruction_level=instruction_level,
+                variety=of_requests,
+                drawn_columns=drawn_columns,
+                prefer=prefer,
                 seed=seed,
-                reference_sha256=reference.sha256,
+                reference_sha256=sha256,
                 price_tier=BATCH if is_batch and not llm.is_baseline else STANDARD,
             )
             for llm in chosen
-            for prompt_level in _levels(prompt)
-            for instruction_level in _levels(instructions)
+            for prompt_level in _chosen(prompt, LEVELS)
+            for instruction_level in _chosen(instructions, LEVELS)
+            for of_requests in _chosen(variety, VARIETIES)
         ]
         for run in runs:
             if run.prompt and run.price is None and not may_lack_price:
@@ -140,27 +159,39 @@ class Workflow:
         return list({run.run_id: run for run in runs}.values())
 
     def estimate(self, runs: list[Run], rows: int, *, max_usd: float | None) -> Summary:
-        """Say what it takes to bring each run to `rows` accepted rows."""
+        """Say what it takes to bring each run to `rows` accepted rows, with either preference."""
         counts = {}
         if any((self.home.landing / run.run_id).exists() for run in runs):
             counts = Judge(self.home, runs, lambda run, counts: None).count_now()
-        estimates = [
-            (run, estimate_run(run, max(0, rows - counts.get(run.run_id, Counts()).accepted)))
-            for run in runs
-        ]
-        self.console.print(plan_table(estimates))
-        in_all = total(estimates)
-        if max_usd and in_all.cost_usd is not None and in_all.cost_usd > max_usd:
-            self.console.print(f"--max-usd {max_usd:g} will be reached before the rows are")
-        return {
-            "runs": {run.run_id: asdict(of_run) for run, of_run in estimates},
-            "total": asdict(in_all),
+        missing = {
+            run.run_id: max(0, rows - counts.get(run.run_id, Counts()).accepted) for run in runs
         }
+        summary = {}
+        for prefer in PREFERENCES:
+            estimates = [(run, estimate_run(run, missing[run.run_id], prefer)) for run in runs]
+            in_all = total(estimates)
+            self.console.print(plan_table(estimates, prefer))
+            summary[prefer] = {
+                "runs": {run.run_id: asdict(of_run) for run, of_run in estimates},
+                "total": asdict(in_all),
+            }
+            if max_usd and in_all.cost_usd is not None and in_all.cost_usd > max_usd:
+                self.console.print(f"--max-usd {max_usd:g} will be reached before the rows are")
+        # What was planned with: all runs of one command prefer the same.
+        return summary[runs[0].prefer] | {"prefer": summary}
 
-    def generate(self, runs: list[Run], rows: int, *, max_usd: float | None = None) -> Summary:
+    def generate(
+        self,
+        runs: list[Run],
+        rows: int,
+        *,
+        max_usd: float | None = None,
+        is_preview: bool = False,
+    ) -> Summary:
         """Bring each run to `rows` accepted rows, or say where it stopped.
 
-        `failures` of the summary says which LLMs cannot be asked, and why.
+        `failures` of the summary says which LLMs cannot be asked, and why. A preview asks once,
+        for `rows` rows.
         """
         unpriced = next((run.llm.name for run in runs if run.prompt and run.price is None), None)
         if max_usd and unpriced:
@@ -169,37 +200,62 @@ class Workflow:
                 "seeds/llm_prices.csv, or leave either out."
             )
         with show_progress(self.console, runs, rows) as progress:
-            outcomes = generate(self.home, runs, rows=rows, max_usd=max_usd, progress=progress)
+            outcomes = generate(
+                self.home,
+                runs,
+                rows=rows,
+                max_usd=max_usd,
+                progress=progress,
+                is_preview=is_preview,
+            )
+        failures = list(dict.fromkeys(o.stopped_because for o in outcomes.values() if o.has_failed))
+        if failures and not any(o.counts.found or o.endings for o in outcomes.values()):
+            raise SynthcareError("; ".join(failures))
         for run in runs:
-            outcome = outcomes[run.run_id]
-            if outcome.stopped_because:
-                why = "" if outcome.has_failed else f": {outcome.stopped_because}"
-                self.console.print(
-                    f"{run.label}: stopped at {outcome.counts.accepted} accepted of {rows} wanted"
-                    f" ({outcome.counts.found} records found){why}",
-                    markup=False,
-                )
-            if outcome.unanswered:
-                self.console.print(
-                    f"{run.label}: requests that got no answer, and were sent again: "
-                    f"{outcome.unanswered}; the provider may charge for them, and the ledger does "
-                    "not know it"
-                )
-        failures = [o.stopped_because for o in outcomes.values() if o.has_failed]
+            for line in outcome_lines(run, outcomes[run.run_id], rows):
+                self.console.print(line, markup=False)
         return {
             "runs": {
-                run_id: asdict(outcome.counts)
-                | {"stopped_because": outcome.stopped_because, "unanswered": outcome.unanswered}
+                run_id: {
+                    "found": outcome.counts.found,
+                    "accepted": outcome.counts.accepted,
+                    "stopped_because": outcome.stopped_because,
+                    "unanswered": outcome.unanswered,
+                    "endings": {str(how): count for how, count in outcome.endings.items()},
+                    "usd_known": outcome.spent.known,
+                    "usd_at_most": outcome.spent.at_most,
+                    "usd_possibly_lost": outcome.spent.at_most - outcome.spent.known,
+                }
                 for run_id, outcome in outcomes.items()
             },
-            "failures": list(dict.fromkeys(failures)),
+            "failures": failures,
         }
+
+    def preview(self, runs: list[Run], *, max_usd: float | None = None) -> Summary:
+        """Show both messages of each run, and three rows of what it answers.
+
+        The rows are journalled, and the runs go on from them.
+        """
+        prompted = [run for run in runs if run.prompt]
+        if not prompted:
+            raise SynthcareError("A baseline has no messages. Preview an --llm that is asked.")
+        for run in prompted:
+            self.console.print(messages_shown(run, PREVIEWED_ROWS))
+        summary = self.generate(prompted, PREVIEWED_ROWS, max_usd=max_usd, is_preview=True)
+        run_dbt(self.home, "run", "--select", f"+{self.contract.dataset}_rejected")
+        for run in prompted:
+            records = read_records(self.home, run, PREVIEWED_ROWS)
+            self.console.print(records_table(run, records))
+            summary["runs"][run.run_id]["records"] = records
+        self.console.print("next: the same with `run` instead of `preview`, and --rows")
+        return summary
 
     def ledger(self, generated: Summary) -> Summary:
         """Print what the runs took, as marts.generation_runs has it."""
-        models = ["llm_prices", "response_audit", "generation_runs"]
+        models = ["llm_prices", "int_steered_values", "path:models/marts"]
         types = ["--resource-type", "seed", "--resource-type", "model"]
-        run_dbt(self.home, "build", "--select", *models, *types)
+        if nodes_passed(self.home) is None:
+            run_dbt(self.home, "build", "--select", *models, *types)
         runs = read_ledger(self.home, list(generated["runs"]))
         self.console.print(ledger_table(runs))
         self.console.print("next: synthcare report")
@@ -213,9 +269,14 @@ class Workflow:
 
         land(self.home)
         landed_reference(self.home, self.contract)  # says so if it is of another contract
-        with self.console.status("dbt build"):
-            passed = run_dbt(self.home, "build")
-        self.console.print(f"dbt build: {passed} models, seeds and tests passed")
+        passed = nodes_passed(self.home)
+        if passed is None:
+            with self.console.status("dbt build"):
+                passed = run_dbt(self.home, "build")
+            note_build(self.home, passed)
+            self.console.print(f"dbt build: {passed} models, seeds and tests passed")
+        else:
+            self.console.print(f"dbt build: nothing has changed since {passed} nodes passed")
         scores = read_scores(self.home, self.contract)
         self.console.print(score_table(scores, self.console.width))
         self.console.print(cost_table(scores))
@@ -237,8 +298,8 @@ class Workflow:
         )
 
 
-def _levels(level: str) -> Sequence[str]:
-    return LEVELS if level == "all" else [level]
+def _chosen(value: str, all_of_them: Sequence[str]) -> Sequence[str]:
+    return all_of_them if value == ALL else [value]
 
 
 def _shown(path: Path) -> Path:

@@ -218,17 +218,18 @@
     end
 {%- endmacro %}
 
-{#- The delimiter that gives most lines as many values as the contract has columns, or half of them. -#}
+{#- The delimiter that gives most lines as many values as were asked for, or half of them. -#}
 {% macro best_delimiter(text) -%}
     case
         when not regexp_matches({{ text }}, '[;\t|]') then ','
         else list_max([
             {%- for delimiter in delimiters() %}
             struct_pack(
-                {%- for name, fits in [('with_all', '= len('), ('with_half', '* 2 >= len(')] %}
+                {%- for name, fits in [('with_all', '='), ('with_half', '* 2 >=')] %}
                 {{ name }} := len(list_filter(
                     {{ delimited_lines(text, delimiter) }},
-                    lambda line: len({{ delimited_values('line', delimiter) }}) {{ fits }}{{ labels() }})
+                    lambda line: len({{ delimited_values('line', delimiter) }})
+                        {{ fits }} coalesce(len(written_fields), len({{ labels() }}))
                 )),
                 {%- endfor %}
                 delimiter := {{ sql_text(delimiter) }}
@@ -271,7 +272,7 @@
             then if(regexp_matches({{ line }}, {{ sql_text(
                 '(?i)^(?:\\W*[^,;\\t|]*[,;\\t|])?[^\\p{L}\\p{N}]*(?:' ~ words | join('|')
                 ~ ')[^\\p{L}\\p{N}]*(?:[,;\\t|]|$)'
-            ) }}), 2 * {{ labels_among(values) }} >= len({{ labels() }}), false)
+            ) }}), 2 * {{ labels_among(values) }} >= labels_expected, false)
         {%- endfor %}
     end
 {%- endmacro %}

@@ -97,6 +97,7 @@
                     'cast(null as varchar)' if place is none else sql_text(columns[place].name)
                 }},
                 {%- endfor %}
+                made_from := {{ made_from(dataset, places) }},
                 kind := {{ sql_text(columns[places[0]].kind) if places | length == 1 else 'cast(null as varchar)' }},
                 is_number := {{ places | length == 1 and not columns[places[0]].is_categorical }}
             ),
@@ -108,12 +109,27 @@
                 column_1 := {{ sql_text(column.name) }},
                 column_2 := cast(null as varchar),
                 column_3 := cast(null as varchar),
+                made_from := {{ made_from(dataset, [columns.index(column)]) }},
                 kind := {{ sql_text(column.kind) }},
                 is_number := false
             ),
             {%- endfor %}
         ], recursive := true),
 {% endmacro %}
+
+{#- SQL of the contract's columns that some of the compared ones are, or are derived from. -#}
+{% macro made_from(dataset, places) -%}
+    {%- set names = [] -%}
+    {%- for place in places -%}
+        {%- set column = scored_columns(dataset)[place] -%}
+        {%- if column.is_derived -%}
+            {%- for source in sources_of(dataset, column.sql) -%} {%- do names.append(sql_text(source.name)) -%} {%- endfor -%}
+        {%- else -%}
+            {%- do names.append(sql_text(column.name)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    [{{ names | join(', ') }}]
+{%- endmacro %}
 
 {#- SQL of the number of a category, in the order of the contract from 1; 0 where it is missing. -#}
 {% macro code_of(column) -%}

@@ -181,216 +181,55 @@
 {%- endmacro %}
 
 {#-
-    The logic of int_<dataset>_cast: one row per record of the CTE `records`, every column of the
-    contract typed, with the reasons for which the record is rejected (an empty list where it is
-    accepted). Its last CTE is `judged`.
+    The codes of a compact line, by accepted value: initial letters where they differ, or else A, B, C.
+    Empty where the column is written in full. generators/wire_formats/layout.py makes the same ones; a
+    test reads what it writes.
 -#}
-{% macro cast_logic(dataset) %}
-    {%- set columns = contract_columns(dataset) -%}
+{% macro codes(column) %}
+    {%- set values = column.get('accepted_values', []) | map('string') | list -%}
+    {%- set letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ' -%}
+    {%- set initials = [] -%}
+    {%- for value in values if value[:1] | upper in letters and value[:1] | upper not in initials -%}
+        {%- do initials.append(value[:1] | upper) -%}
+    {%- endfor -%}
+    {%- set found = initials if initials | length == values | length else (letters ~ '0123456789') | list -%}
+    {%- set by_code = {} -%}
+    {%- if 1 < values | length <= 36 -%}
+        {%- for value in values -%} {%- do by_code.update({found[loop.index0]: value}) -%} {%- endfor -%}
+    {%- endif -%}
+    {%- set taken = [] -%}
+    {%- for value in values if by_code.get(value | upper, value) != value -%}
+        {%- do taken.append(value) -%}
+    {%- endfor -%}
+    {%- do return({} if taken else by_code) -%}
+{% endmacro %}
 
----------- which value belongs to which column; worked out once for each list of names
-
-name_lists as (
-
-    select distinct
-        field_names,
-        {{ plain_names('field_names') }} as plain_names,
-
-    from records
-    where field_names is not null
-
-),
-
-places as (
-
-    select
-        field_names,
-        list_transform(
-            {{ label_list(dataset, plain=true) }},
-            lambda label: list_position(plain_names, label)
-        ) as value_places,
-        list_transform(
-            {{ label_list(dataset, plain=true) }},
-            lambda label: len(list_filter(plain_names, lambda name: name = label)) > 1
-        ) as are_repeated,
-
-    from name_lists
-
-),
-
-with_values as (
-
-    select
-        * exclude (field_values),
-        -- Not kept for flat JSON: reading them takes less time than writing them down.
-        coalesce(field_values, json_extract_string(record_text, '$.*')) as field_values,
-
-    from records
-
-),
-
-split as (
-
-    select
-        with_values.record_id,
-        with_values.run_id,
-        with_values.response_id,
-        with_values.parsed_with,
-        with_values.is_cut_off,
-        len(with_values.field_values)
-        - coalesce(len(with_values.field_names), {{ columns | length }}) as values_too_many,
-        if(
-            with_values.field_names is null,
-            with_values.field_values,
-            list_transform(
-                places.value_places, lambda place: with_values.field_values[place]
-            )
-        ) as texts,
-        places.are_repeated,
-
-    from with_values
-    left join places on with_values.field_names = places.field_names
-
-),
-
-named as (
-
-    select
-        * exclude (texts),
-        {%- for column in columns %}
-        {{ written_text(column, 'texts[' ~ loop.index ~ ']') }} as {{ column.name }}_text,
-        {%- endfor %}
-
-    from split
-
-),
-
-typed as (
-
-    select
-        *,
-        {%- for column in columns %}
-        {{ typed_value(column, column.name ~ '_text') }} as {{ column.name }},
-        {%- endfor %}
-
-    from named
-
-),
-
-judged as (
-
-    select
-        ---------- ids
-        record_id,
-        run_id,
-        response_id,
-
-        ---------- values
-        {%- for column in columns %}
-        {{ column.name }},
-        {%- endfor %}
-        if(
-            coalesce(false
-                {%- for column in columns %}
-                or {{ is_normalised(column, column.name ~ '_text') }}
-                {%- endfor %}, false),
-            list_filter([
-                {%- for column in columns %}
-                case when {{ is_normalised(column, column.name ~ '_text') }} then {{ sql_text(column.name) }} end,
-                {%- endfor %}
-            ], lambda name: name is not null),
-            []
-        ) as normalised_columns,
-
-        ---------- judgement
-        if(is_cut_off, ['cut_off'], list_filter([
-            case
-                when values_too_many > 0 then 'extra_values'
-                when values_too_many < 0 then 'too_few_values'
-            end,
-            {%- for column in columns %}
-            if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
-            {{ reject_reason(column, column.name ~ '_text') }},
+{#- SQL of a value of a compact line: a code, or the days after another date. -#}
+{% macro decoded_value(column, text) %}
+    {%- set earlier = column.get('population', {}).get('days_after') -%}
+    {%- if codes(column) -%}
+        case upper({{ text }})
+            {%- for code, value in codes(column).items() %}
+            when {{ sql_text(code) }} then {{ sql_text(value) }}
             {%- endfor %}
-            {%- for rule in contract_rules(dataset) %}
-            case when not ({{ rule.holds }}) then {{ sql_text(rule.name) }} end,
-            {%- endfor %}
-        ], lambda reason: reason is not null)) as reject_reasons,
-
-        ---------- what made it
-        parsed_with,
-
-    from typed
-
-)
+            -- a value that was handed over
+            else {{ typed_value(column, text) }}
+        end
+    {%- elif earlier -%}
+        case
+            when regexp_full_match({{ text }}, '[0-9]{1,5}') then {{ earlier }} + cast({{ text }} as integer)
+            else {{ typed_value(column, text) }}
+        end
+    {%- else -%}
+        {{ typed_value(column, text) }}
+    {%- endif -%}
 {% endmacro %}
 
-{#- The model behind int_<dataset>_cast. -#}
-{% macro cast_records(dataset) %}
-    {%- set logic = cast_logic(dataset) -%}
-with records as not materialized (
-
-    select * from {{ ref('stg_llm_records') }}
-    where
-        dataset = {{ sql_text(dataset) }}
-        {%- if is_incremental() %}
-        and response_id not in (select response_id from {{ this }})
-        {%- endif %}
-
-),
-
-{{ logic }}
-
-select
-    *,
-    {{ sql_text(local_md5(logic)) }} as logic_hash,
-
-from judged
-{% endmacro %}
-
-{#- The model behind a mart that carries a contract: its accepted records. -#}
-{% macro accepted_records(dataset) %}
-with judged as (
-
-    select * from {{ ref('int_' ~ dataset ~ '_cast') }}
-
-)
-
-select
-    record_id,
-    run_id,
-    response_id,
-    len(normalised_columns) > 0 as was_normalised,
-    {%- for column in contract_columns(dataset) %}
-    {{ column.name }},
-    {%- endfor %}
-
-from judged
-where len(reject_reasons) = 0
-{% endmacro %}
-
-{#- The model behind <dataset>_rejected: what was not accepted, why, and the text as it came. -#}
-{% macro rejected_records(dataset) %}
-with judged as (
-
-    select * from {{ ref('int_' ~ dataset ~ '_cast') }}
-
-),
-
-records as (
-
-    select * from {{ ref('stg_llm_records') }}
-
-)
-
-select
-    judged.record_id,
-    judged.run_id,
-    judged.response_id,
-    judged.reject_reasons,
-    records.record_text,
-
-from judged
-inner join records on judged.record_id = records.record_id
-where len(judged.reject_reasons) > 0
+{#- Whether a compact line writes a column in another way. -#}
+{% macro is_compacted(column) %}
+    {%- do return(
+        codes(column) | length > 0
+        or (column.get('population') or {}).get('days_after') is not none
+        or column.kind == 'date'
+    ) -%}
 {% endmacro %}

@@ -1,7 +1,9 @@
 """Evidently's report of one run against the reference."""
 
+import hashlib
 import os
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +37,12 @@ def write_drift_report(
 ) -> None:
     """Write one self-contained page: drift of every scored column, and summaries of both sides.
 
-    `synthetic` and `reference` are as `reports.scores.read_rows` gives them, one row at least.
+    `synthetic` and `reference` are as `reports.scores.read_rows` gives them, one row at least. A
+    page that was made from the same rows by the same code is left as it is.
     """
+    mark = _mark(contract, synthetic, reference)
+    if path.exists() and path.read_bytes().endswith(mark):
+        return
     os.environ["DO_NOT_TRACK"] = "1"
     from evidently import Dataset, Report
     from evidently.presets import DataDriftPreset, DataSummaryPreset
@@ -61,3 +67,16 @@ def write_drift_report(
         )
         with new_file(path) as temporary:
             snapshot.save_html(str(temporary))
+            with temporary.open("ab") as file:
+                file.write(mark)
+
+
+def _mark(contract: Contract, *tables: pd.DataFrame) -> bytes:
+    """The last line of a page: a hash of the rows, in any order, and of what draws them."""
+    state = hashlib.sha256(Path(__file__).read_bytes())
+    state.update(version("evidently").encode())
+    state.update(repr([contract.columns, contract.derived]).encode())
+    for table in tables:
+        rows = pd.util.hash_pandas_object(table, index=False).to_numpy()
+        state.update(f"{len(rows)} {rows.sum()}".encode())
+    return f"\n<!-- made from {state.hexdigest()} -->\n".encode()

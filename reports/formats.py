@@ -71,12 +71,13 @@ def interval(run: Mapping[str, Any], score: str, digits: int = 3) -> str:
 
 
 def levels(run: Mapping[str, Any]) -> str:
-    """`basic/improved`: levels of prompt and instructions; empty for a baseline."""
-    return "/".join(filter(None, [run["prompt_level"], run["instruction_level"]]))
+    """`basic/improved/slices`: prompt, instructions, variety; empty for a baseline."""
+    known = [run["prompt_level"], run["instruction_level"], run["variety"]]
+    return "/".join(filter(None, known))
 
 
 def name(run: Mapping[str, Any]) -> str:
-    """`gpt-4o basic/improved`."""
+    """`gpt-4o basic/improved/slices`."""
     return f"{run['llm']} {levels(run)}".strip()
 
 

@@ -4,6 +4,7 @@ It answers in the time of a latency model, keeps rate limits, makes faults and b
 """
 
 import json
+import math
 import random
 import re
 import sys
@@ -21,11 +22,12 @@ from typing import Any
 from generators.contract import load_contract
 from generators.stand_in import stand_in_rows
 from generators.tokens import count_tokens
-from generators.wire_formats import write_rows
+from tests.obedient import write_answer
 
 # Faults by name, beside status codes: `dropped` before an answer was written, `lost` behind it (and
 # so billed), `hang` until the client gives up, `cut` by the token limit, `prose` instead of rows,
-# a first row that is `too old` for the contract, `broken` JSON around the answer, `quota` used up.
+# a first row that is `too old` for the contract, `broken` JSON around the answer, `quota` used up,
+# a `broken stream`, of which half of the text comes.
 FAULTS = (429, 500, 503, 408, "dropped", "cut", "prose")
 
 _STATUS = {"quota": 429}
@@ -124,7 +126,7 @@ class StandIn(ThreadingHTTPServer):
             return headers, wait or None
 
     def answer(self, body: dict[str, Any], fault: int | str | None) -> tuple[str, str, int, int]:
-        """Text, finish reason, and tokens of prompt and text; they are billed."""
+        """Text, finish reason, and tokens of prompt and text; whoever sends it bills them."""
         user = body["messages"][-1]["content"]
         text, finish = self.behaviour.text, "stop"
         if text is None:
@@ -132,7 +134,7 @@ class StandIn(ThreadingHTTPServer):
             with self.lock:
                 first, self._next_row = self._next_row, self._next_row + wanted
             rows = [self._rows[n % len(self._rows)] for n in range(first, first + wanted)]
-            text = write_rows(self._contract, rows, "csv")
+            text = write_answer(self._contract, rows, body["messages"])
         if fault == "prose":
             text = "Certainly! Here is what you asked for, but I cannot write it."
         if fault == "too old":
@@ -144,11 +146,15 @@ class StandIn(ThreadingHTTPServer):
             written = count_tokens(text)
         else:
             prompt, written = 1000, 200
+        return text, finish, prompt, written
+
+    def bill(self, *, prompt: int = 0, written: int, rows: int, answers: int = 0) -> None:
+        """Charge for what was written, or for a piece of it."""
         with self.lock:
-            self.count["answers"] += 1
+            self.count["answers"] += answers
             self.count["input_tokens"] += prompt
             self.count["output_tokens"] += written
-        return text, finish, prompt, written
+            self.count["rows_billed"] += rows
 
 
 class _Limit:
@@ -196,7 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/stats":
             with self.server.lock:
-                stats = dict(self.server.count) | {"in_flight": self.server.in_flight}
+                stats = dict(self.server.count) | {
+                    "in_flight": self.server.in_flight,
+                    "requests": len(self.server.requests),
+                }
             self._send(200, stats)
         elif self._is_refused():
             return
@@ -241,19 +250,93 @@ class _Handler(BaseHTTPRequestHandler):
         elif fault == "hang":
             time.sleep(30)
             self.close_connection = True
+        elif body.get("stream"):
+            self._stream(body, fault, headers)
         else:
             text, finish, input_tokens, output_tokens = server.answer(body, fault)
+            server.bill(
+                answers=1,
+                prompt=input_tokens,
+                written=output_tokens,
+                rows=_rows(text, finish),
+            )
             if behaviour.slowness:
                 time.sleep(behaviour.slowness * (0.4 + output_tokens / 80))
-            if fault == "lost":
+            if fault in ("lost", "broken stream"):
                 self.close_connection = True
                 return
-            is_openai = "OpenAI" in self.headers["User-Agent"]
-            shape = openai_completion if is_openai else _llama_completion
+            shape = openai_completion if self._is_openai else _llama_completion
             answer = json.dumps(shape(text, finish, input_tokens, output_tokens)).encode()
             if fault == "broken":
                 answer = answer[: len(answer) // 2]
             self._send_bytes(200, answer, "application/json", headers)
+
+    @property
+    def _is_openai(self) -> bool:
+        return "OpenAI" in self.headers["User-Agent"]
+
+    def _stream(
+        self, body: dict[str, Any], fault: int | str | None, headers: dict[str, str]
+    ) -> None:
+        """An answer as server-sent events: billed piece by piece, and only as far as it gets."""
+        slowness = self.server.behaviour.slowness
+        text, finish, prompt, written = self.server.answer(body, fault)
+        has_usage = bool((body.get("stream_options") or {}).get("include_usage"))
+        shape = _openai_events if self._is_openai else _llama_events
+        first, last = shape(finish, prompt, written, has_usage=has_usage)
+        time.sleep(slowness * 0.4)
+        self.server.bill(answers=1, prompt=prompt, written=0, rows=0)
+        if fault in ("lost", "broken"):
+            time.sleep(slowness * written / 80)
+            self.server.bill(written=written, rows=_rows(text, finish))
+        if fault == "lost":
+            self.close_connection = True
+            return
+        try:
+            self._begin_stream(headers)
+            if fault == "broken":
+                self._write_chunk(first[: len(first) // 2])
+            else:
+                is_half = fault == "broken stream"
+                self._write_chunk(first)
+                upto = len(text) // 2 if is_half else len(text)
+                self._write_text(text, finish, written, upto)
+                if is_half:
+                    self.close_connection = True
+                    return
+                self._write_chunk(last)
+            self._write_chunk(b"")
+        except OSError:  # the client has gone
+            self.close_connection = True
+
+    def _write_text(self, text: str, finish: str, written: int, upto: int) -> None:
+        """Write the first `upto` characters in events of 4 tokens, at most 50 packets a second."""
+        slowness = self.server.behaviour.slowness
+        shape = _openai_piece if self._is_openai else _llama_piece
+        size = max(1, 4 * len(text) // max(written, 1))
+        packet = size * math.ceil(0.02 * 80 / 4 / slowness) if slowness else len(text)
+        tokens = rows = 0
+        for begin in range(0, upto, max(packet, 1)):
+            end = min(begin + packet, upto)
+            pieces = [text[at : min(at + size, end)] for at in range(begin, end, size)]
+            more = written * end // len(text) - tokens
+            more_rows = _rows(text[:end], finish if end == len(text) else None) - rows
+            time.sleep(slowness * more / 80)
+            self.server.bill(written=more, rows=more_rows)
+            self._write_chunk(b"".join(_event(shape(piece)) for piece in pieces))
+            tokens, rows = tokens + more, rows + more_rows
+
+    def _begin_stream(self, headers: dict[str, str]) -> None:
+        self.send_response(200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+
+    def _write_chunk(self, content: bytes) -> None:
+        """A chunk of the transfer encoding; an empty one is its end."""
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(content), content))
 
     def _keep_file(self, content: bytes) -> None:
         head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
@@ -304,8 +387,12 @@ class _Handler(BaseHTTPRequestHandler):
             if isinstance(fault, int):
                 body, status = {"error": {"message": "try again"}}, fault
             else:
-                body = openai_completion(*self.server.answer(request["body"], fault))
-                status = 200
+                answer = self.server.answer(request["body"], fault)
+                text, finish, prompt, written = answer
+                self.server.bill(
+                    answers=1, prompt=prompt, written=written, rows=_rows(text, finish)
+                )
+                body, status = openai_completion(*answer), 200
             (answered if status == 200 else failed).append(
                 {
                     "id": "r",
@@ -392,6 +479,59 @@ def _llama_completion(text: str, finish: str, prompt: int, written: int) -> dict
             {"metric": "num_completion_tokens", "value": written, "unit": "tokens"},
         ],
     }
+
+
+def _event(chunk: dict[str, Any] | str) -> bytes:
+    return f"data: {chunk if isinstance(chunk, str) else json.dumps(chunk)}\n\n".encode()
+
+
+def _openai_chunk(delta: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "stand-in",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+
+
+def _openai_piece(text: str) -> dict[str, Any]:
+    return _openai_chunk({"content": text})
+
+
+def _openai_events(
+    finish: str, prompt: int, written: int, *, has_usage: bool
+) -> tuple[bytes, bytes]:
+    """What comes before and behind the pieces of the text."""
+    first = _event(_openai_chunk({"role": "assistant", "content": ""}))
+    last = _event(_openai_chunk({}, finish))
+    if has_usage:
+        usage = openai_completion("", finish, prompt, written)["usage"]
+        last += _event(_openai_chunk({}) | {"choices": [], "usage": usage})
+    return first, last + _event("[DONE]")
+
+
+def _llama_chunk(kind: str, text: str = "", **more: Any) -> dict[str, Any]:
+    event = {"event_type": kind, "delta": {"type": "text", "text": text}, **more}
+    return {"id": "1", "event": event}
+
+
+def _llama_piece(text: str) -> dict[str, Any]:
+    return _llama_chunk("progress", text)
+
+
+def _llama_events(
+    finish: str, prompt: int, written: int, *, has_usage: bool
+) -> tuple[bytes, bytes]:
+    """What comes before and behind the pieces of the text; the usage comes without being asked."""
+    metrics = _llama_completion("", finish, prompt, written)["metrics"]
+    last = _event(_llama_chunk("complete", stop_reason=finish))
+    return _event(_llama_chunk("start")), last + _event(_llama_chunk("metrics", metrics=metrics))
+
+
+def _rows(text: str, finish: str | None) -> int:
+    """Whole rows in a text; a last line without an end is one only where the text has stopped."""
+    return text.count("\n") + (finish == "stop" and bool(text) and not text.endswith("\n"))
 
 
 @contextmanager

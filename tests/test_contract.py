@@ -41,6 +41,7 @@ def test_python_and_dbt_read_the_same_contract(dataset: str, flow: Flow) -> None
         (d["name"], d["sql"], d.get("kind", "integer")) for d in declared["derived"]
     ]
     assert contract.reference.group == declared["reference"].get("group")
+    assert list(contract.quotas) == declared["quotas"]
 
 
 def test_every_contract_is_listed_as_a_dataset() -> None:
@@ -73,9 +74,45 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
         ("[Male, Female]", "[Male, No]", "gender has the value False: put quotes around 'Yes'"),
         ("[Male, Female]", "[Male, null]", "gender has the value None"),
         (
-            "accepted_values: [Male, Female]",
-            "accepted_values: [Male, Female]\n            population: {shares: {Mail: 1}}",
-            "population of gender has shares of ['Mail']: not accepted_values",
+            "{Male: 0.5, Fem",
+            "{Mail: 0.5, Fem",
+            "gender has shares of ['Mail']: not accepted_values",
+        ),
+        ("{Male: 0.5, Fem", "{Male: -1, Fem", "shares of gender must be positive numbers"),
+        ("{Male: 0.5, Female: 0.5}", "[0.5, 0.5]", "shares of gender must name its values"),
+        ("18-34: 0.25", "young: 0.25", "shares of age need bands such as 18-34, and not 'young'"),
+        ("18-34: 0.25", "18: 0.25", "shares of age need bands such as 18-34, and not 18"),
+        ("35-51: 0.25", "34-51: 0.25", "bands of age overlap"),
+        ("35-51: 0.25", "51-35: 0.25", "bands of age must lie within its min and max"),
+        ("69-85: 0.25", "69-121: 0.25", "bands of age must lie within its min and max"),
+        (
+            "days_after: date_of_admission",
+            "days_after: age",
+            "days_after of discharge_date needs a",
+        ),
+        (
+            "population: {min: 2019-05-08, max: 2024-05-07}",
+            "population: {days_after: discharge_date, min: 1, max: 30}",
+            "days_after of date_of_admission needs a date that stands before it",
+        ),
+        *(
+            (
+                "shares: {Male: 0.5, Female: 0.5}",
+                f"given: {given}\n              shares: {{Male: 1}}",
+                "given of gender needs a categorical column that stands before it",
+            )
+            for given in ("nothing", "medication", "age")  # unknown, behind it, not categorical
+        ),
+        (
+            "              shares:\n                Arthritis: 0.168",
+            "              given: gender\n              shares:\n                Male: {Asthma: 1}",
+            "medical_condition has no shares given ['Female']",
+        ),
+        (
+            "              shares:\n                Arthritis: 0.168",
+            "              given: gender\n              shares:\n"
+            "                Male: {Asthma: 1}\n                Female: 1",
+            "shares of medical_condition must name its values, each with its share",
         ),
     ],
 )

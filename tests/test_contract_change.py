@@ -23,17 +23,20 @@ ASK = """
 import json
 from generators.contract import load_contract
 from generators.prompts import render_prompt
-from generators.prompts.slices import Slice
-from generators.wire_formats import csv_grammar, json_schema
+from generators.variety.brief import Brief
+from generators.wire_formats.grammar import csv_grammar
+from generators.wire_formats.schema import json_schema
 from reports.drift import data_definition
 
 contract = load_contract("admissions")
-prompt = render_prompt(
-    contract, prompt_level="improved", instruction_level="basic", wire_format="csv"
-)
+prompts = [
+    render_prompt(contract, prompt_level="improved", instruction_level="basic", wire_format=name)
+    for name in ("csv", "csv_compact")
+]
 print(json.dumps([
-    prompt.developer_message + prompt.user_message,
-    csv_grammar(contract, 1, Slice({}, {})),
+    "".join(prompt.developer_message + prompt.user_message for prompt in prompts),
+    csv_grammar(contract, 1, Brief(), "csv"),
+    csv_grammar(contract, 1, Brief(), "csv_compact"),
     json.dumps(json_schema(contract)),
     data_definition(contract).categorical_columns,
 ]))
@@ -81,12 +84,16 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Changed:
 def test_prompt_grammar_and_reports_follow(changed: Changed) -> None:
     done = changed.python("-c", ASK)
     assert done.returncode == 0, done.stderr
-    prompt, grammar, schema, categories = json.loads(done.stdout)
+    prompt, grammar, compact, schema, categories = json.loads(done.stdout)
     assert "One of: Male, Female, Non-binary." in prompt
     assert "- Smoker: Whether the patient smokes. One of: Yes, No." in prompt
     assert "Test Results,Smoker." in prompt
+    assert "Gender: M Male, F Female, N Non-binary\n" in prompt
+    assert "Smoker: Y Yes, N No\n" in prompt
     assert '"Male" | "Female" | "Non-binary"' in grammar
-    assert 'c15 ::= "Yes" | "No"' in grammar
+    assert '::= "Yes" | "No"' in grammar
+    assert "[MFN] " in compact
+    assert " [YN]" in compact
     assert '"Smoker": {"type": "string", "enum": ["Yes", "No"]}' in schema
     assert "smoker" in categories
 

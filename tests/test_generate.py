@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,9 +55,41 @@ def test_a_plan_says_what_will_be_needed_and_asks_for_nothing(home: Home, server
     # What is there already is not planned again.
     again = cli("plan", *one, "--rows", 250, "--json")
     assert json.loads(again.stdout)["total"]["requests"] == 1
-    table = cli("plan", *grid, "--rows", 200, "--max-usd", "0.1").stdout
-    assert re.search(r"gpt-4o advanced/basic +200 +4 +[\d,]+ +10,6\d\d +0.12 +\d+ s", table)
-    assert "--max-usd 0.1 will be reached before the rows are" in table
+    shown = cli("plan", *grid, "--rows", 200, "--max-usd", "0.7").stdout
+    cost, time = shown.split("What is still to be asked for, with --prefer ")[1:]
+    assert cost.startswith("cost\n")
+    assert time.startswith("time\n")
+    advanced = r"gpt-4o advanced/basic/slices +200"
+    assert re.search(advanced + r" +4 +4,\d\d\d +6,4\d\d +0.07 +20 s", cost)
+    assert re.search(advanced + r" +20 +2\d,\d\d\d +6,4\d\d +0.12 +4 s", time)
+    # It is said of what would reach it.
+    assert "--max-usd 0.7 will be reached before the rows are" not in cost
+    assert "--max-usd 0.7 will be reached before the rows are" in time
+
+
+def test_a_plan_says_what_time_costs(home: Home, server: StandIn) -> None:
+    one = ["--llm", "gpt-4o", "--rows", 200, "--json"]
+    plans = {prefer: json.loads(cli("plan", *one, "--prefer", prefer).stdout)
+             for prefer in ("cost", "time")}  # fmt: skip
+    requests = {
+        prefer: {of: plan["prefer"][of]["total"]["requests"] for of in ("cost", "time")}
+        for prefer, plan in plans.items()
+    }
+    assert requests == {"cost": {"cost": 4, "time": 20}, "time": {"cost": 4, "time": 20}}
+    for prefer, plan in plans.items():
+        (run,) = plan["runs"].values()
+        assert run == plan["total"] == plan["prefer"][prefer]["total"]
+        assert plan["runs"] == plan["prefer"][prefer]["runs"]
+    done = cli("generate", *one, "--prefer", "time")
+    assert done.exit_code == 0, done.output
+    assert list(json.loads(done.stdout)["runs"]) == list(plans["time"]["runs"])
+    assert len(server.requests) == 20
+
+
+@pytest.mark.parametrize("capped", [[], ["--max-usd", "5"]])
+def test_a_cap_changes_nothing_else(home: Home, server: StandIn, capped: list[str]) -> None:
+    assert cli("generate", "--llm", "gpt-4o", "--rows", 200, *capped).exit_code == 0
+    assert len(server.requests) == 4
 
 
 def test_the_ledger_splits_the_cost_as_the_provider_billed_it(home: Home, server: StandIn) -> None:
@@ -136,7 +168,7 @@ def test_the_cap_ends_a_run_and_says_so(home: Home, server: StandIn) -> None:
 def test_a_few_rejected_rows_are_no_reason_to_give_up(home: Home, server: StandIn) -> None:
     """The first answer holds no accepted row, but too few rows to judge by."""
     server.faults.append("too old")
-    done = cli("generate", "--llm", "gpt-4o", "--rows", 1, "--json")
+    done = cli("generate", "--llm", "gpt-4o", "--rows", 1, "--format", "csv", "--json")
     (run,) = json.loads(done.stdout)["runs"].values()
     assert run["stopped_because"] is None
     assert run["accepted"] >= 1
@@ -151,7 +183,7 @@ def test_one_llm_that_fails_does_not_stop_the_others(
     done = cli("generate", *grid, "--rows", 1500)
     assert done.exit_code == 2
     assert done.stderr.count("Error: gpt-4o refused the key in OPENAI_API_KEY") == 1
-    assert "gpt-4o basic/improved: stopped at 0 accepted of 1500" in done.stdout
+    assert "gpt-4o basic/improved/slices: stopped at 0 accepted of 1500" in done.stdout
     assert re.search(r"independent +1,500 +1,500", done.stdout)
     assert re.search(r"holdout +1,500 +1,500", done.stdout)
 
@@ -173,15 +205,16 @@ def test_a_corrupt_line_is_named_and_nothing_is_sent(home: Home, server: StandIn
     assert len(server.requests) == 1
 
 
-def test_kill_9_loses_no_answer_and_pays_for_none_twice(
+def test_kill_9_loses_no_more_than_half_a_row_of_each_answer(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = ["generate", "--llm", "gpt-4o", "--rows", "600", "--rows-per-request", "5"]
     command += ["--concurrency", "8"]
-    with serve(key=KEY, slowness=0.05) as server:
+    with serve(key=KEY, slowness=0.2) as server:
         environment = os.environ | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": server.base_url}
-        told = 0
-        for answers in (10, 50):
+        said = []
+        for _ in range(2):
+            before = server.count["rows_billed"]
             process = subprocess.Popen(
                 [sys.executable, "-m", "generators", *command],
                 cwd=PROJECT,
@@ -190,36 +223,85 @@ def test_kill_9_loses_no_answer_and_pays_for_none_twice(
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-            wait_for(lambda least=answers: server.count["answers"] >= least, process)
+            # Eight at once are five rows each: that is amid the second eight.
+            wait_for(lambda least=before + 60: server.count["rows_billed"] >= least, process)
             process.send_signal(signal.SIGKILL)
-            said = process.communicate()[0]
-            told += in_flight(said)
+            said.append(process.communicate()[0])
             assert process.returncode == -signal.SIGKILL
         wait_for(lambda: server.in_flight == 0)
-        journalled = lines_of(home)
+        journalled = answers_of(home)
         monkeypatch.setenv("OPENAI_API_KEY", KEY)
         monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
         done = cli(*command)
-        told += in_flight(done.output)
+        said.append(done.output)
     assert done.exit_code == 0, done.output
-    assert query(home, "select rows_accepted from marts.generation_runs") == [(600,)]
-    after = lines_of(home)
-    assert set(journalled) <= set(after)  # none lost
-    assert len(after) == len(set(after)) == 120  # none paid twice
-    assert server.count["answers"] - len(after) <= told <= 2 * 8
+    after = answers_of(home)
+    assert [one for one in after if one in journalled] == journalled  # none lost
+    # What had come of the answers in flight is kept: all rows but for what was on its way.
+    killed = sum(in_flight(one) for one in said)
+    kept = [one for one in after if one["finish_reason"] == "broken"]
+    assert len(kept) == sum(map(kept_of, said))
+    assert 0 < len(kept) <= killed <= 2 * 8
+    assert server.count["answers"] - len(after) <= killed - len(kept)
+    rows = [row for one in after for row in one["response_text"].splitlines(keepends=True)]
+    whole = [row for row in rows if row.endswith("\n")]
+    assert server.count["rows_billed"] - len(whole) <= 2 * killed
+    assert len(set(whole)) == len(whole)  # none paid twice
+    ((accepted,),) = query(home, "select rows_accepted from marts.generation_runs")
+    assert accepted == len(whole)
+    # Halves of rows count as rejected, so some more are asked for than are missing.
+    assert 600 <= accepted <= 680
+
+
+def test_what_a_killed_process_had_heard_is_not_asked_for_again(
+    home: Home, server: StandIn
+) -> None:
+    command = ["generate", "--llm", "gpt-4o", "--rows-per-request", "10", "--rows"]
+    assert cli(*command, 10).exit_code == 0
+    (folder,) = home.landing.iterdir()
+    (first,) = answers_of(home)
+    sent = (folder / "requests.jsonl").read_text()
+    run_id = first["run_id"]
+    again = json.loads(sent) | {"request_number": 2, "response_id": f"{run_id}-2"}
+    (folder / "requests.jsonl").write_text(sent + json.dumps(again) + "\n")
+    (folder / "streams").mkdir()
+    rows = first["response_text"].splitlines(keepends=True)
+    (folder / "streams" / "2.txt").write_text("".join(rows[:6]) + rows[6][:30])
+    done = cli(*command, 20, "--json")
+    assert done.exit_code == 0, done.output
+    assert (
+        "gpt-4o improved/improved/slices: requests in flight when an earlier process ended: 1; of 1"
+        " what had come is kept, they may have been paid and are asked again"
+    ) in done.stderr
+    (run,) = json.loads(done.stdout)["runs"].values()
+    assert run["accepted"] >= 20
+    assert run["usd_possibly_lost"] == pytest.approx(again["usd_at_most"])
+    assert query(
+        home,
+        "select response_id, finish_reason, rows_requested, rows_accepted, records_cut_off"
+        " from marts.response_audit order by all",
+    )[:2] == [(f"{run_id}-1", "stop", 10, 10, 0), (f"{run_id}-2", "broken", 10, 6, 1)]
+    # Four are missing; one of 17 records was no row, and so five are asked for.
+    assert rows_asked(server) == [10, 5]
+
+
+def rows_asked(server: StandIn) -> list[int]:
+    said = [body["messages"][-1]["content"] for _, _, body in server.requests]
+    return [int(re.findall(r"Write (\d+) rows now", one)[-1]) for one in said]
 
 
 def in_flight(said: str) -> int:
     return sum(map(int, re.findall(r"in flight when an earlier process ended: (\d+)", said)))
 
 
-def lines_of(home: Home) -> list[str]:
+def kept_of(said: str) -> int:
+    return sum(map(int, re.findall(r"of (\d+) what had come is kept", said)))
+
+
+def answers_of(home: Home) -> list[dict[str, Any]]:
     (journal,) = home.landing.glob("*/responses.jsonl")
-    return [json.loads(line)["response_text"] for line in whole_lines(journal)]
-
-
-def whole_lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    whole = [line for line in journal.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    return [json.loads(line) for line in whole]
 
 
 def wait_for(holds: object, process: subprocess.Popen | None = None) -> None:

@@ -1,6 +1,8 @@
 """The journal survives kills, and landing it again changes nothing."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +10,7 @@ from generators.errors import SynthcareError
 from generators.home import Home
 from generators.journal import Journal
 from generators.landing import land
+from generators.prices import Price
 from tests.driver import RUN, query, response
 
 AWKWARD = (
@@ -91,3 +94,151 @@ def test_an_older_warehouse_is_given_what_it_lacks(home: Home, folder: Path) -> 
     query(home, "alter table raw.llm_runs drop drawn_from")
     land(home)
     assert query(home, "select run_id, drawn_from from raw.llm_runs") == [("r", None)]
+
+
+# USD 1 for each token that is read or written.
+PRICE = Price(input_tokens=1e6, cached_tokens=1e6, output_tokens=1e6)
+
+
+def send(journal: Journal, number: int, usd_at_most: float = 10.0, **asked: Any) -> None:
+    """Note that a request went out."""
+    journal.begin()
+    row = {
+        "response_id": f"r-{number}",
+        "run_id": "r",
+        "request_number": number,
+        "rows_requested": 4,
+        "requested_at": f"2026-01-01T00:00:0{number}.500000",
+        "slice_text": "In every row: Gender Male.",
+        "dictated_values": None,
+        "quota_cells": None,
+        "drawn_values": None,
+    }
+    journal.dispatches.sent(number, usd_at_most, row | asked)
+
+
+def journalled(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "responses.jsonl").read_text().splitlines()]
+
+
+def test_what_a_killed_process_had_heard_is_an_answer_that_broke_off(home: Home) -> None:
+    folder = home.landing / "r"
+    with Journal(folder, RUN) as journal:
+        for number in (1, 2, 3, 4):
+            given = {"gender": {"Male": 4}} if number == 2 else None
+            send(journal, number, dictated_values=given)
+        journal.append(response(1))  # 1 token read, 2 written
+        heard = journal.streams.begin(2)
+        heard.hear("Ann,40\nBo")
+        heard.hear(",41\nC")
+        journal.streams.begin(4).hear(" \n")
+    with Journal(folder, RUN) as journal:
+        assert (journal.saved, journal.killed) == (1, 2)
+        assert journal.answered == {1, 2}
+        assert journal.rows_requested == 8
+        assert journal.last_request_number == 4
+        assert journal.dispatches.unsettled.requests == 2
+        spent = journal.spent(PRICE)
+        assert (spent.known, spent.at_most) == (3, 3 + 10 + 2 * 10)
+        journal.append(response(5))
+    assert not (folder / "streams").exists()
+    _, saved, last = journalled(folder)
+    received_at = saved.pop("received_at")
+    assert saved == {
+        "response_id": "r-2",
+        "run_id": "r",
+        "request_number": 2,
+        "rows_requested": 4,
+        "slice_text": "In every row: Gender Male.",
+        "response_text": "Ann,40\nBo,41\nC",
+        "finish_reason": "broken",
+        "input_tokens": None,
+        "cached_tokens": None,
+        "output_tokens": None,
+        "reasoning_tokens": None,
+        "requested_at": "2026-01-01T00:00:02.500000",
+        "dictated_values": {"gender": {"Male": 4}},
+        "quota_cells": None,
+        "drawn_values": None,
+    }
+    assert received_at > saved["requested_at"]
+    assert last["request_number"] == 5
+    # It is told once, and costs the same ever after.
+    with Journal(folder, RUN) as journal:
+        assert (journal.saved, journal.killed) == (0, 0)
+        assert journal.spent(PRICE).at_most == spent.at_most + 3
+    land(home)
+    assert query(
+        home,
+        "select response_text, finish_reason, output_tokens from raw.llm_responses"
+        " where request_number = 2",
+    ) == [("Ann,40\nBo,41\nC", "broken", None)]
+
+
+def test_a_stream_that_no_request_waits_for_is_ignored(home: Home) -> None:
+    """Killed after it was journalled, or between a refusal and its end; 9 was never sent."""
+    folder = home.landing / "r"
+    with Journal(folder, RUN) as journal:
+        for number in (1, 2):
+            send(journal, number)
+            journal.streams.begin(number).hear("Ann,40\n")
+        journal.append(response(1))
+        journal.dispatches.ended(2, "refused")
+        journal.streams.begin(9).hear("Zoe,99\n")
+    before = journalled(folder)
+    with Journal(folder, RUN) as journal:
+        assert (journal.saved, journal.killed) == (0, 0)
+        assert journal.spent(PRICE).at_most == 3
+        assert journal.last_request_number == 2
+    assert journalled(folder) == before
+    assert not (folder / "streams").exists()
+
+
+def test_a_stream_that_was_cut_within_a_letter_is_read(home: Home) -> None:
+    folder = home.landing / "r"
+    with Journal(folder, RUN) as journal:
+        send(journal, 1)
+        journal.streams.begin(1).hear("Zoë,1\nZo")
+    path = folder / "streams" / "1.txt"
+    path.write_bytes(path.read_bytes() + "ë".encode()[:1])
+    with Journal(folder, RUN) as journal:
+        assert journal.saved == 1
+    assert journalled(folder)[0]["response_text"] == "Zoë,1\nZo\ufffd"
+
+
+def test_a_stream_is_gone_when_its_answer_has_ended(home: Home) -> None:
+    folder = home.landing / "r"
+    with Journal(folder, RUN) as journal:
+        send(journal, 1)
+        stream, silent = journal.streams.begin(1), journal.streams.begin(2)
+        silent.end()  # nothing was heard, so there is no file
+        stream.hear("Ann \ud83d,40\n")  # half of an emoji
+        path = folder / "streams" / "1.txt"
+        assert path.read_text() == "Ann ?,40\n"
+        stream.end()
+        assert not path.exists()
+        stream.hear("Bo")  # asked again
+        assert path.read_text() == "Bo"
+
+
+def test_what_was_lost_counts_in_its_own_session_too(home: Home) -> None:
+    folder = home.landing / "r"
+    with Journal(folder, RUN) as journal:
+        for number in (1, 2, 3):
+            send(journal, number)
+        journal.append(response(1))
+        journal.dispatches.ended(2, "lost")
+        send(journal, 2)  # again, and lost again
+        journal.dispatches.ended(2, "lost")
+        journal.dispatches.ended(3, "refused")
+        here = journal.spent(PRICE)
+    assert (here.known, here.at_most) == (3, 3 + 2 * 10)
+    with Journal(folder, RUN) as journal:
+        assert journal.spent(PRICE) == here
+        assert journal.dispatches.unsettled.requests == 2
+
+
+def test_a_run_that_was_not_begun_leaves_nothing(home: Home) -> None:
+    with Journal(home.landing / "r", RUN):
+        pass
+    assert list(home.landing.iterdir()) == []

@@ -56,7 +56,9 @@ def test_rows_tokens_and_cost_are_what_the_api_said(
         role = "developer" if llm == "gpt-4o" else "system"
         assert [message["role"] for message in body["messages"]] == [role, "user"]
         assert body["messages"][1]["content"].endswith("Write 10 rows now.")
-        assert 1000 < body["max_completion_tokens"] < 1300
+        # Twice what ten rows take; gpt-4o is asked for compact ones, and read all the same.
+        most = 10 * (32 if llm == "gpt-4o" else 54)
+        assert 2 * most < body["max_completion_tokens"] < 2 * most + 80
     ledger = "select input_tokens, cached_tokens, output_tokens from marts.generation_runs"
     cached = 1200 if llm == "gpt-4o" else None
     assert query(home, ledger) == [(2000, cached, 400)]
@@ -136,6 +138,11 @@ def test_a_wrong_key_is_said_once_and_kept_out_of_everything(
         refused = generate(llm)
     assert refused.exit_code == 2
     assert f"refused the key in {LLMS[llm][0]}" in refused.stderr
+    assert refused.stderr.count("refused the key") == 1
+    # There is nothing to be counted: no table, and dbt has not run.
+    assert "Per 1,000 accepted rows" not in refused.output
+    assert refused.stdout == ""
+    assert not (home.root / "target").exists()
     assert "Traceback" not in refused.output
     assert KEY not in refused.output
     assert not files_with(home.root, KEY)
@@ -167,7 +174,8 @@ def test_an_unknown_model_is_said(
                     wire_format="json_constrained",
                     contract=contract,
                     prompt=Prompt("", ""),
-                )
+                ),
+                lambda _: None,
             )
 
     with serve(ROWS, key=KEY) as server:

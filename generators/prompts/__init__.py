@@ -1,11 +1,14 @@
 """Prompts: three levels of developer instructions and three of user prompts, from templates."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from generators.contract import Contract
+from generators.variety.brief import ROW
+from generators.wire_formats.layout import codes, days_after, layout
 
 LEVELS = ("basic", "improved", "advanced")
 
@@ -24,6 +27,10 @@ _TEMPLATES.filters["counted"] = lambda decimals: {
 }.get(decimals, f"{decimals} decimals")
 
 
+_TEMPLATES.filters["codes"] = codes
+_TEMPLATES.filters["days_after"] = days_after
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What an LLM is told. All that differs between the requests of a run comes last.
@@ -38,26 +45,45 @@ class Prompt:
     def messages(
         self, *, rows: int, slice_text: str, instructions_role: str
     ) -> list[dict[str, str]]:
-        """Chat messages of one request for `rows` rows."""
+        """Chat messages of one request for `rows` rows.
+
+        With the role `none`, for a model that takes no instructions, they begin the user's message.
+        """
         task = " ".join(filter(None, [slice_text, f"Write {rows} rows now."]))
+        asked = f"{self.user_message}\n\n{task}"
+        if instructions_role == "none":
+            return [{"role": "user", "content": f"{self.developer_message}\n\n{asked}"}]
         return [
             {"role": instructions_role, "content": self.developer_message},
-            {"role": "user", "content": f"{self.user_message}\n\n{task}"},
+            {"role": "user", "content": asked},
         ]
 
 
 def render_prompt(
-    contract: Contract, *, prompt_level: str, instruction_level: str, wire_format: str
+    contract: Contract,
+    *,
+    prompt_level: str,
+    instruction_level: str,
+    wire_format: str,
+    drawn_columns: Sequence[str] = (),
 ) -> Prompt:
     """The prompt of one of the nine combinations of levels.
 
     The description of the wire format is the same at all levels, so that levels compare what is
-    asked and not how the answer is written.
+    asked and not how the answer is written. `drawn_columns` are handed over, and not asked for.
     """
     answer = wire_format.removesuffix("_constrained")
+    columns = [column for column in contract.columns if column.name not in drawn_columns]
+    known = {
+        "contract": contract,
+        "columns": columns,
+        "fields": layout(contract, wire_format, drawn_columns),
+        "keys": [*([ROW] if drawn_columns else []), *(column.label for column in columns)],
+        "has_nullable": any(column.is_nullable for column in columns),
+    }
 
     def render(template: str) -> str:
-        return _TEMPLATES.get_template(template).render(contract=contract).strip()
+        return _TEMPLATES.get_template(template).render(known).strip()
 
     return Prompt(
         developer_message="\n\n".join(

@@ -1,8 +1,8 @@
 """Clients of LLMs: each turns a request into the text that came back, and nothing else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from generators.contract import Contract
@@ -11,13 +11,15 @@ from generators.home import Home
 from generators.llms import BASELINES, LLM
 from generators.pace import Limit
 from generators.prompts import Prompt
-from generators.prompts.slices import Slice
+from generators.variety.brief import Brief
 
 
 def request_seed(run_seed: int, number: int) -> int:
     """A seed for each request of a run, from 0 to 2^31 - 1."""
     return (run_seed * 1_000_003 + number) % 2**31
 
+
+Heard = Callable[[str], None]
 
 PROVIDERS = ("openai", "llama", "local", *BASELINES)
 
@@ -26,8 +28,8 @@ PROVIDERS = ("openai", "llama", "local", *BASELINES)
 class Request:
     """One request of a run, for `rows` rows after the `rows_before` of earlier requests.
 
-    `part` is the slice of the domain that is this request's own, `max_tokens` the room for the
-    answer. `prompt` and `part` are None for a baseline, which draws and is not asked.
+    `brief` is what this request asks for beside what all of its run ask for, `max_tokens` the room
+    for the answer. `prompt` is None for a baseline, which draws and is not asked.
     """
 
     number: int
@@ -37,7 +39,8 @@ class Request:
     wire_format: str
     contract: Contract
     prompt: Prompt | None
-    part: Slice | None = None
+    brief: Brief = field(default_factory=Brief)
+    drawn_columns: tuple[str, ...] = ()
     max_tokens: int = 0
 
     @property
@@ -48,14 +51,16 @@ class Request:
     @property
     def slice_text(self) -> str:
         """The part of the prompt that is this request's own."""
-        return self.part.text(self.contract) if self.part else ""
+        return self.brief.text
 
 
 @dataclass(frozen=True)
 class Completion:
     """What came back. Tokens are None where the provider does not say.
 
-    `requests_limit` and `tokens_limit` are what the headers said of the account's rate limits.
+    `finish_reason` is `stop`, `length`, `refusal`, `content_filter`, BROKEN, or what else the
+    provider says. `output_tokens` include the `reasoning_tokens`. `requests_limit` and
+    `tokens_limit` are what the headers said of the account's rate limits.
     """
 
     text: str
@@ -63,6 +68,7 @@ class Completion:
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
+    reasoning_tokens: int | None = None
     requests_limit: Limit | None = None
     tokens_limit: Limit | None = None
 
@@ -72,7 +78,7 @@ class Unanswered(Exception):
 
     `is_refused`: the provider said so itself, before it wrote anything, so that nothing is charged.
     `is_overload`: it said that it has too much to do. `retry_after`: seconds that it asked to wait.
-    `is_unreachable`: nobody answered at all.
+    `is_unreachable`: nobody answered at all. `is_unreadable`: what came is no answer of the API.
     """
 
     def __init__(
@@ -82,22 +88,25 @@ class Unanswered(Exception):
         is_refused: bool = False,
         is_overload: bool = False,
         is_unreachable: bool = False,
+        is_unreadable: bool = False,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)
         self.is_refused = is_refused
         self.is_overload = is_overload
         self.is_unreachable = is_unreachable
+        self.is_unreadable = is_unreadable
         self.retry_after = retry_after
 
 
 class Provider(Protocol):
     """A client of one LLM."""
 
-    async def complete(self, request: Request) -> Completion:
-        """Ask once.
+    async def complete(self, request: Request, heard: Heard) -> Completion:
+        """Ask once; `heard` is told each piece of the text as it comes, where it is streamed.
 
-        Raises Unanswered where asking again may help, SynthcareError where it would not.
+        A stream that breaks after some text is an answer, whose finish reason is BROKEN. Raises
+        Unanswered where asking again may help, SynthcareError where it would not.
         """
         ...
 

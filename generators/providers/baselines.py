@@ -11,7 +11,7 @@ import numpy as np
 from generators.contract import Column, Contract
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.providers import Completion, Provider, Request
+from generators.providers import Completion, Heard, Provider, Request
 from generators.warehouse import open_warehouse
 from generators.wire_formats import write_rows
 
@@ -24,7 +24,7 @@ class Baseline:
     def __init__(self, draw: Draw, contract: Contract, table: np.ndarray) -> None:
         self._draw, self._contract, self._table = draw, contract, table
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, heard: Heard) -> Completion:
         """Draw the rows of one request. A table that is used up gives fewer rows, or none."""
         rows = self._draw(request, self._contract, self._table)
         text = write_rows(self._contract, rows, request.wire_format)

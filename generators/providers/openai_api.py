@@ -4,10 +4,14 @@ from typing import Any
 
 import openai
 
+from generators.errors import SynthcareError
 from generators.llms import LLM
-from generators.providers import Completion, Request, Unanswered
-from generators.providers.access import api_key, limit, meaning
-from generators.wire_formats import csv_grammar, json_schema
+from generators.providers import Completion, Heard, Request
+from generators.providers.access import api_key, token_limit, usable_address
+from generators.providers.asking import ask
+from generators.wire_formats import is_grammar
+from generators.wire_formats.grammar import csv_grammar
+from generators.wire_formats.schema import json_schema
 
 
 class OpenAICompatible:
@@ -16,36 +20,40 @@ class OpenAICompatible:
     def __init__(self, llm: LLM, *, local_base_url: str | None = None) -> None:
         self._llm = llm
         self._is_local = local_base_url is not None
-        self._client = openai.AsyncOpenAI(
-            api_key="none" if self._is_local else api_key(llm),
-            base_url=local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
-            timeout=llm.timeout_seconds,
-            max_retries=0,  # the scheduler asks again
-        )
+        self._client = _client(llm, local_base_url)
 
-    async def complete(self, request: Request) -> Completion:
+    async def complete(self, request: Request, heard: Heard) -> Completion:
         """Ask once.
 
         Raises Unanswered where asking again may help, SynthcareError where it would not.
         """
-        try:
-            raw = await self._client.chat.completions.with_raw_response.create(
-                **chat_completion(self._llm, request, is_local=self._is_local)
-            )
-            answer = raw.parse()
-            if not answer.choices:
-                raise Unanswered(f"{self._llm.name} answered without any choice.")
-            return completion(
-                answer,
-                requests_limit=limit(raw.headers, "requests"),
-                tokens_limit=limit(raw.headers, "tokens"),
-            )
-        except (openai.OpenAIError, ValueError, AttributeError, TypeError) as error:
-            raise meaning(openai, error, self._llm, self._client.base_url) from error
+        arguments = chat_completion(self._llm, request, is_local=self._is_local)
+        if self._llm.stream:
+            arguments |= {"stream": True, "stream_options": {"include_usage": True}}
+        return await ask(openai, self._client, self._llm, arguments, heard)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
+
+
+def _client(llm: LLM, local_base_url: str | None) -> openai.AsyncOpenAI:
+    options = {
+        "api_key": api_key(llm),
+        "base_url": local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
+        "timeout": llm.timeout_seconds,
+        "max_retries": 0,  # the scheduler asks again
+    }
+    if not llm.api_version:
+        with usable_address(llm):
+            return openai.AsyncOpenAI(**options)
+    if not llm.base_url:
+        raise SynthcareError(
+            f"{llm.name} has an api_version, which is Azure's. Set base_url for it in llms.yml, "
+            "like https://NAME.openai.azure.com/openai/deployments/DEPLOYMENT."
+        )
+    with usable_address(llm):
+        return openai.AsyncAzureOpenAI(**options, api_version=llm.api_version)
 
 
 def chat_completion(llm: LLM, request: Request, *, is_local: bool = False) -> dict[str, Any]:
@@ -57,30 +65,26 @@ def chat_completion(llm: LLM, request: Request, *, is_local: bool = False) -> di
             slice_text=request.slice_text,
             instructions_role=llm.instructions_role,
         ),
-        "seed": request.seed,
+        **({"seed": request.seed} if llm.seed else {}),
         # OpenAI's newer models refuse max_tokens; most compatible servers know nothing else.
-        "max_tokens" if llm.base_url or is_local else "max_completion_tokens": request.max_tokens,
+        **token_limit(
+            llm,
+            request.max_tokens,
+            usual="max_tokens" if llm.base_url or is_local else "max_completion_tokens",
+        ),
     }
     beside = dict(llm.sampling)  # not all of it is known to the client
-    match request.wire_format:
-        case "csv_constrained":
-            # An extension of llama.cpp's server, which the embedded one is.
-            beside["grammar"] = csv_grammar(request.contract, request.rows, request.part)
-        case "json_constrained":
-            schema = {"name": "rows", "strict": True, "schema": json_schema(request.contract)}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if is_grammar(request.wire_format):
+        # An extension of llama.cpp's server, which the embedded one is.
+        beside["grammar"] = csv_grammar(
+            request.contract,
+            request.rows,
+            request.brief,
+            request.wire_format,
+            request.drawn_columns,
+        )
+    elif request.wire_format == "json_constrained":
+        rows = json_schema(request.contract, request.drawn_columns)
+        schema = {"name": "rows", "strict": True, "schema": rows}
+        arguments["response_format"] = {"type": "json_schema", "json_schema": schema}
     return arguments | {"extra_body": beside}
-
-
-def completion(answer: openai.types.chat.ChatCompletion, **limits: Any) -> Completion:
-    """What an answer of the API holds; `limits` are those of its headers."""
-    usage = answer.usage
-    details = usage.prompt_tokens_details if usage else None
-    return Completion(
-        text=answer.choices[0].message.content or "",
-        finish_reason=answer.choices[0].finish_reason,
-        input_tokens=usage.prompt_tokens if usage else None,
-        cached_tokens=(details.cached_tokens or 0) if details else None,
-        output_tokens=usage.completion_tokens if usage else None,
-        **limits,
-    )

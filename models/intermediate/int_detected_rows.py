@@ -1,5 +1,7 @@
 """How well two classifiers, which vote, tell the rows of a run from real ones (two-sample test)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -27,30 +29,46 @@ def model(dbt, session) -> pd.DataFrame:
     than this one (for a real row: more synthetic). The mean over either side is the AUC.
     """
     rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
+    features = dbt.ref("int_features").order("dataset, place").df()
+    drawn = dict(
+        dbt.ref("int_scored_runs")
+        .filter("drawn_columns is not null")
+        .project("run_number, drawn_columns")
+        .fetchall()
+    )
     tables = []
-    for _, dataset in rows.groupby("dataset"):
+    for name, dataset in rows.groupby("dataset"):
+        made_from = features.loc[features["dataset"] == name, "made_from"]
         sides = dict(iter(dataset.groupby("run_number")))
         if COMPARED not in sides or HELD_OUT not in sides:
             continue
         runs = {number: len(side) for number, side in sides.items() if number > 0}
-        written = [sides[number] for number in runs]
-        written += [sides[HELD_OUT][:size] for size in sorted({*runs.values()})]
+        written = [(sides[number], drawn.get(number, [])) for number in runs]
+        written += [(sides[HELD_OUT][:size], []) for size in sorted({*runs.values()})]
         # dbt has two models under way, whose threads would wait for each other
         with threadpool_limits(limits=1):
-            tables += [detect(side, sides[COMPARED]) for side in written]
+            tables += [
+                detect(side, sides[COMPARED], shown=[not {*names} >= {*made} for made in made_from])
+                for side, names in written
+            ]
     tables = [table for table in tables if len(table)]
     found = pd.concat(tables) if tables else pd.DataFrame(columns=[*COLUMNS])
     return found[[*COLUMNS]].astype(COLUMNS)
 
 
-def detect(synthetic: pd.DataFrame, compared: pd.DataFrame) -> pd.DataFrame:
-    """The placements of `synthetic` and of as many compared rows; none where they are too few."""
+def detect(
+    synthetic: pd.DataFrame, compared: pd.DataFrame, *, shown: Sequence[bool]
+) -> pd.DataFrame:
+    """The placements of `synthetic` and of as many compared rows; none where they are too few.
+
+    Of the features, the classifiers see those that are `shown`: not what we drew ourselves.
+    """
     size = len(synthetic)
     real = compared[:size]
     if min(size, len(real)) < FEWEST_ROWS:
         return pd.DataFrame(columns=[*COLUMNS])
     both = pd.concat([synthetic, real])
-    features = np.stack(both["features"])
+    features = np.stack(both["features"])[:, np.array(shown, dtype=bool)]
     is_real = np.repeat([False, True], [size, len(real)])
     folds = folds_of(both["copy_group"].to_numpy(), is_real)
     placements = np.full(len(both), np.nan)

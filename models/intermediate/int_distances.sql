@@ -24,6 +24,12 @@ column_sets as (
 
 ),
 
+drawn_sets as (
+
+    select * from {{ ref('int_drawn_sets') }}
+
+),
+
 runs as (
 
     select * from {{ ref('int_scored_runs') }}
@@ -60,6 +66,9 @@ runs_and_sets as (
 
     from runs
     inner join column_sets on runs.dataset = column_sets.dataset
+    anti join drawn_sets
+    on runs.run_number = drawn_sets.run_number
+    and column_sets.set_number = drawn_sets.set_number
     where
         column_sets.column_count < 3
         or runs.rows_accepted >= {{ var('fewest_rows_for_triples') }}

@@ -26,6 +26,13 @@ column_sets as (
 
 ),
 
+drawn_sets as (
+
+    select * from {{ ref('int_drawn_sets') }}
+    where column_count = 1
+
+),
+
 runs as (
 
     select * from {{ ref('int_scored_runs') }}
@@ -53,6 +60,9 @@ distinct_texts as (
 
     from text_counts
     inner join run_draws on text_counts.run_number = run_draws.run_number
+    anti join drawn_sets
+    on text_counts.run_number = drawn_sets.run_number
+    and text_counts.column_name = drawn_sets.column_1
     where array_inner_product(text_counts.rows_by_block, run_draws.is_drawn) > 0
     group by all
 
@@ -121,6 +131,9 @@ drawn_cells as (
     on block_cells.dataset = column_sets.dataset
     and block_cells.set_number = column_sets.set_number
     inner join run_draws on block_cells.run_number = run_draws.run_number
+    anti join drawn_sets
+    on block_cells.run_number = drawn_sets.run_number
+    and block_cells.set_number = drawn_sets.set_number
 
 ),
 

@@ -37,6 +37,7 @@ scored as (
         runs.run_id,
         runs.dataset,
         row_number() over (order by runs.run_id) as run_number,
+        runs.drawn_columns,
         accepted.rows_accepted,
         accepted.responses,
         -- Rows of one response resemble each other, so responses are drawn. With too few of them

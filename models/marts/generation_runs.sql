@@ -16,6 +16,12 @@ response_audit as (
 
 ),
 
+steered_values as (
+
+    select * from {{ ref('int_steered_values') }}
+
+),
+
 prices as (
 
     select * from {{ ref('llm_prices') }}
@@ -31,6 +37,7 @@ responses_per_run as (
         sum(input_tokens) as input_tokens,
         sum(cached_tokens) as cached_tokens,
         sum(output_tokens) as output_tokens,
+        sum(reasoning_tokens) as reasoning_tokens,
 
     from responses
     group by run_id
@@ -46,6 +53,17 @@ records_per_run as (
         cast(sum(rows_rejected) as bigint) as rows_rejected,
 
     from response_audit
+    group by run_id
+
+),
+
+steered_per_run as (
+
+    select
+        run_id,
+        sum(least(rows_dictated, rows_accepted)) as steered_values,
+
+    from steered_values
     group by run_id
 
 ),
@@ -94,6 +112,8 @@ joined as (
         runs.model,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
+        runs.drawn_columns,
         runs.wire_format,
         runs.price_tier,
 
@@ -103,11 +123,18 @@ joined as (
         coalesce(records_per_run.records_found, 0) as records_found,
         coalesce(records_per_run.rows_accepted, 0) as rows_accepted,
         coalesce(records_per_run.rows_rejected, 0) as rows_rejected,
+        if(runs.variety is null, null, coalesce(steered_per_run.steered_values, 0))
+        / nullif(records_per_run.rows_accepted * case runs.dataset
+            {%- for dataset in var('datasets') %}
+            when {{ sql_text(dataset) }} then {{ contract_columns(dataset) | length }}
+            {%- endfor %}
+        end, 0) as steered_share,
 
         ---------- tokens
         cast(responses_per_run.input_tokens as bigint) as input_tokens,
         cast(responses_per_run.cached_tokens as bigint) as cached_tokens,
         cast(responses_per_run.output_tokens as bigint) as output_tokens,
+        cast(responses_per_run.reasoning_tokens as bigint) as reasoning_tokens,
 
         ---------- cost: null where the model has no price or the tokens are not known
         (
@@ -126,6 +153,7 @@ joined as (
     from runs
     left join responses_per_run on runs.run_id = responses_per_run.run_id
     left join records_per_run on runs.run_id = records_per_run.run_id
+    left join steered_per_run on runs.run_id = steered_per_run.run_id
     left join time_per_run on runs.run_id = time_per_run.run_id
     left join prices on runs.model = prices.model and runs.price_tier = prices.tier
 

@@ -55,7 +55,11 @@ joined as (
         coalesce(found.records_cut_off, 0) as records_cut_off,
 
         ---------- how it ended
+        responses.finish_reason,
         responses.is_truncated,
+        responses.is_refused,
+        responses.is_filtered,
+        responses.reasoning_tokens,
 
     from responses
     left join found on responses.response_id = found.response_id

@@ -197,6 +197,7 @@ final as (
         runs.llm,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
 
         ---------- the score
         repeated_rows.rows_compared,

@@ -29,6 +29,7 @@ final as (
         runs.llm,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
         reasons.reject_reason,
 
         ---------- numbers

@@ -143,6 +143,8 @@ joined as (
         runs.provider,
         runs.prompt_level,
         runs.instruction_level,
+        runs.variety,
+        runs.wire_format,
         reference_files.reference,
 
         ---------- validity
@@ -186,7 +188,8 @@ joined as (
         privacy.privacy_high,
         privacy.exposure as privacy_note,
 
-        ---------- cost and time
+        ---------- what was ours, cost and time
+        runs.steered_share,
         runs.usd_per_1000_rows,
         runs.seconds_per_1000_rows,
         runs.tokens_per_row,
@@ -228,7 +231,7 @@ final as (
 
     select
         * exclude (
-            not_scored_because, usd_per_1000_rows, seconds_per_1000_rows, tokens_per_row
+            not_scored_because, steered_share, usd_per_1000_rows, seconds_per_1000_rows, tokens_per_row
         ),
         {%- for end in ['', '_low', '_high'] %}
         power(
@@ -240,6 +243,7 @@ final as (
             1 / 5
         ) as overall{{ end }},
         {%- endfor %}
+        steered_share,
         usd_per_1000_rows,
         seconds_per_1000_rows,
         tokens_per_row,

@@ -4,6 +4,13 @@ with target_skills as (
 
 ),
 
+drawn_sets as (
+
+    select * from {{ ref('int_drawn_sets') }}
+    where column_count = 1
+
+),
+
 runs as (
 
     select * from {{ ref('int_scored_runs') }}
@@ -44,6 +51,9 @@ with_margins as (
 
     from skills
     inner join runs on skills.run_number = runs.run_number
+    anti join drawn_sets
+    on skills.run_number = drawn_sets.run_number
+    and skills.column_name = drawn_sets.column_1
 
 ),
 

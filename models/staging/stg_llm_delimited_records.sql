@@ -13,6 +13,7 @@ with_delimiter as (
         response_id,
         dataset,
         parsed_text,
+        len(written_fields) as fields_asked_for,
         coalesce(is_truncated, false) and not ends_with(parsed_text, chr(10)) as is_last_line_cut_off,
         {{ best_delimiter('parsed_text') }} as delimiter,
 
@@ -29,6 +30,7 @@ with_lines as (
         response_id,
         dataset,
         delimiter,
+        fields_asked_for,
         is_last_line_cut_off,
         {{ lines_by_delimiter('parsed_text') }} as lines,
 
@@ -42,6 +44,7 @@ lines as (
         response_id,
         dataset,
         delimiter,
+        fields_asked_for,
         unnest(lines) as line,
         generate_subscripts(lines, 1) as place,
         is_last_line_cut_off and place = len(lines) as is_cut_off,
@@ -59,7 +62,7 @@ split as (
         place,
         is_cut_off,
         {{ values_by_delimiter('line') }} as field_values,
-        len({{ labels() }}) as labels_expected,
+        coalesce(fields_asked_for, len({{ labels() }})) as labels_expected,
         {{ is_header('line', 'field_values') }} as is_header,
 
     from lines

@@ -27,25 +27,63 @@ records as (
 joined as (
 
     select
-        ---------- ids
-        records.record_id,
-        records.response_id,
+        records.*,
         responses.run_id,
         responses.dataset,
-
-        ---------- text
-        records.record_format,
-        records.record_text,
-        records.field_names,
-        records.field_values,
-        records.is_cut_off,
-
-        ---------- what made it
-        records.logic_hash as parsed_with,
+        responses.wire_format,
+        responses.quota_cells,
+        responses.drawn_values,
+        -- A line as it was asked for: other fields than the contract's columns, in their order.
+        if(
+            records.record_format = 'delimited'
+            and len(records.field_values) = len(responses.written_fields),
+            responses.written_fields,
+            null
+        ) as written_fields,
 
     from records
     inner join responses on records.response_id = responses.response_id
 
+),
+
+-- A field of several columns is a word with a character for each of them.
+expanded as (
+
+    select
+        ---------- ids
+        record_id,
+        response_id,
+        run_id,
+        dataset,
+
+        ---------- text
+        record_format,
+        record_text,
+        if(written_fields is null, field_names, flatten(written_fields)) as field_names,
+        if(
+            written_fields is null,
+            field_values,
+            flatten(list_transform(
+                written_fields,
+                lambda labels, place: if(
+                    len(labels) > 1,
+                    regexp_extract_all(trim(field_values[place]), '.'),
+                    [field_values[place]]
+                )
+            ))
+        ) as field_values,
+        is_cut_off,
+
+        ---------- what was asked for
+        written_fields is not null and contains(wire_format, 'compact') as is_coded,
+        quota_cells,
+        drawn_values,
+
+        ---------- what made it
+        logic_hash as parsed_with,
+
+    from joined
+
 )
 
-select * from joined
+select * from expanded

@@ -18,19 +18,28 @@ joined as (
         responses.run_id,
         runs.dataset,
         responses.request_number,
+        runs.wire_format,
+        runs.written_fields,
 
         ---------- text
         responses.slice_text,
+        responses.dictated_values,
+        responses.quota_cells,
+        responses.drawn_values,
         responses.response_text,
         {{ plain_text('responses.response_text') }} as parsed_text,
         responses.finish_reason,
-        responses.finish_reason = 'length' as is_truncated,
+        -- `broken`: the stream ended before the answer did.
+        responses.finish_reason in ('length', 'broken') as is_truncated,
+        responses.finish_reason = 'refusal' as is_refused,
+        responses.finish_reason = 'content_filter' as is_filtered,
 
         ---------- numbers
         responses.rows_requested,
         responses.input_tokens,
         responses.cached_tokens,
         responses.output_tokens,
+        responses.reasoning_tokens,
 
         ---------- times
         responses.requested_at,

@@ -5,9 +5,10 @@ the embedded LLM. About a quarter of an hour.
 """
 
 import asyncio
-import dataclasses
+import csv
 import heapq
 import inspect
+import io
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,23 +32,22 @@ from generators.contract import load_contract
 from generators.engine import open_asker
 from generators.home import PROJECT, Home
 from generators.journal import Journal
-from generators.landing import land
 from generators.llms import load_llm
 from generators.prices import STANDARD, load_price
-from generators.prompts.slices import Slice
-from generators.providers import Request
 from generators.providers.local import serve_locally
-from generators.providers.openai_api import OpenAICompatible, chat_completion
-from generators.runs import Run, plan_run, utc_now
+from generators.providers.openai_api import chat_completion
+from generators.runs import COST, PREFERENCES, TIME, Run, plan_run
 from generators.stand_in import stand_in_rows
 from generators.tokens import count_tokens
-from generators.transform import run_dbt
-from generators.wire_formats import max_tokens, write_rows
+from generators.wire_formats import write_rows
+from generators.wire_formats.layout import Field, codes, compact_text, days_after
 from generators.work import Work
+from tests.benchmarks.embedded import grammar_speed
 from tests.benchmarks.page import table, write_section
 from tests.driver import cli, query
 
 KEY = "sk-test"
+_PASSING = [429, 500, 503, 408]
 MODEL = "gpt-4o-2024-08-06"
 CONTRACT = load_contract("admissions")
 
@@ -90,10 +91,11 @@ def new_home() -> Iterator[Home]:
 def plan(llm: str = "gpt-4o", level: str = "improved", **changes: Any) -> Run:
     return plan_run(
         CONTRACT,
-        load_llm(llm).changed(**changes),
+        load_llm(llm).changed(**{k: v for k, v in changes.items() if k not in ("prefer", "seed")}),
         prompt_level=level,
         instruction_level="improved",
-        seed=1,
+        seed=changes.get("seed", 1),
+        prefer=changes.get("prefer", COST),
         reference_sha256="",
     )
 
@@ -102,7 +104,7 @@ def ask(home: Home, run: Run, rows: int) -> tuple[float, float, list[dict[str, A
     """Wall and CPU seconds of asking for `rows` rows, without the start, and the responses."""
 
     async def session() -> tuple[float, float]:
-        async with open_asker(home, run, Budget(None)) as asker:
+        async with open_asker(home, run, Budget(None), print) as asker:
             wall, cpu = time.monotonic(), time.process_time()
             await asker(work, rows)
             return time.monotonic() - wall, time.process_time() - cpu
@@ -110,8 +112,26 @@ def ask(home: Home, run: Run, rows: int) -> tuple[float, float, list[dict[str, A
     with Journal(home.landing / run.run_id, run.as_row()) as journal:
         work = Work(run, journal, 0, lambda *_: None)
         seconds = asyncio.run(session())
-    path = home.landing / run.run_id / "responses.jsonl"
-    return *seconds, [json.loads(line) for line in path.read_text().splitlines()]
+    return *seconds, responses_of(home)
+
+
+def responses_of(home: Home) -> list[dict[str, Any]]:
+    """What is in the journal of the last run."""
+    path = max(home.landing.glob("*/responses.jsonl"), key=lambda path: path.stat().st_mtime)
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def command(*arguments: object) -> tuple[float, str]:
+    """Seconds of a `synthcare` command in a process of its own, and what it printed."""
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "generators", *map(str, arguments)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return time.monotonic() - began, done.stdout
 
 
 def ideal_seconds(responses: Sequence[dict[str, Any]], slots: int) -> float:
@@ -123,44 +143,50 @@ def ideal_seconds(responses: Sequence[dict[str, Any]], slots: int) -> float:
     return max(free)
 
 
+def asking_seconds(responses: Sequence[dict[str, Any]]) -> float:
+    """From the first request to the last answer."""
+    first = min(datetime.fromisoformat(one["requested_at"]) for one in responses)
+    last = max(datetime.fromisoformat(one["received_at"]) for one in responses)
+    return (last - first).total_seconds()
+
+
 def without_limits() -> str:
     """Ideal: each slot takes the next request at once, an answer takes 0.4 s and 1 s for 80 tokens.
 
-    Wall and CPU are of asking, from the first request to the last answer on disk; the last line is
-    a whole `synthcare generate`.
+    Wall and CPU are of asking, from the first request to the last answer on disk. The last lines
+    are whole `synthcare generate` commands in a process of their own, of which `outside` is what is
+    not asking; one before them, which is not shown, lets dbt write down how it parsed the project.
     """
     lines = []
     with stand_in(slowness=1) as server, new_home() as home:
         ask(home, plan(level="basic"), 1)  # imports and first connection
-        for rows_per_request in (50, 5):
-            run = plan(rows_per_request=rows_per_request, concurrency=64)
+        for prefer, rows_per_request in ((COST, 50), (TIME, 50), (COST, 5)):
+            run = plan(rows_per_request=rows_per_request, concurrency=64, prefer=prefer)
             wall, cpu, responses = ask(home, run, 1000)
             ideal = ideal_seconds(responses, 64)
             lines.append(
                 [
-                    f"{rows_per_request} rows a request",
+                    f"--prefer {prefer}, at most {rows_per_request} rows a request",
                     len(responses),
                     f"{wall:.1f} s",
                     f"{ideal:.1f} s",
                     f"{wall / ideal:.2f}",
                     f"{1000 * cpu / 1000:.2f} ms",
+                    "–",
                 ]
             )
-        began, cpu = time.monotonic(), time.process_time()
-        cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--prompt", "advanced")
-        lines.append(
-            [
-                "the whole command: asking, dbt, ledger",
-                20,
-                f"{time.monotonic() - began:.1f} s",
-                "–",
-                "–",
-                f"{time.process_time() - cpu:.2f} ms",
-            ]
-        )
-        assert server.count["answers"] == 20 + 200 + 20 + 1
-    head = ["1,000 rows, 64 at once", "requests", "wall", "ideal", "wall / ideal", "CPU a row"]
-    return table(head, lines)
+        command("generate", "--llm", "gpt-4o", "--rows", 1, "--seed", 2)
+        for prefer in PREFERENCES:
+            wall, _ = command(
+                "generate", "--llm", "gpt-4o", "--rows", 1000, "--seed", 3, "--prefer", prefer
+            )
+            responses = responses_of(home)
+            name = f"the whole command, --prefer {prefer}"
+            outside = f"{wall - asking_seconds(responses):.1f} s"
+            lines.append([name, len(responses), f"{wall:.1f} s", "–", "–", "–", outside])
+        assert server.count["rows_billed"] >= 5 * 1000
+    head = ["1,000 rows, 64 at once", "requests", "wall", "ideal", "wall / ideal"]
+    return table([*head, "CPU a row", "outside"], lines)
 
 
 def with_limits() -> str:
@@ -188,26 +214,48 @@ def with_limits() -> str:
 
 
 def with_faults() -> str:
-    """Billed is what the provider counted, reported what marts.generation_runs says."""
-    faults = [429, 500, 503, 408, "dropped", "hang", "cut", "prose"]
-    with (
-        stand_in(slowness=0.05, fault_rate=0.1, random_faults=faults) as server,
-        new_home() as home,
-        quick_timeouts(),
-    ):
-        cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--rows-per-request", 5)
-        count = server.count
-        ((accepted, responses, reported),) = query(
-            home, "select rows_accepted, responses, cost_usd from marts.generation_runs"
+    """1,000 rows, 5 a request, 64 at once. Sent are all requests, refused ones among them.
+
+    Billed is what the provider counted, reported what marts.generation_runs says; wall and ideal
+    are of asking. A time-out takes five seconds here.
+    """
+    kinds = {
+        "none": [],
+        "429, 500, 503, 408, dropped, cut off, prose": [*_PASSING, "dropped", "cut", "prose"],
+        "and time-outs": [*_PASSING, "dropped", "cut", "prose", "hang"],
+    }
+    lines, first = [], None
+    for name, faults in kinds.items():
+        rate = 0.1 if faults else 0.0
+        with (
+            stand_in(slowness=1, fault_rate=rate, random_faults=faults) as server,
+            new_home() as home,
+            quick_timeouts(),
+        ):
+            cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--rows-per-request", 5)
+            count, responses = server.count, responses_of(home)
+            ((accepted, reported),) = query(
+                home, "select rows_accepted, cost_usd from marts.generation_runs"
+            )
+        spent = load_price(MODEL, STANDARD).usd(
+            input_tokens=count["input_tokens"], output_tokens=count["output_tokens"]
         )
-    spent = load_price(MODEL, STANDARD).usd(
-        input_tokens=count["input_tokens"], output_tokens=count["output_tokens"]
-    )
-    head = ["10 % faults", "accepted rows", "answers sent", "journalled", "billed", "reported"]
-    name = "429, 500, 503, 408, dropped, time-out, cut off, prose"
-    sent = f"{count['answers']:.0f}"
-    line = [name, f"{accepted:,}", sent, responses, f"${spent:.6f}", f"${reported:.6f}"]
-    return table(head, [line])
+        wall, ideal = asking_seconds(responses), ideal_seconds(responses, 64)
+        first = first or (count["requests"], spent)
+        lines.append(
+            [
+                name,
+                f"{accepted:,}",
+                f"{count['requests']:.0f}",
+                f"{count['requests'] / first[0]:.2f}",
+                f"${spent:.4f}",
+                f"${reported:.4f}",
+                f"{spent / first[1]:.2f}",
+                f"{wall / ideal:.2f}",
+            ]
+        )
+    head = ["10 % faults", "accepted", "sent", "ratio", "billed", "reported", "ratio"]
+    return table([*head, "wall / ideal"], lines)
 
 
 @contextmanager
@@ -221,46 +269,53 @@ def quick_timeouts() -> Iterator[None]:
     workflow.load_llm = before
 
 
-def with_kills(kills: int = 20) -> str:
-    """Eight requests at once; those under way at a kill are written, billed and never received."""
+def with_kills() -> str:
+    """Requests under way at a kill have been written and billed as far as the stream had come.
+
+    Lost are rows that were billed and are not in the journal.
+    """
+    lines = [
+        _kill("20 kills, 6,000 rows, 5 a request, 8 at once", kills=20, rows=6000, slowness=0.1,
+              options=["--rows-per-request", "5", "--concurrency", "8"]),
+        _kill("3 kills, 1,000 rows, as llms.yml says", kills=3, rows=1000, slowness=1, options=[]),
+    ]  # fmt: skip
+    head = ["random kill -9", "accepted rows", "journalled, then lost", "journalled twice"]
+    return table([*head, "rows billed", "of them lost", "told as in flight"], lines)
+
+
+def _kill(name: str, *, kills: int, rows: int, slowness: float, options: list[str]) -> list[Any]:
     draw = random.Random(1)  # noqa: S311
-    command = ["generate", "--llm", "gpt-4o", "--rows", "6000", "--rows-per-request", "5"]
-    command += ["--concurrency", "8"]
-    told = 0
-    with stand_in(slowness=0.1) as server, new_home() as home:
-        lost = 0
+    arguments = ["generate", "--llm", "gpt-4o", "--rows", str(rows), *options]
+    told = lost = 0
+    with stand_in(slowness=slowness) as server, new_home() as home:
         for _ in range(kills):
-            answers, kept = server.count.get("answers", 0), texts(home)
+            billed, kept = server.count.get("rows_billed", 0), texts(home)
             process = subprocess.Popen(
-                [sys.executable, "-m", "generators", *command],
+                [sys.executable, "-m", "generators", *arguments],
                 cwd=PROJECT,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
-            while server.count.get("answers", 0) == answers and process.poll() is None:
+            while server.count.get("rows_billed", 0) == billed and process.poll() is None:
                 time.sleep(0.05)
-            time.sleep(draw.uniform(0, 1.5))
+            time.sleep(draw.uniform(0, 15 * slowness))
             process.send_signal(signal.SIGKILL)
             told += in_flight(process.communicate()[0])
             while server.count["in_flight"]:
                 time.sleep(0.05)
             lost += len(set(kept) - set(texts(home)))
-        done = cli(*command)
+        done = cli(*arguments)
         told += in_flight(done.output)
         after = texts(home)
         ((accepted,),) = query(home, "select rows_accepted from marts.generation_runs")
-        sent = int(server.count["answers"])
-    head = [
-        f"{kills} random kill -9",
-        "accepted rows",
-        "journalled, then lost",
-        "journalled twice",
-        "answers sent, never journalled",
-        "told as in flight",
-    ]
+        ((whole,),) = query(
+            home, "select count(*) from staging.stg_llm_records where not is_cut_off"
+        )
+        billed = server.count["rows_billed"]
+    share = f"{1 - whole / billed:.1%}"
     twice = len(after) - len(set(after))
-    return table(head, [["6,000 rows", f"{accepted:,}", lost, twice, sent - len(after), told]])
+    return [name, f"{accepted:,}", lost, twice, f"{billed:,.0f}", share, told]
 
 
 def in_flight(said: str) -> int:
@@ -283,11 +338,12 @@ def cost() -> str:
     with stand_in(), new_home() as home:
         for batch in ([], ["--batch"]):
             cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--prompt", "all", *batch)
+        cli("generate", "--llm", "gpt-4o", "--rows", 1000, "--format", "csv")
         lines = query(
             home,
             """
             select
-                prompt_level || ', ' || price_tier,
+                concat_ws(', ', prompt_level, wire_format, price_tier),
                 rows_accepted,
                 responses,
                 round(output_tokens / rows_accepted, 1),
@@ -304,16 +360,38 @@ def cost() -> str:
 
 
 def tokens() -> str:
-    """Over 500 rows of the contract's stand-in."""
+    """Over 500 rows of the contract's stand-in.
+
+    The third line is `csv` with nothing changed but a code for each category in its own field and
+    days in place of the discharge; the fourth has dates without dashes too.
+    """
     rows = stand_in_rows(CONTRACT, 500)
-    compact = write_rows(CONTRACT, rows, "json")
+    json_lines = write_rows(CONTRACT, rows, "json")
     formats = {
         "csv": write_rows(CONTRACT, rows, "csv"),
-        "json, compact": compact,
-        "json, indented by 2": json.dumps(json.loads(compact), indent=2, ensure_ascii=False),
+        "csv_compact": write_rows(CONTRACT, rows, "csv_compact"),
+        "csv with codes in fields of their own": _with_codes(rows, dashes=True),
+        "the same, dates as YYYYMMDD": _with_codes(rows, dashes=False),
+        "json, compact": json_lines,
+        "json, indented by 2": json.dumps(json.loads(json_lines), indent=2, ensure_ascii=False),
     }
     lines = [[name, f"{count_tokens(text) / 500:.1f}"] for name, text in formats.items()]
     return table(["wire format", "o200k tokens a row"], lines)
+
+
+def _with_codes(rows: Sequence[Sequence[str]], *, dashes: bool) -> str:
+    """CSV in which each category is a code, in the contract's order of columns."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        texts = dict(zip(CONTRACT.labels, row, strict=True))
+        writer.writerow(
+            texts[column.label]
+            if dashes and column.kind == "date" and not days_after(column)
+            else compact_text(CONTRACT, Field((column,), bool(codes(column))), texts)
+            for column in CONTRACT.columns
+        )
+    return text.getvalue()
 
 
 def local_speed(requests: int = 8, rounds: int = 2) -> str:
@@ -349,9 +427,8 @@ async def _bare_load(base_url: str, run: Run, requests: int) -> tuple[int, float
         work = Work(run, journal, 0, lambda *_: None)
         bodies = []
         for number in range(1, requests + 1):
-            body = chat_completion(
-                run.llm, work.request(number, run.llm.rows_per_request), is_local=True
-            )
+            request = work.request(number, run.llm.rows_per_request, {})
+            body = chat_completion(run.llm, request, is_local=True)
             bodies.append(body | body.pop("extra_body"))
     written = 0
     async with httpx.AsyncClient(timeout=600) as client:
@@ -367,63 +444,53 @@ async def _bare_load(base_url: str, run: Run, requests: int) -> tuple[int, float
         return written, time.monotonic() - began
 
 
-def diversity(rows: int = 132) -> str:
-    """SmolLM2 asked with the same words each time, and with a slice for each request."""
+def varieties(rows: int = 100) -> str:
+    """SmolLM2 asked for 100 rows with each variety, and in plain CSV; against the stand-in.
+
+    Steered is the share of the accepted values that the prompts gave away.
+    """
     with new_home() as home:
-        sliced = plan("smollm2")
-        ask(home, sliced, rows)
-        asyncio.run(_ask_naively(home, dataclasses.replace(sliced, run_id="naive"), rows))
-        land(home)
-        run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test")
+        asked = ["run", "--llm", "smollm2", "--rows", rows]
+        cli(*asked, "--variety", "all")
+        cli(*asked, "--variety", "slices", "--format", "csv_constrained")
         lines = query(
             home,
             """
             select
-                if(starts_with(run_id, 'naive'), 'the same prompt each time', 'a slice a request'),
-                rows_compared,
-                printf('%.3f', identifier_diversity),
-                printf('%.3f', value_diversity),
+                variety || ', ' || wire_format,
+                printf('%.2f', accept_rate),
+                printf('%.2f', column_fidelity),
+                printf('%.2f', pair_fidelity),
+                printf('%.2f', detection),
+                printf('%.2f', diversity.diversity),
                 printf('%.1f %%', 100 * repeated_rows_share),
-                printf('%.1f %%', 100 * prompt_echo_share),
+                printf('%.2f', overall),
+                printf('%.0f %%', 100 * steered_share),
+                printf('%.0f s', seconds_per_1000_rows),
 
-            from metrics.diversity
-            order by run_id desc
+            from metrics.scorecard
+            inner join metrics.diversity using (run_id)
+            order by wire_format desc, variety
             """,
         )
-    head = ["SmolLM2, improved/improved", "rows", "diversity of identifiers", "of other values"]
-    return table([*head, "repeated rows", "echo of the prompt"], lines)
+    head = ["SmolLM2, improved/improved", "valid", "columns", "pairs", "detection", "diversity"]
+    return table([*head, "repeated rows", "overall", "steered", "per 1,000 rows"], lines)
 
 
-async def _ask_naively(home: Home, run: Run, rows: int) -> None:
-    """The same run without slices, in words and in the grammar."""
-    nothing = Slice({}, {})
-    with (
-        serve_locally(run.llm) as base_url,
-        Journal(home.landing / run.run_id, run.as_row()) as journal,
-    ):
-        provider = OpenAICompatible(run.llm, local_base_url=base_url)
-        slots = asyncio.Semaphore(run.llm.concurrency)
-
-        async def ask_one(number: int) -> None:
-            request = Request(
-                number=number,
-                rows_before=0,
-                rows=run.llm.rows_per_request,
-                run_seed=run.seed,
-                wire_format=run.llm.wire_format,
-                contract=CONTRACT,
-                prompt=run.prompt,
-                part=nothing,
-                max_tokens=max_tokens(run.tokens_per_row, run.llm.rows_per_request),
-            )
-            async with slots:
-                completion = await provider.complete(request)
-            work = Work(run, journal, 0, lambda *_: None)
-            work.receive(request, completion, utc_now())
-
-        numbers = range(1, rows // run.llm.rows_per_request + 1)
-        await asyncio.gather(*(ask_one(number) for number in numbers))
-        await provider.aclose()
+def demo() -> str:
+    """`synthcare demo` in a new folder, again, and again after one more row was asked for."""
+    lines = []
+    with new_home() as home:
+        for name, arguments in (
+            ("demo", ["demo"]),
+            ("a second demo", ["demo"]),
+            ("31 rows of one run, and all reports",
+             ["run", "--llm", "smollm2", "--prompt", "basic", "--rows", 33]),
+        ):  # fmt: skip
+            seconds, _ = command(*arguments)
+            ((asking,),) = query(home, "select sum(wall_seconds) from marts.generation_runs")
+            lines.append([name, f"{seconds:.0f} s", f"{asking:.0f} s"])
+    return table(["command", "wall", "asking in all runs so far"], lines)
 
 
 PARTS = {
@@ -434,7 +501,9 @@ PARTS = {
     "cost": cost,
     "tokens": tokens,
     "local-speed": local_speed,
-    "diversity": diversity,
+    "grammar-speed": grammar_speed,
+    "varieties": varieties,
+    "demo": demo,
 }
 
 

@@ -1,0 +1,58 @@
+"""The JSON Schema of an answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from generators.contract import Column, Contract
+from generators.variety.brief import ROW
+
+
+def json_schema(contract: Contract, drawn_columns: Sequence[str] = ()) -> dict[str, Any]:
+    """JSON Schema (strict) of an object whose `rows` are objects keyed by the contract's labels.
+
+    Of `drawn_columns`, which are handed over, a row has its number instead.
+    """
+    properties = {ROW: {"type": "integer"}} if drawn_columns else {}
+    properties |= {
+        column.label: _property(column)
+        for column in contract.columns
+        if column.name not in drawn_columns
+    }
+    return {
+        "type": "object",
+        "properties": {
+            "rows": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": properties,
+                    "required": list(properties),
+                    "additionalProperties": False,
+                },
+            }
+        },
+        "required": ["rows"],
+        "additionalProperties": False,
+    }
+
+
+def _property(column: Column) -> dict[str, Any]:
+    found = _known_property(column)
+    if column.is_nullable:
+        found["type"] = [found["type"], "null"]
+        if "enum" in found:
+            found["enum"].append(None)
+    return found
+
+
+def _known_property(column: Column) -> dict[str, Any]:
+    match column.kind:
+        case "categorical":
+            return {"type": "string", "enum": list(column.accepted_values)}
+        case "integer":
+            return {"type": "integer", "minimum": column.minimum, "maximum": column.maximum}
+        case "decimal":
+            return {"type": "number", "minimum": column.minimum, "maximum": column.maximum}
+        case "date":
+            return {"type": "string", "format": "date"}
+    return {"type": "string"}

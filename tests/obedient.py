@@ -1,0 +1,35 @@
+"""Writes rows as an LLM that does what our prompts say: format, quotas, given values."""
+
+import re
+from collections.abc import Sequence
+
+from generators.contract import Contract
+from generators.wire_formats import write_rows
+
+Row = dict[str, str]
+
+
+def write_answer(contract: Contract, rows: Sequence[Sequence[str]], messages: list[dict]) -> str:
+    """The texts of `rows`, changed to what the messages ask for."""
+    said = "\n".join(message["content"] for message in messages)
+    wire_format = "csv_compact" if "Codes is one word" in said else "csv"
+    texts = [dict(zip(contract.labels, row, strict=True)) for row in rows]
+    given = re.search(r"behind its number:\n\nRow, (.*)\n", said)
+    drawn = [c.name for c in contract.columns if given and c.label in given[1].split(", ")]
+    if kinds := re.search(r"Write exactly these rows, in this order: (.*?)\. Write \d+ rows", said):
+        _obey_quotas(contract, texts, kinds[1])
+    return write_rows(contract, [tuple(row.values()) for row in texts], wire_format, drawn)
+
+
+def _obey_quotas(contract: Contract, texts: list[Row], kinds: str) -> None:
+    """Change rows to those of `kinds`, e.g. `2 with Age from 18 to 34, Gender Male; …`."""
+    place = 0
+    for kind in kinds.split("; "):
+        count, conditions = kind.split(" with ", 1)
+        for row in texts[place : place + int(count)]:
+            for column in contract.columns:
+                if found := re.search(rf"(?:^|, ){column.label} (.*?)(?=, [A-Za-z]|$)", conditions):
+                    value = found[1]
+                    low = re.fullmatch(r"from (-?\d+) to -?\d+", value)
+                    row[column.label] = "" if value == "missing" else low[1] if low else value
+        place += int(count)
