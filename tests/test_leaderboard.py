@@ -25,6 +25,7 @@ def run(run_id: str, overall: float | None, *, provider: str = "openai", **value
     scores |= {f"{key}_high": overall and overall + 0.1 for key in ENDS}
     run = {"run_id": run_id, "llm": f"llm-{run_id}", "provider": provider}
     run |= {"prompt_level": "advanced", "instruction_level": "improved", "rows_accepted": 1000}
+    run |= {"variety": "slices", "steered_share": 0.204}
     run |= {"usd_per_1000_rows": None, "seconds_per_1000_rows": None, "tokens_per_row": None}
     run |= {"not_scored_because": None, "utility_note": None, "reference_plausibility": 0.6}
     return run | scores | values
@@ -72,6 +73,7 @@ def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     first = next(line for line in lines if line.split()[:1] == ["llm-a"])
     assert first.count("0.88") == len(ENDS)
     assert "[0.78–0.98]" in console.file.getvalue()
+    assert "slices" in console.file.getvalue()
     assert "12,346" in console.file.getvalue()
     assert all(len(line) <= width for line in lines)
 
@@ -104,6 +106,24 @@ def test_the_index_says_what_is_missing(
 ) -> None:
     write_index(contract, scores, tmp_path / "index.html", drift_reports={})
     assert expected in (tmp_path / "index.html").read_text()
+
+
+def test_the_index_says_what_was_ours(contract: Contract, tmp_path: Path) -> None:
+    scores = scores_of(
+        run("a", 0.9, variety="quotas", steered_share=0.204), run("b", 0.8, steered_share=None)
+    )
+    write_index(contract, scores, tmp_path / "index.html", drift_reports={})
+    page = (tmp_path / "index.html").read_text()
+    leaderboard = re.search(r'<table id="leaderboard">.*?</table>', page, re.S)[0]
+    assert "prompt / instructions / variety" in leaderboard
+    first, second = leaderboard.split("<tr data-run=")[1:]
+    assert "llm-a <small>advanced/improved/quotas</small>" in first
+    assert "llm-b <small>advanced/improved/slices</small>" in second
+    steered = r'data-value="1000">1,000</td>\s*<td class="n" data-value="{}">{}</td>'
+    assert re.search(steered.format("0.204", "20 %"), first)
+    assert re.search(steered.format("", "–"), second)
+    assert page.count("<small>1,000 rows, quotas</small>") == 1  # in the grid of prompts
+    assert page.count("<small>1,000 rows, slices</small>") == 1
 
 
 def test_the_plots_show_runs_whose_score_and_cost_are_known(

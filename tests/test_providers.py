@@ -14,6 +14,7 @@ from generators.home import Home
 from generators.llms import load_llm
 from generators.prompts import Prompt
 from generators.providers import Request, open_provider
+from generators.transform import run_dbt
 from tests.driver import cli, csv_row, query
 from tests.stand_in import StandIn, serve
 
@@ -115,6 +116,12 @@ def test_rejected_rows_are_asked_for_again_and_then_given_up(
         assert done.exit_code == 0
         assert "stopped at 0 accepted of 10 wanted" in done.output
         assert "the last round brought no accepted row" in done.output
+        assert len(server.requests) == 2  # for ten rows, and at once for half as many
+    run_dbt(home, "compile", "--select", "which_answers_hold_no_row")
+    (analysis,) = (home.root / "target" / "compiled").rglob("which_answers_hold_no_row.sql")
+    levels = ("gpt-4o", "basic", "improved", "slices")
+    said = "Sorry, I cannot help with that."
+    assert query(home, analysis.read_text()) == [(*levels, "stop", 2, 0, 0, said)]
 
 
 def test_passing_faults_are_retried(home: Home, monkeypatch: pytest.MonkeyPatch, llm: str) -> None:

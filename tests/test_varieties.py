@@ -719,6 +719,9 @@ def test_drawn_rows_keep_every_rule_and_their_cell(
         table = brief.text.split("\n\n")[1].split("\n")
         assert table[0] == ", ".join(["Row", *(contract.column(c).label for c in drawn_columns)])
         assert table[-1] == ", ".join([str(len(in_order)), *brief.drawn[-1].values()])
+    # A later session says the same of the request.
+    again = quota_brief(contract, cells, seed=9, drawn_columns=drawn_columns)
+    assert again == brief
     assert all(len(values[column]) > 2 for column in columns)
     for column in columns:
         assert ("" in values[column]) == contract.column(column).is_nullable
