@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generators.files import writing
 from generators.jsonl import cut_torn_line, read_lines
 
 # How a sent request ended, if not with an answer: refused by the provider, and so free of charge;
@@ -32,7 +33,7 @@ class Dispatches:
     """
 
     def __init__(self, path: Path, answered: set[int]) -> None:
-        self._file = path.open("a+b")
+        self._path, self._file = path, path.open("a+b")
         cut_torn_line(self._file, path)
         self.usd_at_most: dict[int, float] = {}
         self.under_way: dict[int, dict[str, Any]] = {}
@@ -80,4 +81,5 @@ class Dispatches:
         self._file.close()
 
     def _write(self, line: dict[str, object]) -> None:
-        os.write(self._file.fileno(), json.dumps(line, default=str).encode() + b"\n")
+        with writing(self._path):
+            os.write(self._file.fileno(), json.dumps(line, default=str).encode() + b"\n")

@@ -1,5 +1,6 @@
 """Rows drawn from the population that a contract describes, all their columns together."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
@@ -9,6 +10,7 @@ import numpy as np
 
 from generators import spread
 from generators.contract import Column, Contract
+from generators.errors import SynthcareError
 
 Values = list[Any]  # typed as the contract says: texts, whole numbers, floats, dates; None: missing
 
@@ -72,10 +74,14 @@ def lawful(contract: Contract, rows: Mapping[str, Values]) -> dict[str, Values]:
 
 
 def _keeps_rules(contract: Contract, rows: Mapping[str, Values]) -> np.ndarray:
-    """Whether each row keeps every rule. A rule about an identifier is not looked at."""
+    """Whether each row keeps every rule. A rule about an identifier is not looked at.
+
+    Raises SynthcareError where a rule is no SQL.
+    """
     import duckdb
     import pandas as pd
 
+    identifiers = [column.name for column in contract.columns if column.kind == "identifier"]
     types = {"integer": "bigint", "decimal": "double", "date": "date"}
     columns = [column for column in contract.columns if column.name in rows]
     typed = ", ".join(
@@ -87,12 +93,17 @@ def _keeps_rules(contract: Contract, rows: Mapping[str, Values]) -> np.ndarray:
     with duckdb.connect() as database:
         database.register("drawn", frame.map(lambda value: None if value is None else str(value)))
         for rule in contract.rules:
+            if any(re.search(rf"\b{name}\b", rule.holds) for name in identifiers):
+                continue
             try:
                 found = database.execute(
                     f"select ({rule.holds}) is not false from (select {typed} from drawn)"  # noqa: S608
                 ).fetchnumpy()
-            except duckdb.BinderException:
-                continue
+            except duckdb.Error as error:
+                raise SynthcareError(
+                    f"{contract.dataset}: rule {rule.name} cannot be read: "
+                    f"{str(error).splitlines()[0]}"
+                ) from error
             keeps &= next(iter(found.values())).astype(bool)
     return keeps
 

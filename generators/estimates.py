@@ -8,7 +8,7 @@ from generators.llms import LLM
 from generators.runs import TIME, Run
 from generators.sizes import rows_per_request
 from generators.tokens import count_tokens
-from generators.variety import QUOTAS, make_brief
+from generators.variety import NONE, QUOTAS, make_brief
 from generators.variety.quotas import apportion, cell_shares
 
 _SECONDS_TO_FIRST_TOKEN = 0.4
@@ -36,7 +36,9 @@ def estimate_run(run: Run, rows: int, prefer: str) -> Estimate:
     in_each = rows_per_request(run, rows, is_spread=prefer == TIME)
     requests = math.ceil(rows / in_each)
     input_tokens = requests * (run.prompt_tokens + count_tokens(_own_text(run, in_each)))
-    output_tokens = round(rows * run.tokens_per_row)
+    # With the variety `none`, all requests ask for as many, also the last one.
+    written = requests * in_each if run.variety == NONE else rows
+    output_tokens = round(written * run.tokens_per_row)
     return Estimate(
         rows=rows,
         requests=requests,

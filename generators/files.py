@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from generators.errors import SynthcareError
+
 # The parser in C reads a contract in 5 ms, the one in Python in 50.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -22,6 +24,15 @@ def new_file(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise SynthcareError where `path` cannot be written, as on a disk that is full."""
+    try:
+        yield
+    except OSError as error:
+        raise SynthcareError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def read_yaml(path: Path) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 from generators.dispatches import Dispatches
 from generators.errors import SynthcareError
-from generators.files import new_file
+from generators.files import new_file, writing
 from generators.jsonl import cut_torn_line, read_lines
 from generators.prices import Price
 from generators.streams import BROKEN, Streams
@@ -130,7 +130,8 @@ class Journal:
         """Write down what the run is, if it is not: now something is about to be sent."""
         if not (self._folder / RUN_FILE).exists():
             run = json.dumps(self._run, default=_as_json, indent=1)
-            _write_atomically(self._folder / RUN_FILE, run)
+            with writing(self._folder / RUN_FILE):
+                _write_atomically(self._folder / RUN_FILE, run)
 
     def append(self, response: Response) -> None:
         """Write one response and return when it is on disk.
@@ -140,12 +141,10 @@ class Journal:
         self.begin()
         text = _as_unicode(response.response_text)
         line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
-        try:
+        with writing(self._path):
             self._file.write(line.encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            raise SynthcareError(f"{self._path} cannot be written: {error.strerror}.") from error
 
     def spent(self, price: Price | None) -> Spent:
         """What the run has cost until now.

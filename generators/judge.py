@@ -20,7 +20,7 @@ from generators.warehouse import open_warehouse
 
 @dataclass(frozen=True)
 class Counts:
-    """Records of a run that were found, and those of them that dbt accepted.
+    """Whole records of a run that were found, and those of them that dbt accepted.
 
     `cells` are the accepted ones of each cell, in a run with quotas.
     """
@@ -66,7 +66,8 @@ class Judge:
                 """
                 select
                     run_id,
-                    count(*),
+                    -- The end of an answer that was cut off says nothing of what an LLM writes.
+                    count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
                     count(*) filter (where is_accepted),
 
                 from intermediate.int_record_outcomes

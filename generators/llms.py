@@ -53,6 +53,11 @@ class LLM:
     def is_baseline(self) -> bool:
         return self.provider in BASELINES
 
+    @property
+    def has_no_limit(self) -> bool:
+        """Whether nothing says how long an answer may be."""
+        return self.token_limit == "none"  # noqa: S105 (no password)
+
     def changed(self, **values: object) -> "LLM":
         """The same LLM with other values; those that are None stay as they are."""
         return replace(self, **{key: value for key, value in values.items() if value is not None})

@@ -103,10 +103,10 @@ def plan_run(
 
     The number of rows is not part of the plan: asking for more continues the same run.
     """
-    prompt, sent, drawn = None, "", ()
+    prompt, sent, drawn, cells = None, "", (), []
     if not llm.is_baseline:
         if variety == QUOTAS:
-            cell_shares(contract)  # says what is wrong with them
+            cells = list(cell_shares(contract).items())
             drawn = check_drawn_columns(contract, drawn_columns)
         prompt = render_prompt(
             contract,
@@ -121,8 +121,9 @@ def plan_run(
     levels = [None] * 3 if llm.is_baseline else [prompt_level, instruction_level, variety]
     plan = [contract.dataset, llm.provider, llm.model, llm.wire_format, llm.rows_per_request, seed]
     plan += [dict(llm.sampling), llm.instructions_role, llm.reasoning_tokens]
-    plan += [price_tier, drawn, prefer]
+    plan += [price_tier, drawn]
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
+    plan += cells
     return Run(
         run_id=run_id([contract.dataset, llm.name, *levels], plan),
         contract=contract,

@@ -128,8 +128,11 @@ class Scheduler:
     def _next(self) -> tuple[_Sending | None, float | None]:
         """What to send next, or the seconds until there is something."""
         now = time.monotonic()
-        if self._again and self._again[0][0] <= now:
-            return heapq.heappop(self._again)[2], None
+        while self._again and self._again[0][0] <= now:
+            sending = heapq.heappop(self._again)[2]
+            if not sending.work.stopped_because:
+                return sending, None
+            sending.work.end_request()
         for work in self._works:
             if work.rows_left > 0:
                 return _Sending(work, work.next_request()), None
@@ -165,7 +168,8 @@ class Scheduler:
             sending.work.end_request()
             self._fail(error)
         else:
-            self._receive(sending, completion, marks, requested_at)
+            if not self._receive(sending, completion, marks, requested_at):
+                stream.leave()
         finally:
             stream.end()
             self._in_flight -= 1
@@ -173,17 +177,21 @@ class Scheduler:
 
     def _receive(
         self, sending: _Sending, completion: Completion, marks: tuple, requested_at: object
-    ) -> None:
+    ) -> bool:
+        """Whether the answer is in the journal; if not, its stream is left to the next session."""
         self._has_answered = True
         self._heard_at = time.monotonic()
         self._allowed = min(self._allowed + 1, self._llm.concurrency)
         self._pace.learn(marks, requests=completion.requests_limit, tokens=completion.tokens_limit)
         self._budget.settle(sending.usd_at_most, sending.work.usd(completion, sending.usd_at_most))
+        is_kept = False
         try:
             sending.work.receive(sending.request, completion, requested_at)
+            is_kept = True
         except SynthcareError as error:  # the disk is full
             self._fail(error)
         sending.work.end_request()
+        return is_kept
 
     def _ask_again(self, sending: _Sending, why: Unanswered, began: float) -> None:
         now = time.monotonic()

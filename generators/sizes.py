@@ -61,7 +61,10 @@ class Sizes:
             written = count_tokens(completion.text)
         if completion.finish_reason == "length" and written >= _FILLED * room:
             self._fit = min(self._fit, max(1, rows // 2))
-        elif completion.finish_reason == "stop" and written < (room - reasoning) / 2:
+        elif (
+            completion.finish_reason == "stop"
+            and written - (completion.reasoning_tokens or 0) < (room - reasoning) / 2
+        ):
             self._fit = min(self._most, math.ceil(self._fit * _GROWTH))
 
 

@@ -57,6 +57,8 @@ def check_spread(column: "Column", before: Sequence["Column"]) -> None:
         raise KeyError(f"population of {column.name} has no shares given {sorted(lacking)}")
     for of_one in declared.values():
         _check_shares(column, of_one)
+    if column.kind == "integer":  # the same bands, or bands that are apart
+        _check_bands(column, {label: 1 for of_one in declared.values() for label in of_one})
 
 
 def _check_shares(column: "Column", declared: Mapping[str, Any]) -> None:

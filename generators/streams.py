@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from generators.files import writing
+
 # How an answer ended whose stream broke off: at the provider's, on its way, or by a kill here.
 BROKEN = "broken"
 
@@ -29,10 +31,11 @@ class Stream:
 
     def hear(self, piece: str) -> None:
         """Add a piece of text."""
-        if self._file < 0:
-            self._path.parent.mkdir(exist_ok=True)
-            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        os.write(self._file, piece.encode(errors="replace"))
+        with writing(self._path):
+            if self._file < 0:
+                self._path.parent.mkdir(exist_ok=True)
+                self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.write(self._file, piece.encode(errors="replace"))
 
     def end(self) -> None:
         """Remove the file: what it holds is journalled, or of no use."""

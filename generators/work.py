@@ -139,7 +139,8 @@ class Work:
         )
         self.endings[completion.finish_reason] += 1
         self._sizes.learn(request.rows, request.max_tokens, completion)
-        if completion.finish_reason == "length" and not text.strip():
+        is_empty = completion.finish_reason == "length" and not completion.text.strip()
+        if is_empty and not self.endings["stop"]:
             self.stop(self._said_nothing(request), has_failed=True)
         found = count_rows(request.contract, text, request.wire_format, request.drawn_columns)
         self._refill(request.rows - found)

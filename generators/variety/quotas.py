@@ -96,6 +96,8 @@ def check_drawn_columns(contract: Contract, names: Sequence[str]) -> tuple[str, 
     Raises SynthcareError where one cannot be drawn, or where none would be left to the LLM.
     """
     known = {column.name: column for column in contract.columns}
+    if names and any(label.lower() == ROW.lower() for label in contract.labels):
+        raise SynthcareError(f"A column is labelled {ROW}, as the numbers of drawn rows would be.")
     for name in names:
         if name not in known:
             raise SynthcareError(

@@ -74,7 +74,7 @@ def write_rows(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for number, texts in enumerate(by_label, start=1):
-        texts[ROW] = str(number)
+        texts = {ROW: str(number)} | texts
         writer.writerow(
             compact_text(contract, field, texts)
             if is_compact(wire_format) and field.columns

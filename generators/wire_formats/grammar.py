@@ -21,7 +21,7 @@ from generators.wire_formats.layout import (
 # The rest of a word of a name: no comma or quote, so that a CSV row needs no quoting.
 _REST_OF_WORD = "[a-z]{1,11}"
 _WORD = f"[A-Z] {_REST_OF_WORD}"
-_MORE_WORDS = '(" " word){1,2}'
+_SECOND_WORD = '" " word'
 
 _ANY = Limits()  # stands for no limits here: compared by identity
 
@@ -71,7 +71,7 @@ class _Writer:
             return self._rule(word)
         column = field.columns[0]
         if letters := brief.initials.get(column.name):
-            begin = f'"{letters[number % len(letters)]}" {_REST_OF_WORD} {_MORE_WORDS}'
+            begin = f'"{letters[number % len(letters)]}" {_REST_OF_WORD} {_SECOND_WORD}'
             return f"({begin})?" if column.is_nullable else begin
         return self._rule(self._cell(column, limits.get(column.name, _ANY)))
 
@@ -99,18 +99,17 @@ class _Writer:
                 return _decimals(math.ceil(first), math.floor(last), column.decimals)
             case "date":
                 return self._date(column, low, high)
-        return f"word {_MORE_WORDS}"
+        return f"word {_SECOND_WORD}"
 
     def _date(self, column: Column, low: date | int, high: date | int) -> str:
         """A date; of a compact line, or limited, perhaps as days after another one."""
         earlier = days_after(column)
         if self._is_compact and earlier:
-            start = self._contract.column(earlier).minimum
-            return (
-                _integers(low, high)
-                if isinstance(low, int)
-                else (_integers(0, (column.maximum - start).days))
-            )
+            if isinstance(low, int):
+                return _integers(low, high)
+            # So many that the date stays in its range, whichever the other is.
+            after_the_last = (column.maximum - self._contract.column(earlier).maximum).days
+            return _integers(0, max(after_the_last, column.population["max"]))
         if isinstance(low, int):  # days, which a whole date is not held to
             low, high = column.minimum, column.maximum
         return _dates(low, high, "" if self._is_compact else "-")

@@ -70,9 +70,8 @@ def codes(column: Column) -> Mapping[str, str]:
     are_letters = all(initial in string.ascii_uppercase for initial in initials)
     found = initials if are_letters and len(set(initials)) == len(values) else _CODES
     by_code = dict(zip(found, values, strict=False))
-    if any(by_code.get(value.upper(), value) != value for value in values):
-        return {}
-    return by_code
+    is_taken = any(by_code.get(value.upper(), value) != value for value in values)
+    return {} if is_taken or MISSING_CODE in values else by_code
 
 
 def days_after(column: Column) -> str | None:

@@ -65,7 +65,7 @@ def detect(
     """
     size = len(synthetic)
     real = compared[:size]
-    if min(size, len(real)) < FEWEST_ROWS:
+    if not any(shown) or min(size, len(real)) < FEWEST_ROWS:
         return pd.DataFrame(columns=[*COLUMNS])
     both = pd.concat([synthetic, real])
     features = np.stack(both["features"])[:, np.array(shown, dtype=bool)]

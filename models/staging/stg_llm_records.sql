@@ -36,7 +36,11 @@ joined as (
         -- A line as it was asked for: other fields than the contract's columns, in their order.
         if(
             records.record_format = 'delimited'
-            and len(records.field_values) = len(responses.written_fields),
+            and len(records.field_values) = len(responses.written_fields)
+            -- A header that names all of them says in which order they are.
+            and not coalesce(
+                list_has_all(records.field_names, flatten(responses.written_fields)), false
+            ),
             responses.written_fields,
             null
         ) as written_fields,
