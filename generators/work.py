@@ -54,12 +54,13 @@ class Work:
         self._sizes = Sizes(run, most_rows)
         self._cells: Counter[Cell] = Counter()
         self._may_refill = 0
+        self._is_preview = most_rows is not None
 
     def begin(self, rows: int, cells: Mapping[Cell, int] | None = None) -> None:
         """Set `rows` rows to be asked for, or those of the quotas' `cells`."""
         self._cells = Counter(cells or {})
         self.rows_left = rows
-        self._may_refill = int(rows * _MOST_REFILLED)
+        self._may_refill = 0 if self._is_preview else int(rows * _MOST_REFILLED)
         self._sizes.begin(rows)
         self.ended.clear()
 

@@ -165,7 +165,6 @@ def test_what_is_rejected_is_shown_with_its_reasons(
     assert done.stdout.endswith("next: the same with `run` instead of `preview`, and --rows\n")
 
 
-@pytest.mark.xfail(strict=True, reason="the rows that an answer lacks are asked for at once")
 def test_a_preview_asks_once_whatever_is_answered(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

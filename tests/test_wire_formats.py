@@ -138,7 +138,7 @@ def test_the_compact_grammar_admits_valid_rows_and_nothing_else(contract: Contra
 @pytest.mark.parametrize("wire_format", [CSV, COMPACT])
 def test_the_grammar_admits_the_rows_that_we_write(dataset: str, wire_format: str) -> None:
     contract = load_contract(dataset)
-    plain = re.compile("[A-Z][a-z]{1,11} [A-Z][a-z]{1,11}")
+    plain = re.compile("[A-Z][a-z]{1,8} [A-Z][a-z]{1,8}")
     rows = [
         [
             "Kim Ode" if column.kind == "identifier" and not plain.fullmatch(text) else text

@@ -73,8 +73,8 @@ def write_rows(
     fields = layout(contract, wire_format, drawn_columns)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, texts in enumerate(by_label, start=1):
-        texts = {ROW: str(number)} | texts
+    for number, row in enumerate(by_label, start=1):
+        texts = {ROW: str(number)} | row
         writer.writerow(
             compact_text(contract, field, texts)
             if is_compact(wire_format) and field.columns

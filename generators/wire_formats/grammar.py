@@ -19,7 +19,7 @@ from generators.wire_formats.layout import (
 )
 
 # The rest of a word of a name: no comma or quote, so that a CSV row needs no quoting.
-_REST_OF_WORD = "[a-z]{1,11}"
+_REST_OF_WORD = "[a-z]{1,8}"
 _WORD = f"[A-Z] {_REST_OF_WORD}"
 _SECOND_WORD = '" " word'
 
