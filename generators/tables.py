@@ -44,6 +44,11 @@ def outcome_lines(run: Run, outcome: Outcome, rows: int) -> Iterator[str]:
     for how, in_words in _ENDINGS.items():
         if count := outcome.endings.get(how):
             yield f"{run.label}: {count} of {answers} answers {in_words}"
+    yield from money_lines(run, outcome)
+
+
+def money_lines(run: Run, outcome: Outcome) -> Iterator[str]:
+    """What may have been billed beyond what is known, if anything."""
     lost = outcome.spent.at_most - outcome.spent.known
     if lost > 0:
         yield (

@@ -33,7 +33,7 @@ from generators.reference import (
     landed_reference,
 )
 from generators.runs import COST, PREFERENCES, Run, plan_run
-from generators.tables import ledger_table, outcome_lines, plan_table
+from generators.tables import ledger_table, money_lines, outcome_lines, plan_table
 from generators.transform import run_dbt
 from generators.variety import QUOTAS, VARIETIES
 
@@ -215,9 +215,10 @@ class Workflow:
                 is_preview=is_preview,
             )
         failures = list(dict.fromkeys(o.stopped_because for o in outcomes.values() if o.has_failed))
-        if failures and not any(
-            o.counts.found or o.endings or o.unanswered for o in outcomes.values()
-        ):
+        if failures and not any(o.counts.found or o.endings for o in outcomes.values()):
+            for run in runs:
+                for line in money_lines(run, outcomes[run.run_id]):
+                    self.console.print(line, markup=False)
             raise SynthcareError("; ".join(failures))
         for run in runs:
             for line in outcome_lines(run, outcomes[run.run_id], rows):

@@ -104,7 +104,7 @@ def test_the_stand_in_is_the_same_in_every_process(home: Home) -> None:
         (
             "stand-in",
             10_000,
-            "163ac47b79c8c2a2f39beafe663ca93e5871d98b5d271f5018e99fa2ff22312c",
+            "5803b7967f268912693df17a0cdfe924f9f1690e52f90f97331a67e08f613e50",
         )
     ]
 
