@@ -160,8 +160,8 @@ def without_limits() -> str:
     lines = []
     with stand_in(slowness=1) as server, new_home() as home:
         ask(home, plan(level="basic"), 1)  # imports and first connection
-        for prefer, rows_per_request in ((COST, 50), (TIME, 50), (COST, 5)):
-            run = plan(rows_per_request=rows_per_request, concurrency=64, prefer=prefer)
+        for seed, (prefer, rows_per_request) in enumerate(((COST, 50), (TIME, 50), (COST, 5)), 5):
+            run = plan(rows_per_request=rows_per_request, concurrency=64, prefer=prefer, seed=seed)
             wall, cpu, responses = ask(home, run, 1000)
             ideal = ideal_seconds(responses, 64)
             lines.append(
@@ -176,10 +176,9 @@ def without_limits() -> str:
                 ]
             )
         command("generate", "--llm", "gpt-4o", "--rows", 1, "--seed", 2)
-        for prefer in PREFERENCES:
-            wall, _ = command(
-                "generate", "--llm", "gpt-4o", "--rows", 1000, "--seed", 3, "--prefer", prefer
-            )
+        for seed, prefer in enumerate(PREFERENCES, 10):
+            asked = ["--llm", "gpt-4o", "--rows", 1000, "--seed", seed, "--prefer", prefer]
+            wall, _ = command("generate", *asked)
             responses = responses_of(home)
             name = f"the whole command, --prefer {prefer}"
             outside = f"{wall - asking_seconds(responses):.1f} s"
