@@ -1,0 +1,173 @@
+"""Finds the records in an answer of an LLM, whatever its format: `read_answer`."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from readers.answers.cleaning import clean, is_escaped, letters, unescaped
+from readers.answers.corrections import mark_superseded
+from readers.answers.found import Expected, Found, Record
+from readers.answers.labelled import labelled
+from readers.answers.lines import delimited
+from readers.answers.loose_json import Node, find_values
+from readers.answers.markup import has_markup, markup_values
+from readers.answers.reasoning import answer_of
+from readers.answers.trees import records_in, rows_in
+from readers.answers.yaml_text import yaml_values
+
+__all__ = ["Expected", "Reading", "Record", "read_answer", "version"]
+
+_MOST_TEXTS = 3  # texts within texts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an answer was taken for, its records, and the text that they stand in.
+
+    `taken_for` is the format of the records; without records `thought` (nothing but reasoning),
+    `prose` or `nothing`. `unexplained` is the share of its letters and digits that stand in no record.
+    """
+
+    taken_for: str
+    text: str
+    records: list[Record]
+    unexplained: float
+
+
+def read_answer(text: str, expected: Expected, *, is_truncated: bool = False) -> Reading:
+    """Find the records in `text`, an answer that was cut off where `is_truncated`.
+
+    What an LLM only thought is no record. Records that it took back, and those of which it is
+    unclear what belongs to a value, have a doubt. Never raises.
+    """
+    cleaned = clean(text)
+    answer = answer_of(cleaned)
+    if is_escaped(answer):
+        answer = unescaped(answer)
+    found = _read(answer, expected, is_truncated, 0)
+    if found is None:
+        kind = "prose" if letters(answer) else "thought" if letters(cleaned) else "nothing"
+        return Reading(kind, answer, [], 1.0 if letters(cleaned) else 0.0)
+    inner = found.text if found.text is not None else answer
+    records = mark_superseded(inner, found.records, expected)
+    return Reading(found.format, inner, records, _unexplained(cleaned, inner, found))
+
+
+def version() -> str:
+    """A hash of the code that reads answers: other code may find other records."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
+    """The records of the first format that explains the text."""
+    readers: list[Callable[[], Found | None]] = [
+        lambda: _trees("json", find_values(text), text, expected),
+        lambda: _texts(text, expected, is_truncated, depth),
+        lambda: _markup(text, expected),
+        lambda: _labels_or_lines(text, expected, is_truncated),
+        lambda: _tuples(text, expected),
+    ]
+    best: tuple[int, Found] | None = None
+    for reader in readers:
+        found = reader()
+        if not found or not found.records:
+            continue
+        most = max(_labels(record, expected) for record in found.records)
+        if 2 * most >= expected.width:
+            return found
+        if best is None or most > best[0]:
+            best = (most, found)
+    return best and best[1]
+
+
+def _labels(record: Record, expected: Expected) -> int:
+    """How many columns a record has values for."""
+    return expected.count(record.names) if record.names else len(record.values)
+
+
+def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> Found:
+    """Records of trees. Arrays that stand one after another are rows of one table."""
+    found, arrays = Found(name), []
+    for node in nodes:
+        if node.items and all(item.is_scalar for item in node.items):
+            arrays.append(node)
+            continue
+        records = [*records_in(node, expected, text)]
+        if records:
+            found.frames.append((node.start, node.end))
+        found.records.extend(records)
+    return found if found.records else Found("rows", [*rows_in(arrays, expected)])
+
+
+def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
+    """Records of a text within the text: JSON in a string of JSON, lines in a list of strings."""
+    if depth == _MOST_TEXTS or not re.match(r'\s*(?:```\w*\s*)?["\[{]', text):
+        return None
+    is_string = text.lstrip("`json \n").startswith('"')
+    nodes = [*find_values(f"[{text}]" if is_string else text)]
+    strings = [string for node in nodes for string in _strings(node)]
+    inner = "\n".join(string for string in strings if re.search(r"[{\[<,;|\t:]", string))
+    if not inner or inner == text:
+        return None
+    found = _read(inner, expected, is_truncated, depth + 1)
+    return found and Found(found.format, found.records, found.frames, found.text or inner)
+
+
+def _strings(node: Node) -> Iterator[str]:
+    if node.is_scalar and node.is_quoted and node.text:
+        yield node.text
+    for child in [*(node.items or []), *(value for _, value in node.pairs or [])]:
+        yield from _strings(child)
+
+
+def _markup(text: str, expected: Expected) -> Found | None:
+    if not has_markup(text):
+        return None
+    return _trees("markup", iter(markup_values(text)), text, expected)
+
+
+def _labels_or_lines(text: str, expected: Expected, is_truncated: bool) -> Found | None:
+    """Values behind their labels, or lines of values; a list of what columns mean is no record."""
+    lines = delimited(text, expected, is_truncated=is_truncated)
+    behind = labelled(text, expected, is_truncated=is_truncated)
+    if behind is None:
+        return lines
+    whole = [r for r in lines.records if not r.doubt and _is_whole(r, expected)] if lines else []
+    if lines and whole and not any(_has_labels(record, expected) for record in whole):
+        return lines
+    trees = _trees("yaml", yaml_values(text), text, expected)
+    if len(trees.records) >= len(behind.records):
+        return trees
+    return behind
+
+
+def _is_whole(record: Record, expected: Expected) -> bool:
+    return len(record.values) == (len(record.names) if record.names else expected.width)
+
+
+def _has_labels(record: Record, expected: Expected) -> bool:
+    """Whether the values of a line begin with the labels of columns: `Age is 45`."""
+    return 2 * sum(
+        expected.count([re.split(r"\s+is\s|[:=]", value or "")[0]]) for value in record.values
+    ) >= len(record.values)
+
+
+def _tuples(text: str, expected: Expected) -> Found | None:
+    """Rows in parentheses, as in SQL and Python."""
+    return _trees("rows", find_values(text, "("), text, expected) if "(" in text else None
+
+
+def _unexplained(cleaned: str, text: str, found: Found) -> float:
+    """The share of letters and digits of the whole answer that no record explains."""
+    places = sorted([*((r.start, r.end) for r in found.records), *found.frames])
+    explained, last = 0, 0
+    for start, end in places:
+        explained += letters(text[max(start, last) : end])
+        last = max(last, end)
+    whole = max(letters(cleaned), 1)
+    return max(0.0, 1 - explained / whole)

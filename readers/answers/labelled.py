@@ -1,0 +1,92 @@
+"""Finds records whose values stand behind their labels: `Age: 45` on lines, or `Age is 45` in sentences."""
+
+import re
+from functools import lru_cache
+
+from readers.answers.found import Expected, Found, Record
+from readers.answers.marks import LEFT_OVER, UNCLEAR
+
+_DECORATION = r"""(?:[-*•‣◦·–>+|]\s+|[*_`"']{1,3}|\(?\d{1,4}[.)]\s+|#{1,6}\s+)*"""
+# A line that begins a value of a name that no column has, or a heading.
+_OTHER_KEY = re.compile(rf"\n\s*{_DECORATION}[^\W\d][\w ()/-]{{0,40}}[*_`\"']*\s*(?::|=)\s")
+_BREAK = re.compile(r"\n\s*\n|\n\s*(?:#{1,6}\s|-{3,}|={3,}|\*{3,}|```|~~~|\}|\{|\]|\[|\()")
+
+
+@lru_cache(maxsize=32)
+def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+    words = [
+        r"[\s_-]*".join(re.escape(word) for word in re.split(r"[\s_-]+", label))
+        for label in sorted(labels, key=len, reverse=True)
+    ]
+    return re.compile(
+        rf"""(?P<before>^\s*|\n\s*|[,;|.]\s+(?:and\s+)?|\band\s+)(?P<marks>{_DECORATION})"""
+        rf"""(?P<label>{"|".join(words)})(?:\s*[(\[][^)\]\n]{{0,30}}[)\]])?[*_`"']*\s*"""
+        r"""(?P<sign>::?|：|=>?|->|→|\s(?:is|was|are)\b)[*_`]*[ \t]*""",
+        re.I | re.M,
+    )
+
+
+def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Found | None:
+    """The records of values behind their labels; a label that comes again begins the next record."""
+    text = _without_frame(text)
+    labels = [*_pattern(expected.labels).finditer(text)]
+    if 2 * len({match["label"].lower() for match in labels}) < min(expected.width, 2):
+        return None
+    groups: list[list[tuple[re.Match[str], int]]] = []
+    seen: set[str | None] = set()
+    ends = [match.start() for match in labels[1:]] + [len(text)]
+    for match, end in zip(labels, ends, strict=True):
+        label = expected.label(match["label"])
+        if label in seen or not groups:
+            groups.append([])
+            seen = set()
+        seen.add(label)
+        groups[-1].append((match, end))
+    found = Found("labelled")
+    for number, group in enumerate(groups):
+        values, last_end = [], group[0][0].start()
+        doubt = None
+        for match, end in group:
+            value, last_end, is_unclear = _value(text, match.end(), end)
+            values.append(value)
+            doubt = UNCLEAR if is_unclear else doubt
+        is_last = number == len(groups) - 1
+        found.records.append(
+            Record(
+                group[0][0].start(),
+                last_end,
+                tuple(values),
+                tuple(match["label"] for match, _ in group),
+                is_cut_off=is_truncated and is_last and last_end >= len(text.rstrip("\n")),
+                doubt=doubt,
+            )
+        )
+    return found
+
+
+def _without_frame(text: str) -> str:
+    """A table of two columns, label and value, as lines of the same length."""
+    pattern = r"(?m)^\|([^|\n]+)\|([^|\n]*)\|[ \t]*$"
+    pipes = len(re.findall(r"(?m)^\|", text))
+    if not pipes or len(re.findall(pattern, text)) < pipes:
+        return text
+    return re.sub(pattern, r" \1:\2 ", text)
+
+
+def _value(text: str, start: int, end: int) -> tuple[str, int, bool]:
+    """The value between a label and the next, where it ends, and whether that is unclear."""
+    raw = text[start:end]
+    for pattern in (_BREAK, _OTHER_KEY):
+        if stop := pattern.search(raw):
+            raw = raw[: stop.start()]
+    first, _, rest = raw.partition("\n")
+    value = first.strip().rstrip(",;|").strip()
+    value = re.sub(r"\s*<br\s*/?>$", "", value)
+    for opening, closing in (('"', '"'), ("'", "'"), ("**", "**"), ("`", "`"), ("“", "”")):
+        if len(value) > len(opening) and value.startswith(opening) and value.endswith(closing):
+            value = value[len(opening) : -len(closing)].strip()
+            break
+    # A line behind the value, of which nobody knows whether it belongs to it.
+    goes_on = bool(rest.strip()) and not re.match(r"\s*(?:[-*•]|\d+[.)])\s*$", rest)
+    is_unclear = goes_on or bool(LEFT_OVER.search(value))
+    return value, start + len(first), is_unclear

@@ -1,0 +1,316 @@
+"""Finds the records of delimited text: CSV with any delimiter, Markdown tables, columns of spaces."""
+
+import html
+import re
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from readers.answers.found import Expected, Found, Record
+from readers.answers.marks import LEFT_OVER, UNCLEAR, without_marks
+
+_DELIMITERS = {",": ",", ";": ";", "\t": "\t", "|": "|", "，": "，", "；": "；", "｜": "｜", "  ": r"\s{2,}"}
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+_FENCE = re.compile(
+    r"\s*(?:```|~~~)\s*(?:(?:csv|tsv|text|txt|plaintext|markdown|md|json|yaml|sql|python|table|data)\b)?", re.I
+)
+_RULE = re.compile(r"[\s|:+=_\-─━┼╋├┤┬┴┌┐└┘╔╗╚╝═╬╠╣╦╩╒╕╞╡╘╛╪╤╧]+")
+_COMMENT = re.compile(r"\s*(?:#|//|--)\s")
+_LONGEST_JOIN = 6  # lines that a quoted value may span
+_FEWEST_WITHOUT_HEADER = 3  # columns; with fewer, a line of prose looks like a row
+
+
+@dataclass
+class _Line:
+    """A line of the text, or several that belong together, with its values."""
+
+    start: int
+    end: int
+    text: str
+    part: int = 0  # of the text, between two fences
+    values: list[str] = field(default_factory=list)
+    are_quoted: list[bool] = field(default_factory=list)
+    is_unclear: bool = False
+
+
+def delimited(text: str, expected: Expected, *, is_truncated: bool = False) -> Found | None:
+    """The records of the delimiter that gives most lines as many values as are expected."""
+    lines = _lines(text)
+    best: tuple[tuple[int, int], str] | None = None
+    for delimiter in _DELIMITERS:
+        if not any(_has(line.text, delimiter) for line in lines):
+            continue
+        counts = [len(_split(line.text, delimiter)[0]) for line in lines]
+        fits = (
+            sum(count == expected.width for count in counts),
+            sum(2 * count >= expected.width and count > 1 for count in counts),
+        )
+        if fits[1] and (best is None or fits > best[0]):
+            best = (fits, delimiter)
+    if best is None:
+        return _single(lines, expected) if expected.width == 1 else None
+    return _read(text, lines, best[1], expected, is_truncated)
+
+
+def _read(
+    text: str, lines: list[_Line], delimiter: str, expected: Expected, is_truncated: bool
+) -> Found | None:
+    lines = _joined(lines, delimiter)
+    found = Found("markdown" if delimiter == "|" else "spaces" if delimiter == "  " else "delimited")
+    names: list[str] | None = None
+    parts = {line.start: line.part for line in lines}
+    counts = [len(_split(line.text, delimiter)[0]) for line in lines]
+    are_rows = {id(line): _is_row(counts, place, expected) for place, line in enumerate(lines)}
+    for (is_row, _), group in groupby(lines, lambda line: (are_rows[id(line)], line.part)):
+        block = [line for line in group if not _RULE.fullmatch(line.text)]
+        if not is_row or not block:
+            continue
+        _fill(block, delimiter)
+        block = _wrapped(block, delimiter, expected)
+        headers = [line for line in block if expected.is_header(line.values)]
+        _drop_empty_end(block, expected, headers)
+        _drop_index(block, expected, headers, names)
+        for line in block:
+            if line in headers:
+                names = [value.strip() for value in line.values]
+                found.frames.append((line.start, line.end))
+                continue
+            if names is None and expected.width < _FEWEST_WITHOUT_HEADER and "```" not in text:
+                continue
+            found.records.append(_record(line, names, expected, delimiter))
+    found.records[:] = _of_rows(found.records, parts, expected)
+    if is_truncated and found.records and found.records[-1].end >= len(text):
+        last = found.records[-1]
+        found.records[-1] = Record(last.start, last.end, last.values, last.names, is_cut_off=True)
+    return found if found.records else None
+
+
+def _of_rows(records: list[Record], parts: dict[int, int], expected: Expected) -> list[Record]:
+    """Without prose that has commas, where another part of the answer has whole rows."""
+    widths = {
+        part: {len(r.values) == (len(r.names) if r.names else expected.width) for r in records if parts[r.start] == part}
+        for part in set(parts.values())
+    }
+    if not any(True in whole for whole in widths.values()):
+        return records
+    return [record for record in records if True in widths[parts[record.start]]]
+
+
+def _is_row(counts: list[int], place: int, expected: Expected) -> bool:
+    """Whether a line has half of the values, at least, or a neighbour has the rest of them."""
+    beside = counts[max(place - 1, 0) : place] + counts[place + 1 : place + 2]
+    return counts[place] > 1 and (
+        2 * counts[place] >= expected.width
+        or any(counts[place] + other in (expected.width, expected.width + 1) for other in beside)
+    )
+
+
+def _record(line: _Line, names: list[str] | None, expected: Expected, delimiter: str) -> Record:
+    is_in_order = names is None or tuple(names) == expected.labels
+    values = [
+        _plain_cell(value) if delimiter in "|｜" else value.strip(" ")
+        for value in line.values
+    ]
+    left_over = any(
+        LEFT_OVER.search(value)
+        for value, is_quoted in zip(values, line.are_quoted, strict=True)
+        if not is_quoted
+    )
+    return Record(
+        line.start,
+        line.end,
+        tuple(values),
+        None if is_in_order else tuple(names),
+        doubt=UNCLEAR if line.is_unclear or left_over else None,
+    )
+
+
+def _lines(text: str) -> list[_Line]:
+    """Lines without fences; a fence that is glued to a row is taken off it."""
+    lines, place, part = [], 0, 0
+    for raw in text.split("\n"):
+        start, end = place, place + len(raw)
+        place = end + 1
+        line = raw
+        if "```" in raw or "~~~" in raw:
+            part += 1
+            if fence := _FENCE.match(raw):
+                line = raw[fence.end() :]
+                start += fence.end()
+            stripped = line.rstrip()
+            if stripped.endswith(("```", "~~~")):
+                line = stripped[:-3]
+        if line.strip() and not line.startswith("sep="):
+            lines.append(_Line(start, end, line, part))
+    return lines
+
+
+def _has(line: str, delimiter: str) -> bool:
+    return "  " in line.strip() if delimiter == "  " else delimiter in line
+
+
+def _split(line: str, delimiter: str) -> tuple[list[str], list[bool], bool]:
+    """The values of a line, whether each was quoted, and whether the last one's quote is open."""
+    if delimiter == "  ":
+        parts = re.split(r"\s{2,}", line.strip())
+        return parts, [False] * len(parts), False
+    if delimiter in "|｜" and line.lstrip().startswith(delimiter):
+        inside = line.strip()[1:]
+        inside = inside[:-1] if inside.endswith(delimiter) and inside[-2:-1] != "\\" else inside
+        cells = [
+            cell.replace("\\|", "|") for cell in re.split(rf"(?<!\\){re.escape(delimiter)}", inside)
+        ]
+        return cells, [True] * len(cells), False
+    if not any(quote in line for quote in _QUOTES):
+        parts = line.split(delimiter)
+        if "'" in line and all(re.fullmatch(r"\s*'.*'\s*", part) for part in parts if part.strip()):
+            return [part.strip()[1:-1] for part in parts], [True] * len(parts), False
+        return parts, [False] * len(parts), False
+    values: list[str] = []
+    quoted: list[bool] = []
+    place, is_open = 0, False
+    while True:
+        value, place, state = _field(line, place, delimiter)
+        values.append(value)
+        quoted.append(state == "quoted")
+        is_open |= state == "open"
+        if place > len(line):
+            return values, quoted, is_open
+
+
+def _field(line: str, start: int, delimiter: str) -> tuple[str, int, str]:
+    """The field at `start`, where the next begins, and how it was: bare, quoted or open."""
+    begin = start
+    while line[begin : begin + 1] in (" ", "\t") and line[begin] != delimiter:
+        begin += 1
+    quote = line[begin : begin + 1]
+    if quote and quote in _QUOTES:
+        end = re.escape(_QUOTES[quote])
+        insides = [rf"(?:[^{end}]|{end}{end})*" if quote == '"' else rf"[^{end}]*"]
+        for doubled, inside in enumerate([rf"(?:[^{end}\\]|\\.)*", *insides]):
+            pattern = rf"(?P<inside>{inside}){end}[ \t]*(?P<next>{re.escape(delimiter)}|$)"
+            if found := re.compile(pattern, re.S).match(line, begin + 1):
+                escape = '""' if doubled else f"\\{quote}"
+                value = found["inside"].replace(escape, quote)
+                return value, found.end() if found["next"] else len(line) + 1, "quoted"
+    stop = line.find(delimiter, start)
+    is_open = bool(quote) and quote in _QUOTES
+    if stop < 0:
+        return line[start:], len(line) + 1, "open" if is_open else "bare"
+    return line[start:stop], stop + 1, "open" if is_open else "bare"
+
+
+def _joined(lines: list[_Line], delimiter: str) -> list[_Line]:
+    """Lines whose quoted value goes on in the next ones are joined with these."""
+    if not any('"' in line.text for line in lines):
+        return lines
+    joined, place = [], 0
+    while place < len(lines):
+        line = lines[place]
+        for last in range(place + 1, min(place + _LONGEST_JOIN, len(lines))):
+            if not _split(line.text, delimiter)[2]:
+                break
+            text = "\n".join(part.text for part in lines[place : last + 1])
+            if not _split(text, delimiter)[2]:
+                line = _Line(line.start, lines[last].end, text, line.part)
+                place = last
+                break
+        joined.append(line)
+        place += 1
+    return joined
+
+
+def _fill(block: list[_Line], delimiter: str) -> None:
+    """Take the marks off the lines of a block, and split them."""
+    texts, unclear = without_marks([line.text for line in block])
+    if any(text != line.text for text, line in zip(texts, block, strict=True)) and "&" in "".join(texts):
+        texts = [html.unescape(text) for text in texts]  # it came out of a page
+    if sum(unclear) and len(block) > 1:
+        # A header stands above the list, and has no mark.
+        rest, still_unclear = without_marks([line.text for line in block[1:]])
+        if not any(still_unclear):
+            texts, unclear = [block[0].text, *rest], [False, *still_unclear]
+    for line, text, is_unclear in zip(block, texts, unclear, strict=True):
+        line.values, line.are_quoted, _ = _split(text, delimiter)
+        line.is_unclear = is_unclear
+
+
+def _wrapped(block: list[_Line], delimiter: str, expected: Expected) -> list[_Line]:
+    """Rows that were broken over two lines at the same place each are made whole."""
+    header = next((line for line in block if expected.is_header(line.values)), None)
+    width = len(header.values) if header else expected.width
+    rows = [line for line in block if line is not header]
+    if len(rows) < 4 or len(rows) % 2 or any(len(line.values) >= width for line in rows):
+        return block
+    pairs = [*zip(rows[::2], rows[1::2], strict=True)]
+    shapes = {(len(first.values), len(second.values)) for first, second in pairs}
+    if len(shapes) > 1:
+        return block
+    ((first_width, second_width),) = shapes
+    if delimiter == "|" and first_width + second_width == width:
+        glue: list[str] | None = None
+    elif delimiter != "|" and first_width + second_width - 1 == width:
+        glue = ["\n"]
+    else:
+        return block
+    whole = []
+    for first, second in pairs:
+        values, quoted = first.values + second.values, first.are_quoted + second.are_quoted
+        if glue:
+            middle = f"{first.values[-1].rstrip()}\n{second.values[0].lstrip()}".strip()
+            values = [*first.values[:-1], middle, *second.values[1:]]
+            quoted = first.are_quoted + second.are_quoted[1:]
+        whole.append(_Line(first.start, second.end, "", first.part, values, quoted, first.is_unclear))
+    return [header, *whole] if header else whole
+
+
+def _drop_empty_end(block: list[_Line], expected: Expected, headers: list[_Line]) -> None:
+    """A delimiter at the end of every line of several ends the line, and begins no value."""
+    width = len(headers[0].values) if headers else expected.width + 1
+    rows = [line for line in block if line not in headers]
+    if len(block) < 2 or not all(line.values[-1].strip() == "" for line in block):
+        return
+    if all(len(line.values) == width for line in rows):
+        for line in block:
+            line.values, line.are_quoted = line.values[:-1], line.are_quoted[:-1]
+
+
+def _drop_index(
+    block: list[_Line], expected: Expected, headers: list[_Line], names: list[str] | None
+) -> None:
+    """A column that numbers the rows and has no name is no column."""
+    rows = [line for line in block if line not in headers]
+    firsts = [line.values[0].strip() for line in rows]
+    if not rows or not all(first.isdecimal() for first in firsts):
+        return
+    numbers = [int(first) for first in firsts]
+    if any(after - before != 1 for before, after in zip(numbers, numbers[1:], strict=False)):
+        return
+    header = headers[0].values if headers else names
+    width = len(header) if header else expected.width
+    is_nameless = bool(header) and not header[0].strip(" #")
+    if is_nameless or all(len(line.values) == width + 1 for line in rows):
+        for line in rows:
+            line.values, line.are_quoted = line.values[1:], line.are_quoted[1:]
+    if is_nameless and headers:
+        for line in headers:
+            line.values = line.values[1:]
+
+
+def _single(lines: list[_Line], expected: Expected) -> Found | None:
+    """The records of a contract of one column: a line each, below the column's name if it is there."""
+    places = [place for place, line in enumerate(lines) if expected.is_header([line.text])]
+    rows = lines[places[0] + 1 :] if places else lines
+    texts, unclear = without_marks([line.text for line in rows])
+    records = [
+        Record(line.start, line.end, (text.strip(' "'),), doubt=UNCLEAR if is_unclear else None)
+        for line, text, is_unclear in zip(rows, texts, unclear, strict=True)
+    ]
+    return Found("delimited", records) if records else None
+
+
+def _plain_cell(cell: str) -> str:
+    """A cell of a Markdown table without bold, code and line breaks."""
+    cell = cell.strip()
+    if found := re.fullmatch(r"(\*\*|__|`)(.+)\1", cell, re.S):
+        return found[2].strip()
+    return cell

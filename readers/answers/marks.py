@@ -1,0 +1,95 @@
+"""Marks around the lines of a list: numbers, bullets, labels of rows, tags. They are no data.
+
+A mark is taken off only where all lines of a block have the same one, numbered without a gap.
+Elsewhere nobody knows whether it belongs to the value, and the record is doubted.
+"""
+
+import re
+from collections.abc import Sequence
+
+UNCLEAR = "unclear_mark"
+
+_WORDS = "row|record|patient|entry|item|line|case|example|sample|no|nr"
+_BEFORE = re.compile(
+    r"\s*(?P<mark>"
+    r"(?:[-*•‣◦·–—+>▪●○✓✔]|\[[ x]\])\s+"  # bullets
+    rf"|\**\(?(?:(?:{_WORDS})\b\.?\s*)?[#№]?\s*(?P<number>\d{{1,6}})\**\s*(?:[.):\]]\**(?!\d)|\s-\s|\s–\s|->|→)\**\s*"
+    rf"|\**(?:{_WORDS})\b\.?\s*[#№]?\s*(?P<named>\d{{1,6}})\**\s*(?:[:,]?)\**\s+"
+    r"|[\[(](?P<bracketed>\d{1,6})[\])]\s*"
+    r"|#(?P<hash>\d{1,6})\b\s*[:.)]?\s*"
+    r"|(?P<letter>[a-z])\)\s+"
+    r"|(?P<emphasis>\*\*|__)(?=[^*_]+(?:\*\*|__)\s*$)"  # a line in bold
+    r")",
+    re.I,
+)
+_TAG = re.compile(r"\s*<(?P<tag>[A-Za-z][\w.-]*)(?:\s[^<>]*)?>(?P<inside>.*?)</(?P=tag)\s*>\s*", re.S)
+_PAIRS = {"(": ")", "[": "]", "{": "}", "`": "`"}
+_BREAK = re.compile(r"\s*(?:<br\s*/?>|</?p>|\\\\|  )\s*$", re.I)
+
+# What is left of a mark in a value that nothing quotes.
+LEFT_OVER = re.compile(
+    r"^\s*(?:```|\*\*|</?(?:row|record|tr|td|br|li|p|data|csv|output|answer|response|result|item)\b)"
+    r"|(?:```|\*\*|<(?:/\s*\w+|br\s*/?)>)\s*$",
+    re.I,
+)
+
+
+def without_marks(lines: Sequence[str]) -> tuple[list[str], list[bool]]:
+    """The lines of a block without their marks, and for each whether one is left that is unclear."""
+    plain = [*lines]
+    for take in (_tagged, _bracketed, _broken, _listed):
+        taken = take(plain)
+        if taken is not None:
+            plain = taken
+    unclear = [bool(_BEFORE.match(line)) for line in plain] if plain == [*lines] else []
+    return plain, unclear or [False] * len(plain)
+
+
+def _tagged(lines: Sequence[str]) -> list[str] | None:
+    """Lines that each stand in a tag of the same name."""
+    found = [_TAG.fullmatch(line) for line in lines]
+    if not all(found) or len({match["tag"].lower() for match in found if match}) > 1:
+        return None
+    return [match["inside"] for match in found if match]
+
+
+def _bracketed(lines: Sequence[str]) -> list[str] | None:
+    """Lines that each stand in brackets, with or without a comma behind."""
+    stripped = [line.strip().rstrip(",;") for line in lines]
+    starts = {line[:1] for line in stripped}
+    (start, *others) = starts or {""}
+    if others or start not in _PAIRS or any(line[-1:] != _PAIRS[start] for line in stripped):
+        return None
+    return [line[1:-1] for line in stripped]
+
+
+def _broken(lines: Sequence[str]) -> list[str] | None:
+    """Lines that each end with a sign for a line end."""
+    if not all(_BREAK.search(line) for line in lines):
+        return None
+    return [_BREAK.sub("", line) for line in lines]
+
+
+def _listed(lines: Sequence[str]) -> list[str] | None:
+    """Lines of a list: all with a bullet, or numbered one after another."""
+    found = [_BEFORE.match(line) for line in lines]
+    if not all(found):
+        return None
+    numbers = [_number(match) for match in found if match]
+    if any(number is None for number in numbers):
+        shapes = {match["mark"].strip() for match in found if match}
+        if len(shapes) > 1 or numbers.count(None) < len(numbers):
+            return None
+    elif any(after - before != 1 for before, after in zip(numbers, numbers[1:], strict=False)):
+        return None
+    plain = [line[match.end() :] for line, match in zip(lines, found, strict=True) if match]
+    if all(match["emphasis"] for match in found if match):
+        return [re.sub(r"(?:\*\*|__)\s*$", "", line) for line in plain]
+    return _listed(plain) or plain if all(map(_BEFORE.match, plain)) else plain
+
+
+def _number(match: re.Match[str]) -> int | None:
+    for name in ("number", "named", "bracketed", "hash"):
+        if match[name]:
+            return int(match[name])
+    return ord(match["letter"]) if match["letter"] else None

@@ -1,0 +1,180 @@
+"""Finds the records in a tree of objects, arrays and scalars, whatever its orientation."""
+
+from collections.abc import Iterator
+
+from readers.answers.found import Expected, Record
+from readers.answers.loose_json import Node
+
+# Keys under which a value stands beside its unit.
+_VALUE_KEYS = {"value", "val", "text", "#text", "_value", "amount", "$"}
+_FEWEST_LABELS = 2
+
+
+def records_in(node: Node, expected: Expected, text: str) -> Iterator[Record]:
+    """The records in a tree that was read from `text`, in their order."""
+    if node.pairs:
+        yield from _in_object(node, expected, text)
+    elif node.items:
+        yield from _in_array(node.items, expected, text)
+
+
+def rows_in(arrays: list[Node], expected: Expected) -> Iterator[Record]:
+    """Records of arrays of values, whose first may name the columns."""
+    names: tuple[str, ...] | None = None
+    for array in arrays:
+        values = [_scalar(item) for item in array.items or []]
+        if expected.is_header([value or "" for value, _ in values]):
+            names = tuple(value or "" for value, _ in values)
+        elif names or len(values) == expected.width:
+            doubts = [doubt for _, doubt in values if doubt]
+            yield Record(
+                array.start,
+                array.end,
+                tuple(value for value, _ in values),
+                names,
+                is_cut_off=array.is_open,
+                doubt=doubts[0] if doubts else None,
+            )
+
+
+def _in_array(items: list[Node], expected: Expected, text: str) -> Iterator[Record]:
+    if all(item.items is not None and not item.pairs for item in items) and all(
+        inner.is_scalar for item in items for inner in item.items or []
+    ):
+        yield from rows_in(items, expected)
+        return
+    for item in items:
+        yield from records_in(item, expected, text)
+
+
+def _in_object(node: Node, expected: Expected, text: str) -> Iterator[Record]:
+    turned = _columns(node, expected) or _split(node, expected)
+    if turned:
+        yield from turned
+        return
+    own = [name for name, value in node.pairs if expected.label(name) and not _is_schema(value)]
+    inner = [
+        record
+        for name, value in node.pairs
+        if not value.is_scalar and not (own and expected.label(name))
+        for record in records_in(value, expected, text)
+    ]
+    names = [name for record in inner for name in record.names or ()]
+    is_most = len(inner) <= 1 or expected.count(names) < len(own)
+    if (own and is_most) or _are_groups(inner, expected):
+        yield _record(node, expected, text)
+    else:
+        yield from inner
+
+
+def _are_groups(records: list[Record], expected: Expected) -> bool:
+    """Whether what stands within an object are parts of one record: no label is there twice."""
+    if len(records) < _FEWEST_LABELS or any(record.names is None for record in records):
+        return False
+    labels = [expected.label(name) for record in records for name in record.names]
+    known = [label for label in labels if label]
+    return len(known) == len(set(known))
+
+
+def _record(node: Node, expected: Expected, text: str) -> Record:
+    """One record of an object and of the objects in it."""
+    names: list[str] = []
+    values: list[str | None] = []
+    doubts: list[str] = []
+
+    def collect(pairs: list[tuple[str, Node]]) -> bool:
+        """Take the values of these pairs; whether one of them is cut off."""
+        is_open = False
+        for name, value in pairs:
+            is_label = expected.label(name) is not None
+            is_open |= value.is_open
+            group = value.items[0] if value.items and len(value.items) == 1 else value
+            if group.pairs and not is_label:
+                is_open |= collect(group.pairs)
+                continue
+            found, doubt = _scalar(value, text)
+            if value.is_scalar and value.is_open and value.start < len(text):
+                found = text[value.start : value.end].strip()
+            names.append(name)
+            values.append(found)
+            if doubt and is_label:
+                doubts.append(doubt)
+        return is_open
+
+    is_open = collect(node.pairs) or node.is_open
+    return Record(
+        node.start,
+        node.end,
+        tuple(values),
+        tuple(names),
+        is_cut_off=is_open,
+        doubt=doubts[0] if doubts else None,
+    )
+
+
+def _scalar(value: Node, text: str = "") -> tuple[str | None, str | None]:
+    """The text of a value, and the doubt whether it is one."""
+    if value.is_scalar:
+        return value.text, value.doubt
+    for name, part in value.pairs or []:
+        if name.lower() in _VALUE_KEYS and part.is_scalar:
+            return part.text, part.doubt
+    return text[value.start : value.end], "composite_value"
+
+
+def _is_schema(value: Node) -> bool:
+    """Whether a value describes a column, or lists its values, and so is none."""
+    if value.pairs is None:
+        return False
+    return not any(name.lower() in _VALUE_KEYS and part.is_scalar for name, part in value.pairs)
+
+
+def _columns(node: Node, expected: Expected) -> list[Record]:
+    """Records of an object that has a list, or an object by row number, for each column."""
+    columns = {
+        name: [*(part for _, part in value.pairs)] if value.pairs else value.items
+        for name, value in node.pairs
+        if expected.label(name) and (value.items is not None or _is_schema(value))
+    }
+    if any(expected.label(name) and name not in columns for name, _ in node.pairs):
+        return []  # a record, some of whose values are lists
+    lengths = {len(column or []) for column in columns.values()}
+    by_row = {
+        tuple(key for key, _ in value.pairs)
+        for name, value in node.pairs
+        if name in columns and value.pairs
+    }
+    if len(columns) < min(_FEWEST_LABELS, len(expected.labels)) or not any(lengths):
+        return []
+    if any(not part.is_scalar for column in columns.values() for part in column or []):
+        return []
+    if by_row and not all(key.lstrip("-").isdigit() for keys in by_row for key in keys):
+        return []  # schemas, or objects for single values
+    is_uneven = len(lengths) > 1 or len(by_row) > 1
+    records = []
+    for row in range(max(lengths)):
+        parts = [column[row] for column in columns.values() if column and row < len(column)]
+        records.append(
+            Record(
+                node.start if row == 0 else node.end,
+                node.end,
+                tuple(part.text for part in parts),
+                tuple(name for name, column in columns.items() if column and row < len(column)),
+                is_cut_off=node.is_open and len(parts) < len(columns),
+                doubt="misaligned" if is_uneven and not node.is_open else None,
+            )
+        )
+    return records
+
+
+def _split(node: Node, expected: Expected) -> list[Record]:
+    """Records of an object that has the names of columns in one list and rows in another."""
+    for _, header in node.pairs:
+        names = [item.text or "" for item in header.items or [] if item.is_scalar]
+        if not expected.is_header(names):
+            continue
+        for _, rows in node.pairs:
+            arrays = [row for row in rows.items or [] if row.items is not None]
+            if arrays and rows is not header:
+                return [*rows_in([header, *arrays], expected)]
+    return []
