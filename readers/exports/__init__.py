@@ -1,0 +1,104 @@
+"""Files that hold answers of LLMs, as APIs, chats and this project write them."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+from readers.exports.answer import FAILED, Answer, Export, Found
+from readers.exports.anthropic import read_converse, read_message
+from readers.exports.batches import read_batch_line, read_holder
+from readers.exports.chat_exports import read_chatgpt, read_claude
+from readers.exports.conversations import are_turns, of_turns, read_conversation
+from readers.exports.documents import read_documents
+from readers.exports.gemini import read_candidates, read_saved_prompt
+from readers.exports.llama import read_completion_message, read_ollama, read_server
+from readers.exports.openai import read_chat_completion, read_response
+from readers.exports.pairs import read_journalled, read_pair
+from readers.exports.streams import joined
+
+__all__ = ["FAILED", "Answer", "Export", "read_export"]
+
+# Answers of an API before what may hold them: a log has the messages of the request beside them.
+_ANSWERS: tuple[Callable[[Mapping[str, Any]], Found | None], ...] = (
+    read_chat_completion,
+    read_response,
+    read_message,
+    read_candidates,
+    read_completion_message,
+    read_ollama,
+    read_converse,
+    read_server,
+)
+_CONVERSATIONS = (read_chatgpt, read_claude, read_saved_prompt, read_conversation)
+
+
+def read_export(text: str) -> Export | None:
+    """What a file is and the answers that it holds; None where it is itself one answer.
+
+    Only the structure decides, never the name of one column: a table of data stays what it is.
+    """
+    documents = read_documents(text.removeprefix("\ufeff"))
+    if not documents.values:
+        return None
+    values = joined(documents.values, is_stream=documents.is_stream)
+    if are_turns(values):
+        return _export([of_turns(values)], others=0, damaged=documents.damaged)  # type: ignore[arg-type]
+    found = [_read(value) for value in values]
+    if not any(found) and len(values) == 1 and (inner := _only_list(values[0])):
+        found = [_read(value) for value in inner]
+        found = found if all(found) and not any(f.is_weak for f in found if f) else []
+    known = [each for each in found if each]
+    others = len(found) - len(known)
+    is_weak = any(each.is_weak for each in known)
+    if not known or (others if is_weak else others + documents.damaged > len(known)):
+        return None
+    return _export(known, others=others, damaged=documents.damaged)
+
+
+def _read(document: object) -> Found | None:
+    if not isinstance(document, dict):
+        return None
+    found = read_batch_line(document, _read_answer) or _read_answer(document)
+    found = found or read_journalled(document) or read_holder(document, _read_answer)
+    conversations = (read(document) for read in (*_CONVERSATIONS, read_pair))
+    return found or next(filter(None, conversations), None)
+
+
+def _read_answer(document: Mapping[str, Any]) -> Found | None:
+    return next(filter(None, (read(document) for read in _ANSWERS)), None)
+
+
+def _only_list(value: object) -> list[Any] | None:
+    """The list of documents in a wrapper that holds one list, as pages of an API do."""
+    lists = [v for v in value.values() if isinstance(v, list) and v] if _is_dict(value) else []
+    return lists[0] if len(lists) == 1 and all(map(_is_dict, lists[0])) else None
+
+
+def _is_dict(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _export(found: Sequence[Found], *, others: int, damaged: int) -> Export:
+    answers = tuple(_as_unicode(answer) for each in found for answer in each.answers)
+    told = {
+        "{} damaged lines were skipped.": damaged,
+        "{} documents of the file hold no answer and were skipped.": others,
+        "{} answers of other branches were left out.": sum(each.left_out for each in found),
+        "{} requests failed and have no answer.": sum(a.finish_reason == FAILED for a in answers),
+    }
+    notes = [note.format(f"{number:,}") for note, number in told.items() if number]
+    if reasons := Counter(answer.error for answer in answers if answer.error):
+        notes[-1] = f"{notes[-1][:-1]}: {reasons.most_common(1)[0][0]}"
+    (kind, _), *_ = Counter(each.kind for each in found).most_common(1)
+    return Export(kind, answers, tuple(notes), is_batch=any(each.is_batch for each in found))
+
+
+def _as_unicode(answer: Answer) -> Answer:
+    """The answer with U+FFFD for halves of surrogate pairs, which JSON can write and UTF-8 not."""
+    changed = {}
+    for name in (each.name for each in fields(answer)):
+        value = getattr(answer, name)
+        if isinstance(value, str) and not value.isascii():
+            changed[name] = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return replace(answer, **changed)

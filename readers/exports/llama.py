@@ -1,0 +1,69 @@
+"""Answers of the Llama API, of Ollama, and of servers that have a shape of their own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from readers.exports.answer import Answer, Found, count, ending, message_text, word
+from readers.exports.openai import tokens
+from readers.exports.parts import with_thought
+
+
+def read_completion_message(document: Mapping[str, Any]) -> Found | None:
+    """An answer of the Llama API."""
+    message = document.get("completion_message")
+    if not isinstance(message, dict):
+        return None
+    metrics = document.get("metrics")
+    named = [m for m in metrics if isinstance(m, dict)] if isinstance(metrics, list) else []
+    values = {str(metric.get("metric")): metric.get("value") for metric in named}
+    answer = Answer(
+        text=message_text(message),
+        model=word(document, "model"),
+        finish_reason=ending(message.get("stop_reason")),
+        input_tokens=count(values, "num_prompt_tokens"),
+        output_tokens=count(values, "num_completion_tokens"),
+    )
+    return Found("Llama API answers", (answer,))
+
+
+def read_ollama(document: Mapping[str, Any]) -> Found | None:
+    """An answer of Ollama's /api/chat or /api/generate."""
+    if not isinstance(document.get("done"), bool) or not isinstance(document.get("model"), str):
+        return None
+    message, response = document.get("message"), document.get("response")
+    if isinstance(message, dict):
+        text = message_text(message)
+    elif isinstance(response, str):
+        thought = document.get("thinking")
+        text = with_thought(response, thought if isinstance(thought, str) else "")
+    else:
+        return None
+    answer = Answer(
+        text=text,
+        model=document["model"],
+        finish_reason=ending(document.get("done_reason")) if document["done"] else "broken",
+        input_tokens=count(document, "prompt_eval_count"),
+        output_tokens=count(document, "eval_count"),
+    )
+    return Found("Ollama answers", (answer,))
+
+
+def read_server(document: Mapping[str, Any]) -> Found | None:
+    """An answer of llama.cpp's own endpoint, of Text Generation Inference or of Cohere."""
+    message = document.get("message")
+    has_ending = any(key in document for key in ("finish_reason", "stop_reason", "usage"))
+    if isinstance(message, dict) and message.get("role") == "assistant" and has_ending:
+        text, kind = message_text(message), "chat completions"
+    elif isinstance(document.get("content"), str) and "tokens_predicted" in document:
+        text, kind = document["content"], "llama.cpp completions"
+    elif isinstance(document.get("generated_text"), str) and len(document) <= 2:  # noqa: PLR2004
+        text, kind = document["generated_text"], "generated texts"
+    else:
+        return None
+    used = tokens(document.get("usage"))
+    if "tokens_predicted" in document:
+        used["input_tokens"] = count(document, "tokens_evaluated")
+        used["output_tokens"] = count(document, "tokens_predicted")
+    reason = document.get("finish_reason") or document.get("stop_reason")
+    answer = Answer(text=text, model=word(document, "model"), finish_reason=ending(reason), **used)
+    return Found(kind, (answer,))

@@ -1,0 +1,85 @@
+"""Answers of OpenAI's APIs, and of everything that answers in their shapes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from readers.exports.answer import Answer, Found, count, ending, message_text, said, word
+from readers.exports.parts import arguments, with_thought
+
+_OUTPUT_TYPES = {"message", "reasoning", "function_call", "custom_tool_call"}
+
+
+def read_chat_completion(document: Mapping[str, Any]) -> Found | None:
+    """A chat completion or a completion: an answer for each of its choices."""
+    choices = document.get("choices")
+    if not isinstance(choices, list) or not choices:
+        return None
+    if not all(isinstance(choice, dict) and _is_choice(choice) for choice in choices):
+        return None
+    answers = []
+    for choice in choices:
+        # All choices share one prompt and one count, which must not be counted twice.
+        usage = tokens(document.get("usage")) if not answers else {}
+        message = choice.get("message")
+        is_refused = isinstance(message, dict) and bool(message.get("refusal"))
+        answers.append(
+            Answer(
+                text=message_text(message) if isinstance(message, dict) else str(choice["text"]),
+                model=word(document, "model"),
+                finish_reason="refusal" if is_refused else ending(choice.get("finish_reason")),
+                **usage,
+            )
+        )
+    return Found("OpenAI chat completions", tuple(answers))
+
+
+def _is_choice(choice: Mapping[str, Any]) -> bool:
+    message = choice.get("message")
+    if isinstance(message, dict):
+        return any(key in message for key in ("content", "tool_calls", "function_call", "refusal"))
+    return isinstance(choice.get("text"), str) and bool({"index", "finish_reason"} & set(choice))
+
+
+def read_response(document: Mapping[str, Any]) -> Found | None:
+    """An answer of the Responses API."""
+    output = document.get("output")
+    if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
+        return None
+    kinds = {str(item.get("type")) for item in output}
+    if document.get("object") != "response" and not (
+        kinds & _OUTPUT_TYPES and ("status" in document or "usage" in document)
+    ):
+        return None
+    texts, thoughts, is_refused = [], [], False
+    for item in output:
+        if item.get("type") == "message":
+            content = item.get("content")
+            texts.append(said(content).text)
+            parts = content if isinstance(content, list) else []
+            is_refused |= any(isinstance(p, dict) and p.get("type") == "refusal" for p in parts)
+        elif item.get("type") == "reasoning":
+            thoughts.append(said(item.get("content") or item.get("summary")).together())
+        elif item.get("type") in _OUTPUT_TYPES:
+            texts.append(arguments(item))
+    why = document.get("incomplete_details")
+    ended = ending(why.get("reason") if isinstance(why, dict) else document.get("status"))
+    answer = Answer(
+        text=with_thought("\n".join(filter(None, texts)), "\n".join(filter(None, thoughts))),
+        model=word(document, "model"),
+        finish_reason="refusal" if is_refused else ended,
+        **tokens(document.get("usage")),
+    )
+    return Found("OpenAI responses", (answer,))
+
+
+def tokens(usage: object) -> dict[str, int | None]:
+    """The tokens that a `usage` names, in either API's words."""
+    usage = usage if isinstance(usage, Mapping) else {}
+    read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    written = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    return {
+        "input_tokens": count(usage, "prompt_tokens", "input_tokens"),
+        "cached_tokens": count(read, "cached_tokens"),
+        "output_tokens": count(usage, "completion_tokens", "output_tokens"),
+        "reasoning_tokens": count(written, "reasoning_tokens"),
+    }
