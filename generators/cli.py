@@ -110,14 +110,25 @@ def generate_command(
     type=click.Choice(LEVELS),
     help="Level of its developer instructions, if known.",
 )
+@click.option("--encoding", help="Encoding of the file, where it is not recognised.")
 @dataset_option
 @json_option
 def import_command(
-    file: Path, llm: str, prompt: str | None, instructions: str | None, dataset: str, as_json: bool
+    file: Path,
+    llm: str,
+    prompt: str | None,
+    instructions: str | None,
+    encoding: str | None,
+    dataset: str,
+    as_json: bool,
 ) -> None:
-    """Land raw LLM output that you already have: a transcript, a chat export."""
+    """Land raw LLM output that you already have: a transcript, a batch's output, a chat export."""
     imported = _start(dataset, as_json).import_file(
-        file, llm=llm, prompt_level=prompt, instruction_level=instructions
+        file,
+        llm=llm,
+        prompt_level=prompt,
+        instruction_level=instructions,
+        encoding=encoding,
     )
     _print_json(as_json, imported)
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ _KEYS = ("request_number", "rows_requested", "input_tokens", "cached_tokens", "o
 class Response:
     """One answer, as received. Times are UTC; tokens are None where the provider did not say.
 
+    `custom_id` is what a file that was imported calls it.
+
     What the request asked for is in `slice_text`, in words, and in the values that it gave away,
     its quotas and the values that it handed over; see `generators.variety.brief.Brief.as_row`.
     """
@@ -50,6 +53,7 @@ class Response:
     dictated_values: dict[str, Any] | None = None
     quota_cells: dict[str, Any] | None = None
     drawn_values: dict[str, Any] | None = None
+    custom_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,11 +142,16 @@ class Journal:
 
         Raises SynthcareError where it cannot be written.
         """
+        self.extend([response])
+
+    def extend(self, responses: Iterable[Response]) -> None:
+        """Write responses that are all there already, and wait once for the disk."""
         self.begin()
-        text = _as_unicode(response.response_text)
-        line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
         with writing(self._path):
-            self._file.write(line.encode() + b"\n")
+            for response in responses:
+                text = _as_unicode(response.response_text)
+                line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
+                self._file.write(line.encode() + b"\n")
             self._file.flush()
             os.fsync(self._file.fileno())
 

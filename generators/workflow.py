@@ -79,21 +79,31 @@ class Workflow:
         return reference.sha256
 
     def import_file(
-        self, path: Path, *, llm: str, prompt_level: str | None, instruction_level: str | None
+        self,
+        path: Path,
+        *,
+        llm: str,
+        prompt_level: str | None,
+        instruction_level: str | None,
+        encoding: str | None = None,
     ) -> Summary:
         """Land the raw output in `path`."""
-        run_id = import_file(
+        imported = import_file(
             self.home,
             self.contract,
             path,
             llm=llm,
             prompt_level=prompt_level,
             instruction_level=instruction_level,
+            encoding=encoding,
         )
+        for line in (f"read {path.name} as {imported.kind}: {imported.size}", *imported.notes):
+            self.console.print(line, markup=False)
         landed = land(self.home)
-        self.console.print(f"landed {landed} new responses in raw.llm_responses as run {run_id}")
+        runs = f"run{'s' if len(imported.run_ids) > 1 else ''} {', '.join(imported.run_ids)}"
+        self.console.print(f"landed {landed} new responses in raw.llm_responses as {runs}")
         self.console.print("next: synthcare report")
-        return {"run_id": run_id, "landed": landed}
+        return {"run_id": imported.run_ids[0], "landed": landed, **asdict(imported)}
 
     def export(self, run_id: str, *, export_format: str, path: Path | None) -> Summary:
         """Type what was landed, and write the accepted rows of a run to a file."""

@@ -42,7 +42,12 @@ def test_wrong_arguments(home: Home, arguments: list[str], said: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "no text in UTF-8")],
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe", "is empty"),
+        (b"PK\x03\x04", "no text"),
+    ],
 )
 def test_an_import_without_text(home: Home, tmp_path: Path, content: bytes, said: str) -> None:
     path = tmp_path / "answer.txt"

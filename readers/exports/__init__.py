@@ -42,7 +42,7 @@ def read_export(text: str) -> Export | None:
     if not documents.values:
         return None
     values = joined(documents.values, is_stream=documents.is_stream)
-    if are_turns(values):
+    if are_turns(values) and not any(map(_read_answer, values)):  # type: ignore[arg-type]
         return _export([of_turns(values)], others=0, damaged=documents.damaged)  # type: ignore[arg-type]
     found = [_read(value) for value in values]
     if not any(found) and len(values) == 1 and (inner := _only_list(values[0])):

@@ -58,7 +58,7 @@ def read_response(document: Mapping[str, Any]) -> Found | None:
             parts = content if isinstance(content, list) else []
             is_refused |= any(isinstance(p, dict) and p.get("type") == "refusal" for p in parts)
         elif item.get("type") == "reasoning":
-            thoughts.append(said(item.get("content") or item.get("summary")).together())
+            thoughts.extend(said(item.get("content") or item.get("summary")))
         elif item.get("type") in _OUTPUT_TYPES:
             texts.append(arguments(item))
     why = document.get("incomplete_details")

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 _DEEPEST = 12  # of parts within parts; no API has more than three
@@ -13,8 +12,7 @@ _GIVEN = re.compile("tool_result|input|image|audio|video|file|search|citation|re
 _THOUGHT = re.compile("think|reason|thought|summary_text|analysis")
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """The text of a message, and its thoughts."""
 
     text: str
