@@ -2,7 +2,9 @@
 
 import csv
 import json
+import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,14 @@ from generators.errors import SynthcareError
 from generators.exports import EXPORT_FORMATS
 from generators.home import PROJECT, Home
 from generators.infer import infer
-from generators.options import DEFAULT_SEED, dataset_option, generation_options, json_option
+from generators.options import (
+    DEFAULT_SEED,
+    dataset_option,
+    dialect_of,
+    dialect_options,
+    generation_options,
+    json_option,
+)
 from generators.prompts import LEVELS
 from generators.scaffold import scaffold
 from generators.transform import TransformFailed
@@ -59,14 +68,18 @@ def main() -> None:
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="The real file.")
 @click.option("--kaggle", is_flag=True, help="Fetch the file from Kaggle.")
 @click.option("--uci", is_flag=True, help="Fetch the table from the UCI repository.")
+@dialect_options
 @dataset_option
 @json_option
 def reference_command(
-    csv_path: Path | None, kaggle: bool, uci: bool, dataset: str, as_json: bool
+    csv_path: Path | None, kaggle: bool, uci: bool, dataset: str, as_json: bool, **said: Any
 ) -> None:
     """Land the reference table: a CSV file, Kaggle's, UCI's, or (with none) a stand-in."""
     workflow = _start(dataset, as_json)
-    _print_json(as_json, workflow.land_reference(csv_path=csv_path, kaggle=kaggle, uci=uci))
+    landed = workflow.land_reference(
+        csv_path=csv_path, kaggle=kaggle, uci=uci, dialect=dialect_of(**said)
+    )
+    _print_json(as_json, landed)
 
 
 @main.command("plan")
@@ -183,17 +196,20 @@ def contract_group() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--name", required=True, help="What the dataset is to be called, in snake_case.")
 @click.option("--columns", help="The columns to take, separated by commas; all if left out.")
+@dialect_options
 @json_option
-def infer_command(file: Path, name: str, columns: str | None, as_json: bool) -> None:
+def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **said: Any) -> None:
     """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
-    inferred = infer(file, next(csv.reader([columns])) if columns else [])
+    dialect = dialect_of(**said)
+    inferred = infer(file, next(csv.reader([columns])) if columns else [], dialect)
     written = scaffold(name, file, inferred)
     console = _console(as_json)
     for path in written:
         console.print(f"wrote {path.relative_to(PROJECT)}", markup=False)
     for doubt in inferred.doubts:
         console.print(f"look at this: {doubt}", markup=False)
-    console.print(f"next: synthcare reference --dataset {name} --csv {file}", markup=False)
+    arguments = ["reference", "--dataset", name, "--csv", str(file), *_as_options(said)]
+    console.print(f"next: synthcare {shlex.join(arguments)}", markup=False)
     _print_json(as_json, {"files": [str(p) for p in written], "doubts": inferred.doubts})
 
 
@@ -210,6 +226,12 @@ def demo_command(as_json: bool) -> None:
         seed=DEFAULT_SEED,
     )
     _finish(as_json, workflow.generate(runs, _DEMO_ROWS) | workflow.report())
+
+
+def _as_options(said: Mapping[str, Any]) -> list[str]:
+    """Options as they were typed, for another command that needs the same."""
+    given = {name: value for name, value in said.items() if value is not None}
+    return [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:

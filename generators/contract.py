@@ -11,6 +11,7 @@ import yaml
 from generators.errors import SynthcareError
 from generators.files import read_yaml
 from generators.home import PROJECT
+from generators.names import NAME, OURS
 from generators.spread import check_spread
 
 # Kinds of columns, and the keys that each needs beside its label.
@@ -170,7 +171,7 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
             ),
             quotas=tuple(meta.get("quotas", [])),
         )
-    except (OSError, yaml.YAMLError, StopIteration, KeyError, TypeError) as error:
+    except (OSError, yaml.YAMLError, StopIteration, LookupError, TypeError, ValueError) as error:
         raise SynthcareError(
             f"The contract {path} cannot be read: {type(error).__name__}: {error}. "
             "docs/contract.md shows every key."
@@ -179,6 +180,8 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
 
 def _column(properties: Mapping[str, Any]) -> Column:
     meta, name = properties["config"]["meta"], properties["name"]
+    if not re.fullmatch(NAME, name) or name in OURS:
+        raise ValueError(f"'{name}' cannot be the name of a column: use a-z, 0-9, _, none of ours")
     needed = _NEEDED.get(meta["kind"])
     if needed is None:
         raise KeyError(f"kind '{meta['kind']}' of {name} is none of {[*_NEEDED]}")

@@ -1,13 +1,16 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from typing import Any
 
 import click
 
 from generators.contract import datasets
+from generators.errors import SynthcareError
 from generators.prompts import LEVELS
 from generators.runs import COST, PREFERENCES
 from generators.variety import SLICES, VARIETIES
+from readers.dialect import Dialect
 
 DEFAULT_SEED = 1
 
@@ -27,6 +30,37 @@ def json_option(command: click.Command) -> click.Command:
     return click.option("--json", "as_json", is_flag=True, help="Summary as JSON on stdout.")(
         command
     )
+
+
+def dialect_options(command: click.Command) -> click.Command:
+    """Add what overrules how a table is recognised, as `dialect_of` takes it."""
+    for option in reversed(
+        [
+            click.option("--delimiter", help="What separates the columns, such as ';' or tab."),
+            click.option("--decimal", type=click.Choice([".", ","]), help="Mark of decimals."),
+            click.option("--encoding", help="Encoding of the file, such as cp1252."),
+            click.option(
+                "--skip-rows",
+                type=click.IntRange(min=0),
+                help="Lines above the one that names the columns.",
+            ),
+            click.option(
+                "--dates",
+                type=click.Choice(["dmy", "mdy"]),
+                help="Day or month first, where no date of a column says it.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def dialect_of(*, delimiter: str | None, **said: Any) -> Dialect:
+    """What the options say. Raises SynthcareError for a delimiter of more than one character."""
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\n\r'):
+        raise SynthcareError(f"--delimiter is one character, or tab, and not {delimiter!r}.")
+    return Dialect(delimiter=delimiter, **said)
 
 
 def generation_options(command: click.Command) -> click.Command:

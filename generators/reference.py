@@ -1,12 +1,10 @@
 """The reference table: the real file, or a stand-in made from the contract's population."""
 
 import csv
-import gzip
 import hashlib
-import shutil
+import io
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,18 +16,24 @@ from generators.home import Home
 from generators.runs import utc_now
 from generators.stand_in import stand_in_rows
 from generators.warehouse import open_warehouse
+from readers.dialect import Dialect
+from readers.tables import quoted, read_table
 
 STAND_IN = "stand-in"
 
 
 @dataclass(frozen=True)
 class LandedReference:
-    """What was landed. `reference` is the file's name, or `stand-in`."""
+    """What was landed. `reference` is the file's name, or `stand-in`.
+
+    `notes` say what was cut, dropped or read in another way.
+    """
 
     dataset: str
     reference: str
     rows: int
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
@@ -57,23 +61,44 @@ def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
     return LandedReference(*row) if row else None
 
 
-def land_csv(home: Home, contract: Contract, path: Path) -> LandedReference:
+def land_csv(
+    home: Home,
+    contract: Contract,
+    path: Path,
+    dialect: Dialect = Dialect(),  # noqa: B008 (frozen)
+) -> LandedReference:
     """Land a CSV file, plain or gzipped, or Parquet; its columns must hold those of the contract.
 
-    Raises SynthcareError, leaving the table as it was, where the file is missing, empty or another.
+    They are read as `contract infer` reads them. Raises SynthcareError, leaving the table as it
+    was, where the file is missing, empty or another.
     """
     if not path.is_file():
         raise SynthcareError(
             f"There is no file {path}. Download '{contract.reference.title}' and give its path; "
             "or leave out --csv for a stand-in."
         )
-    try:
-        with _unpacked(path) as plain:
-            header = _header(plain, path, contract)
-            return _land(home, contract, plain, path.name.removesuffix(".gz"), header)
-    except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
-        raise SynthcareError(f"{path} is not a clean CSV file: {reason}.") from error
+    with duckdb.connect() as database:
+        table = read_table(database, path, contract.file_labels, dialect)
+        if not table.rows:
+            raise SynthcareError(f"{path} has a header and no rows.")
+        # The same bytes read in another way are another reference.
+        said = "" if dialect == Dialect() else repr(dialect)
+        sha256 = hashlib.sha256(f"{table.sha256}{said}".encode()).hexdigest() if said else ""
+        landed = LandedReference(
+            dataset=contract.dataset,
+            reference=path.name.removesuffix(".gz"),
+            rows=table.rows,
+            sha256=sha256 or table.sha256,
+            notes=table.notes,
+        )
+        _land(
+            home,
+            contract,
+            database,
+            landed,
+            dict(zip(contract.file_labels, table.labels, strict=True)),
+        )
+    return landed
 
 
 def land_kaggle(home: Home, contract: Contract) -> LandedReference:
@@ -115,102 +140,55 @@ def land_uci(home: Home, contract: Contract) -> LandedReference:
 
 def land_stand_in(home: Home, contract: Contract) -> LandedReference:
     """Make the stand-in from the contract's population and land it. The same rows every time."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "stand_in.csv"
-        with path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(contract.file_labels)
-            # Where rows have groups, each of the stand-in is one of its own.
-            groups = range(len(contract.file_labels) - len(contract.labels))
-            rows = stand_in_rows(contract, contract.reference.stand_in_rows)
-            writer.writerows((*row, *(place for _ in groups)) for place, row in enumerate(rows))
-        return _land(home, contract, path, STAND_IN, contract.file_labels)
-
-
-@contextmanager
-def _unpacked(path: Path) -> Iterator[Path]:
-    """The file as plain CSV."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    if not (start.startswith(b"\x1f\x8b") or start == b"PAR1"):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder) / path.stem
-        if start == b"PAR1":
-            with duckdb.connect() as database:
-                database.read_parquet(str(path)).write_csv(str(plain), header=True)
-            yield plain
-            return
-        try:
-            with gzip.open(path) as packed, plain.open("wb") as file:
-                shutil.copyfileobj(packed, file)
-        except (OSError, EOFError) as error:
-            raise SynthcareError(f"{path} is a damaged gzip file: {error}.") from error
-        yield plain
-
-
-def _header(plain: Path, path: Path, contract: Contract) -> list[str]:
-    """The names of the columns. Raises SynthcareError where one of the contract's is not there."""
-    try:
-        with plain.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            header, first_row = next(lines, []), next(lines, None)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SynthcareError(f"{path} is no CSV file in UTF-8: {error}.") from error
-    if not header:
-        raise SynthcareError(f"{path} is empty.")
-    missing = [label for label in contract.file_labels if label not in header]
-    if missing:
-        raise SynthcareError(
-            f"{path} is not '{contract.reference.title}': its header must have "
-            f"{','.join(contract.file_labels)}; missing: {', '.join(missing)}."
-        )
-    twice = [label for label in contract.file_labels if header.count(label) > 1]
-    if twice:
-        raise SynthcareError(f"{path} has more than one column named {', '.join(twice)}.")
-    if first_row is None:
-        raise SynthcareError(f"{path} has a header and no rows.")
-    return header
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(contract.file_labels)
+    # Where rows have groups, each of the stand-in is one of its own.
+    groups = range(len(contract.file_labels) - len(contract.labels))
+    rows = stand_in_rows(contract, contract.reference.stand_in_rows)
+    rows = [(*row, *(str(place) for _ in groups)) for place, row in enumerate(rows)]
+    writer.writerows(rows)
+    sha256 = hashlib.sha256(text.getvalue().encode()).hexdigest()
+    landed = LandedReference(contract.dataset, STAND_IN, len(rows), sha256)
+    with duckdb.connect() as database:
+        columns = ", ".join(f"{quoted(label)} varchar" for label in contract.file_labels)
+        database.execute(f"create table written ({columns})")
+        values = [[value or None for value in row] for row in zip(*rows, strict=True)]
+        places = ", ".join(f"unnest(${place + 1})" for place in range(len(values)))
+        database.execute(f"insert into written select {places}", values)
+        _land(home, contract, database, landed, {label: label for label in contract.file_labels})
+    return landed
 
 
 def _land(
-    home: Home, contract: Contract, plain: Path, reference: str, header: Sequence[str]
-) -> LandedReference:
-    """Land the contract's columns of a plain CSV file; its others are left out."""
-    # Only a column of the contract needs its own name: others may lack one, or have it twice.
-    names = [
-        label if label in contract.file_labels else f"other {place}"
-        for place, label in enumerate(header)
-    ]
-    labels = ", ".join('"' + label.replace('"', '""') + '"' for label in contract.file_labels)
-    with plain.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    home: Home,
+    contract: Contract,
+    database: duckdb.DuckDBPyConnection,
+    landed: LandedReference,
+    labels: Mapping[str, str],
+) -> None:
+    """Land the table `written` of `database`; `labels` are its columns by those of the contract."""
+    chosen = ", ".join(f"{quoted(ours)} as {quoted(label)}" for label, ours in labels.items())
     table = f"raw.reference_{contract.dataset}"
-    with open_warehouse(home) as warehouse:
+    with tempfile.TemporaryDirectory() as folder, open_warehouse(home) as warehouse:
+        file = str(Path(folder) / "table.parquet")
+        database.cursor().sql(f"select {chosen} from written").write_parquet(file)  # noqa: S608
         warehouse.begin()
         try:
             warehouse.execute(
-                f"""
-                create or replace table {table} as
-                select {labels} from read_csv(
-                    $path, columns = $columns, auto_detect = false,
-                    header = true, delim = ',', quote = '"', escape = '"'
-                )
-                """,  # noqa: S608 (the name comes from the contract)
-                {"path": str(plain), "columns": dict.fromkeys(names, "varchar")},
+                f"create or replace table {table} as from read_parquet($file)",
+                {"file": file},
             )
-            rows = warehouse.execute(f"select count(*) from {table}").fetchone()[0]  # noqa: S608
             warehouse.execute(
                 """
                 insert or replace into raw.reference_files
                 values ($dataset, $reference, $sha256, $rows, $landed_at)
                 """,
                 {
-                    "dataset": contract.dataset,
-                    "reference": reference,
-                    "sha256": sha256,
-                    "rows": rows,
+                    "dataset": landed.dataset,
+                    "reference": landed.reference,
+                    "sha256": landed.sha256,
+                    "rows": landed.rows,
                     "landed_at": utc_now(),
                 },
             )
@@ -218,4 +196,3 @@ def _land(
         except duckdb.Error:
             warehouse.rollback()
             raise
-    return LandedReference(contract.dataset, reference, rows, sha256)

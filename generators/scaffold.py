@@ -61,13 +61,18 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
         "rules": inferred.rules,
         "derived": inferred.derived,
         "quotas": inferred.quotas,
-        "reference": {"title": name, "file": file.name, "stand_in_rows": _STAND_IN_ROWS},
+        "reference": _reference(name, file, inferred),
     }
     head = (
         f"# The contract of the dataset `{name}`, proposed from {file.name}: docs/contract.md\n"
         "# explains every key. Change a value here and nothing else needs an edit.\n"
     )
     return head + yaml.safe_dump(properties, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _reference(name: str, file: Path, inferred: Inferred) -> dict[str, str | int]:
+    found = {"title": name, "file": file.name, "stand_in_rows": _STAND_IN_ROWS}
+    return found | ({"group": inferred.group} if inferred.group else {})
 
 
 def _meta(column: dict) -> dict:

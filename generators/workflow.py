@@ -36,6 +36,7 @@ from generators.runs import COST, PREFERENCES, Run, plan_run
 from generators.tables import ledger_table, money_lines, outcome_lines, plan_table
 from generators.transform import run_dbt
 from generators.variety import QUOTAS, VARIETIES
+from readers.dialect import Dialect
 
 Summary = dict[str, Any]
 
@@ -54,13 +55,18 @@ class Workflow:
     console: Console
 
     def land_reference(
-        self, *, csv_path: Path | None = None, kaggle: bool = False, uci: bool = False
+        self,
+        *,
+        csv_path: Path | None = None,
+        kaggle: bool = False,
+        uci: bool = False,
+        dialect: Dialect = Dialect(),  # noqa: B008 (frozen)
     ) -> Summary:
         """Land a CSV file, Kaggle's or UCI's, or (with none of them) a stand-in."""
         if sum(map(bool, (csv_path, kaggle, uci))) > 1:
             raise SynthcareError("Give one of --csv, --kaggle and --uci.")
         if csv_path:
-            landed = land_csv(self.home, self.contract, csv_path)
+            landed = land_csv(self.home, self.contract, csv_path, dialect)
         elif kaggle:
             landed = land_kaggle(self.home, self.contract)
         elif uci:
@@ -315,6 +321,8 @@ class Workflow:
             f"landed {landed.rows:,} rows of {landed.reference} in raw.reference_{landed.dataset}"
             f" (sha256 {landed.sha256[:12]}…)"
         )
+        for note in landed.notes:
+            self.console.print(f"look at this: {note}", markup=False)
 
 
 def _chosen(value: str, all_of_them: Sequence[str]) -> Sequence[str]:

@@ -8,27 +8,19 @@
     {%- set columns = contract_columns(dataset) -%}
     {%- set left_out = contract_left_out_of_duplicates(dataset) -%}
     {%- set group = contract_group(dataset) -%}
+    {%- set labels = file_labels(dataset) | map('lower') | list -%}
 
-with received as (
+with named as (
 
     select
-        rowid as row_number,
-        *,
+        -- A column of the file may be called so, too.
+        {{ 'row_number() over () - 1' if 'rowid' in labels else 'rowid' }} as row_number,
+        {%- for column in columns %}
+        {{ written_text(column, '"' ~ column.label ~ '"') }} as _text_{{ column.name }},
+        {%- endfor %}
+        {{ 'cast(null as varchar)' if group is none else 'nullif(trim("' ~ group ~ '"), \'\')' }} as _group_text,
 
     from {{ source('raw', 'reference_' ~ dataset) }}
-
-),
-
-named as (
-
-    select
-        row_number,
-        {%- for column in columns %}
-        {{ written_text(column, '"' ~ column.label ~ '"') }} as {{ column.name }}_text,
-        {%- endfor %}
-        {{ 'cast(null as varchar)' if group is none else 'nullif(trim("' ~ group ~ '"), \'\')' }} as group_text,
-
-    from received
 
 ),
 
@@ -37,11 +29,11 @@ typed as (
     select
         row_number,
         {%- for column in columns %}
-        {{ typed_value(column, column.name ~ '_text') }} as {{ column.name }},
+        {{ typed_value(column, '_text_' ~ column.name) }} as {{ column.name }},
         {%- endfor %}
-        md5_number_lower(coalesce(group_text, concat_ws('|'
+        md5_number_lower(coalesce(_group_text, concat_ws('|'
             {%- for column in columns if column.name not in left_out %},
-            {{ column.name }}_text
+            _text_{{ column.name }}
             {%- endfor %}
         ))) % 2 = 1 as is_holdout,
 

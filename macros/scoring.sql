@@ -38,10 +38,12 @@
     {%- do return(found) -%}
 {% endmacro %}
 
-{#- Columns of the contract that stand in an SQL expression. -#}
+{#- Columns of the contract that stand in an SQL expression; words in quotes and functions do not count. -#}
 {% macro sources_of(dataset, sql) %}
     {%- set found = [] -%}
-    {%- for column in contract_columns(dataset) if modules.re.search('\\b' ~ column.name ~ '\\b', sql) -%}
+    {%- set bare = modules.re.sub("'[^']*'", "''", sql) -%}
+    {%- for column in contract_columns(dataset)
+        if modules.re.search('\\b' ~ column.name ~ '\\b(?!\\s*[(])', bare) -%}
         {%- do found.append(column) -%}
     {%- endfor -%}
     {%- do return(found) -%}
@@ -87,6 +89,17 @@
     {%- set sets = column_sets(dataset) -%}
     select
         {{ sql_text(dataset) }} as dataset,
+        {%- if not sets %}
+        cast(null as integer) as set_number,
+        cast(null as integer) as column_count,
+        cast(null as varchar) as column_1,
+        cast(null as varchar) as column_2,
+        cast(null as varchar) as column_3,
+        cast(null as varchar[]) as made_from,
+        cast(null as varchar) as kind,
+        cast(null as boolean) as is_number,
+    where false
+        {%- else %}
         unnest([
             {%- for places in sets %}
             struct_pack(
@@ -115,6 +128,7 @@
             ),
             {%- endfor %}
         ], recursive := true),
+        {%- endif %}
 {% endmacro %}
 
 {#- SQL of the contract's columns that some of the compared ones are, or are derived from. -#}
@@ -144,6 +158,18 @@
 -#}
 {% macro written_values(dataset) %}
     {%- set records = ref('int_' ~ dataset ~ '_cast') %}
+    {%- if contract_columns(dataset) | rejectattr('kind', 'equalto', 'identifier') | list | length == 0 %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        run_id,
+        cast(null as varchar) as column_name,
+        cast(null as usmallint) as code,
+        cast(null as boolean) as is_allowed,
+        cast(null as boolean) as is_normalised,
+        cast(null as bigint) as record_count,
+    from {{ records }}
+    where false
+    {%- endif %}
     {%- for column in contract_columns(dataset) if column.kind != 'identifier' %}
     {%- set reasons = [] -%}
     {%- for reason in ['missing', 'unparseable', 'ambiguous', 'not_allowed', 'out_of_range', 'repeated'] -%}
@@ -214,10 +240,11 @@ sampled_records as (
 edges as (
 
     select
+        count(*) as _row_count,
         {%- for column in columns if not column.is_categorical %}
         quantile_disc({{ column.sql }}, [
             {%- for edge in range(1, var('bins')) %}{{ edge / var('bins') }}, {% endfor -%}
-        ]) as {{ column.name }}_edges,
+        ]) as _edges_{{ column.name }},
         {%- endfor %}
 
     from reference_rows
@@ -271,15 +298,15 @@ select
     ---------- codes
     {%- for column in columns %}
     {%- if column.is_categorical %}
-    {{ code_of(column) }} as {{ column.name }}_code,
+    {{ code_of(column) }} as _code_{{ column.name }},
     {%- else %}
-    {{ bin_of(column.sql, 'edges.' ~ column.name ~ '_edges') }} as {{ column.name }}_code,
+    {{ bin_of(column.sql, 'edges._edges_' ~ column.name) }} as _code_{{ column.name }},
     {%- endif %}
     {%- endfor %}
 
     ---------- numbers
     {%- for column in columns if not column.is_categorical %}
-    cast({{ column.sql }} as double) as {{ column.name }}_number,
+    cast({{ column.sql }} as double) as _number_{{ column.name }},
     {%- endfor %}
 
 from placed
@@ -324,12 +351,21 @@ cross join edges
 {% macro count_cells(dataset, relation, keys) %}
     {%- set columns = scored_columns(dataset) -%}
     {%- set sets = column_sets(dataset) -%}
+    {%- if not sets %}
+    select
+        {{ keys }},
+        cast(null as integer) as set_number,
+        cast(null as ubigint) as cell,
+        cast(null as bigint) as row_count,
+    from {{ relation }}
+    where false
+    {%- endif %}
     {%- for places in sets %}
     select
         {{ keys }},
         {{ loop.index }} as set_number,
         {% for place in places -%}
-        cast({{ columns[place].name }}_code as ubigint)
+        cast(_code_{{ columns[place].name }} as ubigint)
         {{- ' * ' ~ 65536 ** loop.revindex0 if not loop.last }}{{ ' + ' if not loop.last }}
         {%- endfor %} as cell,
         row_count,
@@ -337,7 +373,7 @@ cross join edges
         select
             {{ keys }},
             {%- for place in places %}
-            {{ columns[place].name }}_code,
+            _code_{{ columns[place].name }},
             {%- endfor %}
             count(*) as row_count,
         from {{ relation }}
@@ -350,7 +386,7 @@ cross join edges
     select
         {{ keys }},
         {{ sets | length + loop.index }} as set_number,
-        cast({{ column.name }}_code = 0 as ubigint) as cell,
+        cast(_code_{{ column.name }} = 0 as ubigint) as cell,
         count(*) as row_count,
     from {{ relation }}
     group by all
@@ -404,10 +440,10 @@ group by run_number, set_number, cell
         {{ sql_text(dataset) }} as dataset,
         run_number,
         {{ loop.index }} as set_number,
-        {{ column.name }}_number as number,
+        _number_{{ column.name }} as number,
         count(*) as row_count,
     from {{ coded }}
-    where run_number >= 0 and {{ column.name }}_number is not null
+    where run_number >= 0 and _number_{{ column.name }} is not null
     group by all
     union all
     {%- endif %}
@@ -433,7 +469,7 @@ group by run_number, set_number, cell
                 and not columns[places[1]].is_categorical %}
             struct_pack(
                 set_number := {{ loop.index }},
-                correlation := corr({{ columns[places[0]].name }}_number, {{ columns[places[1]].name }}_number)
+                correlation := corr(_number_{{ columns[places[0]].name }}, _number_{{ columns[places[1]].name }})
             ),
             {%- endif %}
             {%- endfor %}
@@ -622,20 +658,20 @@ from counted
             {%- for value in column.accepted_values -%}
                 {%- do found.append({
                     'column': column, 'made_from': made_from, 'is_missing': false,
-                    'sql': 'cast(coded.' ~ column.name ~ '_code = ' ~ loop.index ~ ' as float)',
+                    'sql': 'cast(coded._code_' ~ column.name ~ ' = ' ~ loop.index ~ ' as float)',
                 }) -%}
             {%- endfor -%}
         {%- else -%}
             {%- do found.append({
                 'column': column, 'made_from': made_from, 'is_missing': false,
-                'sql': 'coalesce((coded.' ~ column.name ~ '_number - spreads.' ~ column.name ~ '_mean) / nullif(spreads.'
-                    ~ column.name ~ '_spread, 0), 0)',
+                'sql': 'coalesce((coded._number_' ~ column.name ~ ' - spreads._mean_' ~ column.name ~ ') / nullif(spreads._spread_'
+                    ~ column.name ~ ', 0), 0)',
             }) -%}
         {%- endif -%}
         {%- if column.is_nullable -%}
             {%- do found.append({
                 'column': column, 'made_from': made_from, 'is_missing': true,
-                'sql': 'cast(coded.' ~ column.name ~ '_code = 0 as float)',
+                'sql': 'cast(coded._code_' ~ column.name ~ ' = 0 as float)',
             }) -%}
         {%- endif -%}
     {%- endfor -%}
@@ -644,10 +680,20 @@ from counted
 
 {#- One row per feature of a dataset. -#}
 {% macro feature_names(dataset) %}
+    {%- set found = features(dataset) %}
     select
         {{ sql_text(dataset) }} as dataset,
+        {%- if not found %}
+        cast(null as integer) as place,
+        cast(null as varchar) as column_name,
+        cast(null as boolean) as is_number,
+        cast(null as boolean) as is_target,
+        cast(null as boolean) as is_missing,
+        cast(null as varchar[]) as made_from,
+    where false
+        {%- else %}
         unnest([
-            {%- for feature in features(dataset) %}
+            {%- for feature in found %}
             struct_pack(
                 place := {{ loop.index0 }},
                 column_name := {{ sql_text(feature.column.name) }},
@@ -658,6 +704,7 @@ from counted
             ),
             {%- endfor %}
         ], recursive := true),
+        {%- endif %}
 {% endmacro %}
 
 {#-
@@ -683,8 +730,8 @@ spreads as (
 
     select
         {%- for column in scored_columns(dataset) if not column.is_categorical %}
-        avg({{ column.name }}_number) as {{ column.name }}_mean,
-        stddev_samp({{ column.name }}_number) as {{ column.name }}_spread,
+        avg(_number_{{ column.name }}) as _mean_{{ column.name }},
+        stddev_samp(_number_{{ column.name }}) as _spread_{{ column.name }},
         {%- endfor %}
         count(*) as row_count,
 

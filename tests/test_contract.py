@@ -65,6 +65,8 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones() -> None:
     ("was", "becomes", "said"),
     [
         ("kind: date", "kind: day", "kind 'day' of date_of_admission is none of"),
+        ("- name: gender", "- name: _gender", "'_gender' cannot be the name of a column: use a-z"),
+        ("- name: gender", "- name: run_id", "'run_id' cannot be the name of a column"),
         ("record: hospital admission", "", "KeyError: 'record'"),
         ("models:", "models: [", "ParserError"),
         ("            max: 120\n", "", "age, which is integer, needs 'max'"),

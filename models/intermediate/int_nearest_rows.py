@@ -35,6 +35,8 @@ def nearest(rows: pd.DataFrame) -> pd.DataFrame:
     """The distances of one dataset."""
     runs = rows["run_number"].to_numpy()
     features = np.stack(rows["features"])
+    if not features.shape[1]:  # identifiers only, of which none is near another
+        return pd.DataFrame(columns=[*COLUMNS])
     size = min((runs == COMPARED).sum(), (runs == HELD_OUT).sum())
     asked = np.flatnonzero((runs > 0) | ((runs == HELD_OUT) & (rows["place"] <= HELD_OUT_ROWS)))
     if not size:

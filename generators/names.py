@@ -1,0 +1,45 @@
+"""Names of columns in SQL, made from the labels that people gave them."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import duckdb
+
+# Columns that the models of a dataset add to its own.
+OURS = {
+    *("record_id", "run_id", "response_id", "was_normalised", "row_number", "is_holdout"),
+    *("normalised_columns", "reject_reasons", "parsed_with", "logic_hash", "record_text"),
+    *("run_number", "block", "dataset"),
+    # of the records on their way to the mart
+    *("drawn_rows", "drawn_values", "field_names", "field_values", "is_coded", "is_cut_off"),
+    *("are_repeated", "quota_cell", "quota_cells", "row_key", "texts", "values_too_many"),
+    *("dictated_values", "is_beyond_quota", "is_repeated"),
+}
+NAME = r"[a-z][a-z0-9_]*"
+
+
+def sql_names(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> list[str]:
+    """SQL names: in snake_case, none of SQL's own words or of ours, none twice."""
+    (reserved,) = database.execute(
+        "select list(keyword_name) from duckdb_keywords() where keyword_category <> 'unreserved'"
+    ).fetchone()
+    found: list[str] = []
+    for label in labels:
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _without_accents(label))
+        name = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "column"
+        if name[0].isdigit():
+            name = f"column_{name}"
+        if name in reserved or name in OURS:
+            name = f"{name}_value"
+        base, number = name, 1
+        while name in found:
+            number += 1
+            name = f"{base}_{number}"
+        found.append(name)
+    return found
+
+
+def _without_accents(label: str) -> str:
+    letters = unicodedata.normalize("NFKD", label.replace("ß", "ss"))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

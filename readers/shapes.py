@@ -1,0 +1,61 @@
+"""The shapes of a column's values: what they look like with every digit a 9."""
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+
+# How tables write that a value is missing; the first four are so under every contract.
+MISSING = ("null", "none", "nan", "n/a", "na", "#n/a", "?", "-", ".", "missing")
+ALWAYS_MISSING = MISSING[:4]
+
+_MOST_SHAPES = 3_000  # numbers and dates have fewer
+
+_KEY_NAME = re.compile(
+    r"(.*_)?(id|ids|uuid|guid|mrn|ssn|nhs_number|key|pk)"
+    r"|(.*_)?(record|account|patient|case|encounter|admission|visit|chart|claim|subject|member"
+    r"|medical_record|insurance|invoice|order|specimen|accession|policy|study|enrollee)"
+    r"_(number|no|num|nr|nbr|id|identifier|code_number)"
+)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The whole column `text`, which is SQL: for each shape, its smallest and largest text.
+
+    `is_whole` is false where there were too many shapes to look at. Missing values do not count.
+    """
+
+    text: str
+    bounds: dict[str, tuple[str, str]]
+    is_whole: bool
+
+    def all_match(self, pattern: re.Pattern[str]) -> bool:
+        """Whether every value has a shape that is wholly so; false where there is no value."""
+        return self.is_whole and bool(self.bounds) and all(map(pattern.fullmatch, self.bounds))
+
+
+def shapes_of(database: duckdb.DuckDBPyConnection, table: str, text: str) -> Shapes:
+    """Look at every value of `text`, SQL of a trimmed text in `table`."""
+    rows = database.execute(
+        f"""
+        select translate({text}, '012345678', '999999999') as shape, min({text}), max({text})
+        from {table}
+        where {text} <> '' and {is_present(text)}
+        group by shape
+        limit {_MOST_SHAPES + 1}
+        """  # noqa: S608 (our own names)
+    ).fetchall()
+    bounds = {shape: (low, high) for shape, low, high in rows}
+    return Shapes(text, bounds, is_whole=len(rows) <= _MOST_SHAPES)
+
+
+def is_present(text: str) -> str:
+    """SQL of whether a trimmed text is none of the words for a missing value."""
+    return f"not (strlen({text}) < 8 and lower({text}) in {MISSING})"
+
+
+def is_key_name(label: str) -> bool:
+    """Whether a column is called what keys are called, such as `patient_id`."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", label.strip())
+    return bool(_KEY_NAME.fullmatch(re.sub(r"[\W_]+", "_", name.lower()).strip("_")))
