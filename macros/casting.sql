@@ -59,6 +59,7 @@ split as (
         with_values.response_id,
         with_values.parsed_with,
         with_values.is_cut_off,
+        with_values.doubt,
         len(with_values.field_values)
         - coalesce(len(with_values.field_names), {{ columns | length }}) as values_too_many,
         if(
@@ -155,6 +156,7 @@ judged as (
 
         ---------- judgement
         if(is_cut_off, ['cut_off'], list_filter([
+            doubt,
             case
                 when values_too_many > 0 then 'extra_values'
                 when values_too_many < 0 then 'too_few_values'

@@ -1,13 +1,15 @@
 """Runs the parsing models over texts, without starting dbt for each of them."""
 
+import runpy
 from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
 
 from generators.contract import load_contract
-from generators.home import Home
+from generators.home import PROJECT, Home
 from generators.transform import run_dbt
 from generators.warehouse import open_warehouse
 from tests.driver import DATASET
@@ -26,7 +28,7 @@ class Parser:
             f"{'staging' if name.startswith('stg') else 'intermediate'}.{name}": next(
                 compiled.rglob(f"{name}.sql")
             ).read_text()
-            for name in ("stg_llm_json_records", "stg_llm_delimited_records", f"int_{DATASET}_cast")
+            for name in ("stg_llm_plain_records", f"int_{DATASET}_cast")
         }
         self._home = home
 
@@ -47,9 +49,25 @@ class Parser:
                 {"texts": [text for text, _ in given], "reasons": [reason for _, reason in given]},
             )
             for table, sql in self._models.items():
+                if table.endswith("_cast"):
+                    readings = _readings(warehouse)  # noqa: F841 (DuckDB finds it by its name)
+                    warehouse.execute(
+                        "create or replace table staging.stg_llm_readings as from readings"
+                    )
                 warehouse.execute(f"create or replace table {table} as {sql}")
             records = _records(warehouse)
         return [records.get(f"r-{number}", []) for number in range(1, len(given) + 1)]
+
+
+def _readings(warehouse: duckdb.DuckDBPyConnection) -> Any:
+    """What the Python model returns."""
+    model = runpy.run_path(str(PROJECT / "models/staging/stg_llm_readings.py"))["model"]
+    dbt = SimpleNamespace(
+        config=lambda **_: None,
+        is_incremental=False,
+        ref=lambda name: warehouse.table(f"staging.{name}"),
+    )
+    return model(dbt, warehouse)
 
 
 def _records(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:

@@ -12,8 +12,8 @@ from generators.transform import run_dbt
 from tests.driver import RUN, csv_row, query, response
 
 TABLES = (
-    "staging.stg_llm_json_records",
-    "staging.stg_llm_delimited_records",
+    "staging.stg_llm_plain_records",
+    "staging.stg_llm_readings",
     "intermediate.int_admissions_cast",
 )
 # What parses and types; scores are made anew by every build.
@@ -69,7 +69,7 @@ def test_the_audit_counts_every_response(built: Home) -> None:
 
 def test_what_was_built_is_not_touched_until_a_full_refresh(built: Home) -> None:
     before = tables(built)
-    query(built, "update staging.stg_llm_json_records set record_text = 'touched'")
+    query(built, "update staging.stg_llm_plain_records set record_text = 'touched'")
     query(built, "update intermediate.int_admissions_cast set age = 99")
     touched = tables(built)
     assert touched != before

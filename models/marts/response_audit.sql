@@ -16,12 +16,20 @@ record_outcomes as (
 
 ),
 
+readings as (
+
+    select * from {{ ref('stg_llm_readings') }}
+
+),
+
 found as (
 
     select
         response_id,
         count(*) as records_found,
         count(*) filter (where is_cut_off) as records_cut_off,
+        count(*) filter (where doubt = 'superseded') as records_superseded,
+        any_value(record_format) as record_format,
 
     from records
     group by response_id
@@ -53,6 +61,17 @@ joined as (
         coalesce(judged.rows_accepted, 0) as rows_accepted,
         coalesce(judged.rows_rejected, 0) as rows_rejected,
         coalesce(found.records_cut_off, 0) as records_cut_off,
+        coalesce(found.records_superseded, 0) as records_superseded,
+
+        ---------- what it was taken for
+        case
+            when responses.is_refused and found.records_found is null then 'refusal'
+            when responses.is_filtered and found.records_found is null then 'filtered'
+            else coalesce(found.record_format, readings.taken_for)
+        end as taken_for,
+        -- SQL reads only what it explains whole.
+        coalesce(readings.unexplained_share, 0) as unexplained_share,
+        readings.begins,
 
         ---------- how it ended
         responses.finish_reason,
@@ -64,6 +83,7 @@ joined as (
     from responses
     left join found on responses.response_id = found.response_id
     left join judged on responses.response_id = judged.response_id
+    left join readings on responses.response_id = readings.response_id
 
 )
 

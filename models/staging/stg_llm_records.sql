@@ -1,12 +1,12 @@
-with json_records as (
+with plain_records as (
 
-    select * from {{ ref('stg_llm_json_records') }}
+    select * from {{ ref('stg_llm_plain_records') }}
 
 ),
 
-delimited_records as (
+readings as (
 
-    select * from {{ ref('stg_llm_delimited_records') }}
+    select * from {{ ref('stg_llm_readings') }}
 
 ),
 
@@ -16,11 +16,54 @@ responses as (
 
 ),
 
+read_records as (
+
+    select
+        response_id,
+        taken_for,
+        logic_hash,
+        unnest(from_json(records, '[{
+            "text": "VARCHAR",
+            "names": ["VARCHAR"],
+            "values": ["VARCHAR"],
+            "is_cut_off": "BOOLEAN",
+            "doubt": "VARCHAR"
+        }]')) as record,
+        generate_subscripts(from_json(records, '["JSON"]'), 1) as place,
+
+    from readings
+    -- what SQL can read by now, it reads
+    where response_id not in (select response_id from plain_records)
+
+),
+
 records as (
 
-    select * from json_records
+    select
+        record_id,
+        response_id,
+        record_format,
+        record_text,
+        field_names,
+        field_values,
+        false as is_cut_off,
+        cast(null as varchar) as doubt,
+        logic_hash,
+
+    from plain_records
     union all
-    select * from delimited_records
+    select
+        response_id || '-' || place as record_id,
+        response_id,
+        taken_for as record_format,
+        record.text as record_text,
+        record.names as field_names,
+        record.values as field_values,
+        record.is_cut_off,
+        record.doubt,
+        logic_hash,
+
+    from read_records
 
 ),
 
@@ -35,8 +78,7 @@ joined as (
         responses.drawn_values,
         -- A line as it was asked for: other fields than the contract's columns, in their order.
         if(
-            records.record_format = 'delimited'
-            and len(records.field_values) = len(responses.written_fields)
+            len(records.field_values) = len(responses.written_fields)
             -- A header that names all of them says in which order they are.
             and not coalesce(
                 list_has_all(records.field_names, flatten(responses.written_fields)), false
@@ -77,6 +119,7 @@ expanded as (
             ))
         ) as field_values,
         is_cut_off,
+        doubt,
 
         ---------- what was asked for
         written_fields is not null and contains(wire_format, 'compact') as is_coded,

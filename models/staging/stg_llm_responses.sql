@@ -27,7 +27,6 @@ joined as (
         responses.quota_cells,
         responses.drawn_values,
         responses.response_text,
-        {{ plain_text('responses.response_text') }} as parsed_text,
         responses.finish_reason,
         -- `broken`: the stream ended before the answer did.
         responses.finish_reason in ('length', 'broken') as is_truncated,

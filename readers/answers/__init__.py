@@ -11,7 +11,7 @@ from readers.answers.corrections import mark_superseded
 from readers.answers.found import Expected, Found, Record
 from readers.answers.labelled import labelled
 from readers.answers.lines import delimited
-from readers.answers.loose_json import Node, find_values
+from readers.answers.loose_json import Node, find_values, unescape
 from readers.answers.markup import has_markup, markup_values
 from readers.answers.reasoning import answer_of
 from readers.answers.trees import records_in, rows_in
@@ -78,6 +78,8 @@ def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Foun
         if not found or not found.records:
             continue
         most = max(_labels(record, expected) for record in found.records)
+        if best and not found.records[0].names:
+            continue  # beside records with few labels, values without names are prose
         if 2 * most >= expected.width:
             return found
         if best is None or most > best[0]:
@@ -106,12 +108,14 @@ def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> F
 
 def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
     """Records of a text within the text: JSON in a string of JSON, lines in a list of strings."""
-    if depth == _MOST_TEXTS or not re.match(r'\s*(?:```\w*\s*)?["\[{]', text):
+    bare = re.sub(r"\A\s*```\w*\s*|\s*```\s*\Z|\A\s+|\s+\Z", "", text)
+    if depth == _MOST_TEXTS or bare[:1] not in ('"', "[", "{"):
         return None
-    is_string = text.lstrip("`json \n").startswith('"')
-    nodes = [*find_values(f"[{text}]" if is_string else text)]
-    strings = [string for node in nodes for string in _strings(node)]
-    inner = "\n".join(string for string in strings if re.search(r"[{\[<,;|\t:]", string))
+    if bare[0] == '"':
+        inner = unescape(bare[1:-1]) if bare.endswith('"') and "\\" in bare else ""
+    else:
+        strings = [string for node in find_values(text) for string in _strings(node)]
+        inner = "\n".join(string for string in strings if re.search(r"[{\[<,;|\t:]", string))
     if not inner or inner == text:
         return None
     found = _read(inner, expected, is_truncated, depth + 1)

@@ -59,6 +59,8 @@ def _read(
     names: list[str] | None = None
     parts = {line.start: line.part for line in lines}
     counts = [len(_split(line.text, delimiter)[0]) for line in lines]
+    if is_truncated and counts and counts[-1] > 1 and lines[-1].end >= len(text):
+        counts[-1] = max(counts[-1], expected.width)  # the rest of the row did not come
     are_rows = {id(line): _is_row(counts, place, expected) for place, line in enumerate(lines)}
     for (is_row, _), group in groupby(lines, lambda line: (are_rows[id(line)], line.part)):
         block = [line for line in group if not _RULE.fullmatch(line.text)]
@@ -193,7 +195,8 @@ def _field(line: str, start: int, delimiter: str) -> tuple[str, int, str]:
                 value = found["inside"].replace(escape, quote)
                 return value, found.end() if found["next"] else len(line) + 1, "quoted"
     stop = line.find(delimiter, start)
-    is_open = bool(quote) and quote in _QUOTES
+    rest = line[begin + 1 :].replace('""', "").replace('\\"', "")
+    is_open = bool(quote) and quote in _QUOTES and _QUOTES[quote] not in rest
     if stop < 0:
         return line[start:], len(line) + 1, "open" if is_open else "bare"
     return line[start:stop], stop + 1, "open" if is_open else "bare"

@@ -1,0 +1,29 @@
+with responses as (
+
+    select * from {{ ref('stg_llm_responses') }}
+
+),
+
+plain_records as (
+
+    select * from {{ ref('stg_llm_plain_records') }}
+
+),
+
+irregular as (
+
+    select
+        response_id,
+        response_text,
+        coalesce(is_truncated, false) as is_truncated,
+        ---------- what is looked for
+        {{ labels() }} as labels,
+        coalesce(written_fields, list_transform({{ labels() }}, lambda label: [label])) as fields,
+        md5(cast(fields as varchar)) as expected_hash,
+
+    from responses
+    where response_id not in (select response_id from plain_records)
+
+)
+
+select * from irregular

@@ -1,0 +1,64 @@
+"""What readers/answers finds in the responses that are neither flat JSON nor plain CSV."""
+
+import json
+
+import pandas as pd
+
+from readers.answers import Expected, Reading, read_answer, version
+
+COLUMNS = {
+    "response_id": "str",
+    "taken_for": "str",
+    "unexplained_share": "float64",
+    "begins": "str",
+    "records": "str",
+    "logic_hash": "str",
+}
+
+
+def model(dbt, session) -> pd.DataFrame:
+    """One row per response, with its records as JSON.
+
+    A response that the same code has read already, for the same fields, is not read again.
+    """
+    dbt.config(
+        materialized="incremental", incremental_strategy="delete+insert", unique_key="response_id"
+    )
+    code = version()
+    asked = dbt.ref("stg_llm_irregular_responses")
+    known = {}
+    if dbt.is_incremental:
+        known = dict(session.sql(f"select response_id, logic_hash from {dbt.this}").fetchall())  # noqa: S608
+    rows = []
+    for response_id, text, is_truncated, labels, fields, expected_hash in asked.fetchall():
+        logic_hash = f"{code}-{expected_hash}"
+        if known.get(response_id) != logic_hash:
+            expected = Expected(tuple(labels), tuple(map(tuple, fields)))
+            reading = read_answer(text or "", expected, is_truncated=is_truncated)
+            begins = None if reading.records else " ".join(reading.text[:200].split())[:80]
+            rows.append(
+                [
+                    response_id,
+                    reading.taken_for,
+                    reading.unexplained,
+                    begins,
+                    _records(reading),
+                    logic_hash,
+                ]
+            )
+    return pd.DataFrame(rows, columns=[*COLUMNS]).astype(COLUMNS)
+
+
+def _records(reading: Reading) -> str:
+    return json.dumps(
+        [
+            {
+                "text": reading.text[record.start : record.end],
+                "names": record.names,
+                "values": record.values,
+                "is_cut_off": record.is_cut_off,
+                "doubt": record.doubt,
+            }
+            for record in reading.records
+        ]
+    )
