@@ -231,7 +231,11 @@ def demo_command(as_json: bool) -> None:
 def _as_options(said: Mapping[str, Any]) -> list[str]:
     """Options as they were typed, for another command that needs the same."""
     given = {name: value for name, value in said.items() if value is not None}
-    return [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    return [
+        text
+        for name, value in given.items()
+        for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:
