@@ -37,95 +37,68 @@ places as (
 
 ),
 
-with_values as (
+{{ texts_of(dataset, 'records') }}
 
-    select
-        * exclude (field_values),
-        -- Not kept for flat JSON: reading them takes less time than writing them down.
-        coalesce(field_values, json_extract_string(record_text, '$.*')) as field_values,
+---------- what points, commas and dates of a column mean, in responses where one value does not say it
 
-    from records
+unclear_records as (
 
-),
-
-split as (
-
-    select
-        with_values.record_id,
-        with_values.is_coded,
-        with_values.quota_cells,
-        with_values.drawn_values,
-        with_values.run_id,
-        with_values.response_id,
-        with_values.parsed_with,
-        with_values.is_cut_off,
-        with_values.doubt,
-        len(with_values.field_values)
-        - coalesce(len(with_values.field_names), {{ columns | length }}) as values_too_many,
-        if(
-            with_values.field_names is null,
-            with_values.field_values,
-            list_transform(
-                places.value_places, lambda place: with_values.field_values[place]
-            )
-        ) as texts,
-        places.are_repeated,
-        -- The number of the row, where some of its values were handed over.
-        trim(with_values.field_values[places.row_place]) as row_key,
-
-    from with_values
-    left join places on with_values.field_names = places.field_names
+    select * from records
+    where response_id in (
+        select response_id from records
+        where regexp_matches(record_text, {{ sql_text(unclear_pattern()) }})
+    )
 
 ),
 
----------- what was handed over is taken from the request, and not from the answer
+{{ texts_of(dataset, 'unclear_records') }}
 
-completed as (
-
-    select
-        * exclude (texts),
-        cast(drawn_values as map(varchar, map(varchar, varchar))) as drawn_rows,
-        if(
-            drawn_values is null,
-            texts,
-            list_transform(
-                [{% for column in columns %}{{ sql_text(column.name) }}{{ ', ' if not loop.last }}{% endfor %}],
-                lambda name, place: coalesce(drawn_rows[row_key][name], texts[place])
-            )
-        ) as texts,
-
-    from split
-
-),
-
-named as (
+conventions as (
 
     select
-        * exclude (texts),
+        response_id,
         {%- for column in columns %}
-        {%- set text = 'texts[' ~ loop.index ~ ']' %}
-        {{ written_text(column, "if(is_coded and " ~ text ~ " = '-', null, " ~ text ~ ")" if codes(column) else text) }}
-            as {{ column.name }}_text,
+        {%- set text = '_text_' ~ column.name %}
+        {%- if column.kind in ('integer', 'decimal') %}
+        bool_or(regexp_matches({{ text }}, {{ sql_text('(?:' ~ comma_pattern() ~ ')$') }})) as _comma_{{ column.name }},
+        bool_or(regexp_full_match({{ text }}, {{ sql_text(point_pattern()) }})) as _point_{{ column.name }},
+        -- both: no convention
+        if(_comma_{{ column.name }} = _point_{{ column.name }}, null, _comma_{{ column.name }})
+            as _is_comma_{{ column.name }},
+        {%- elif column.kind == 'date' %}
+        count(*) filter (where {{ day_or_month(text, 1) }} > 12) as _first_{{ column.name }},
+        count(*) filter (where {{ day_or_month(text, 2) }} > 12) as _second_{{ column.name }},
+        case
+            when _first_{{ column.name }} >= {{ dates_that_settle() }} and _second_{{ column.name }} = 0 then true
+            when _second_{{ column.name }} >= {{ dates_that_settle() }} and _first_{{ column.name }} = 0 then false
+        end as _is_day_first_{{ column.name }},
+        {%- endif %}
         {%- endfor %}
 
-    from completed
+    from texts_of_unclear_records
+    group by response_id
 
 ),
 
 typed as (
 
     select
-        *,
+        written.*,
         {%- for column in columns %}
-        {%- set text = column.name ~ '_text' %}
+        {%- set text = '_text_' ~ column.name %}
+        {%- set marks = (
+            '_is_comma_' ~ column.name if column.kind in ('integer', 'decimal') else 'null',
+            '_is_day_first_' ~ column.name if column.kind == 'date' else 'null'
+        ) %}
         {%- if is_compacted(column) %}
-        if(is_coded, {{ decoded_value(column, text) }}, {{ typed_value(column, text) }}) as {{ column.name }},
+        if(is_coded, {{ decoded_value(column, text, *marks) }}, {{ typed_value(column, text, *marks) }}) as {{ column.name }},
         {%- else %}
-        {{ typed_value(column, text) }} as {{ column.name }},
+        {{ typed_value(column, text, *marks) }} as {{ column.name }},
         {%- endif %}
         {%- endfor %}
 
-    from named
+    from texts_of_records as written
+    left join conventions on written.response_id = conventions.response_id
 
 ),
 
@@ -166,7 +139,7 @@ judged as (
             end,
             {%- for column in columns %}
             if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
-            {{ reject_reason(column, column.name ~ '_text') }},
+            {{ reject_reason(column, '_text_' ~ column.name) }},
             {%- endfor %}
             {%- for rule in contract_rules(dataset) %}
             case when not ({{ rule.holds }}) then {{ sql_text(rule.name) }} end,
@@ -228,6 +201,96 @@ outcomes as (
 )
 {% endmacro %}
 
+{#- How many dates of a column must say that the day (or month) stands first, and none the other. -#}
+{% macro dates_that_settle() -%} 5 {%- endmacro %}
+
+{#- What a text has where a point, a comma or a date in it may mean two things. -#}
+{% macro unclear_pattern() -%}
+    (?:^|[^0-9.,])[1-9][0-9]{0,2}[.,][0-9]{3}(?:[^0-9]|$)|(?:^|[^0-9])[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}
+{%- endmacro %}
+
+{#-
+    CTEs that end with `texts_of_<source>`: the records of the CTE `source`, each with the text of every
+    column of the contract as `_text_<column>`, which is no name that a contract can have.
+-#}
+{% macro texts_of(dataset, source) %}
+    {%- set columns = contract_columns(dataset) -%}
+values_of_{{ source }} as (
+
+    select
+        * exclude (field_values),
+        -- Not kept for flat JSON: reading them takes less time than writing them down.
+        coalesce(field_values, json_extract_string(record_text, '$.*')) as field_values,
+
+    from {{ source }}
+
+),
+
+placed_{{ source }} as (
+
+    select
+        written.record_id,
+        written.is_coded,
+        written.quota_cells,
+        written.drawn_values,
+        written.run_id,
+        written.response_id,
+        written.parsed_with,
+        written.is_cut_off,
+        written.doubt,
+        len(written.field_values)
+        - coalesce(len(written.field_names), {{ columns | length }}) as values_too_many,
+        if(
+            written.field_names is null,
+            written.field_values,
+            list_transform(
+                places.value_places, lambda place: written.field_values[place]
+            )
+        ) as texts,
+        places.are_repeated,
+        -- The number of the row, where some of its values were handed over.
+        trim(written.field_values[places.row_place]) as row_key,
+
+    from values_of_{{ source }} as written
+    left join places on written.field_names = places.field_names
+
+),
+
+---------- what was handed over is taken from the request, and not from the answer
+
+completed_{{ source }} as (
+
+    select
+        * exclude (texts),
+        cast(drawn_values as map(varchar, map(varchar, varchar))) as drawn_rows,
+        if(
+            drawn_values is null,
+            texts,
+            list_transform(
+                [{% for column in columns %}{{ sql_text(column.name) }}{{ ', ' if not loop.last }}{% endfor %}],
+                lambda name, place: coalesce(drawn_rows[row_key][name], texts[place])
+            )
+        ) as texts,
+
+    from placed_{{ source }}
+
+),
+
+texts_of_{{ source }} as (
+
+    select
+        * exclude (texts),
+        {%- for column in columns %}
+        {%- set text = 'texts[' ~ loop.index ~ ']' %}
+        {{ written_text(column, "if(is_coded and " ~ text ~ " = '-', null, " ~ text ~ ")" if codes(column) else text) }}
+            as _text_{{ column.name }},
+        {%- endfor %}
+
+    from completed_{{ source }}
+
+),
+{% endmacro %}
+
 {#- The model behind int_<dataset>_cast. -#}
 {% macro cast_records(dataset) %}
     {%- set logic = cast_logic(dataset) -%}
@@ -254,7 +317,7 @@ from outcomes
 {#- Whether a value that was typed had been written in another way than was asked for. -#}
 {% macro was_rewritten(column) -%}
     {%- if is_compacted(column) -%} not is_coded and {% endif -%}
-    ({{ is_normalised(column, column.name ~ '_text') }})
+    ({{ is_normalised(column, '_text_' ~ column.name) }})
 {%- endmacro %}
 
 {#- The categories or bands of a row in the columns that its request had quotas for. -#}
