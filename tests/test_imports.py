@@ -209,6 +209,11 @@ def test_a_refusal_is_an_answer() -> None:
     assert (answer.text, answer.finish_reason) == ("I cannot.", "refusal")
 
 
+def test_a_blocked_prompt_is_an_answer_without_text() -> None:
+    (answer,) = export(json.dumps({"promptFeedback": {"blockReason": "SAFETY"}})).answers
+    assert (answer.text, answer.finish_reason) == ("", "content_filter")
+
+
 CALL = {"name": "emit_rows", "arguments": '{"rows": []}'}
 
 
@@ -221,6 +226,10 @@ CALL = {"name": "emit_rows", "arguments": '{"rows": []}'}
         {**MESSAGE, "content": [{"type": "tool_use", "id": "t1", "input": {"rows": []}}]},
         {**OLLAMA, "message": {"tool_calls": [{"function": {"arguments": {"rows": []}}}]}},
         {"candidates": [{"content": {"parts": [{"functionCall": {"args": {"rows": []}}}]}}]},
+        CALL,
+        {"tool_calls": [{"id": "c1", "type": "function", "function": CALL}]},
+        {"type": "function", "function": CALL},
+        {"type": "tool_use", "id": "t1", "name": "emit_rows", "input": {"rows": []}},
     ],
 )  # fmt: skip
 def test_arguments_of_a_call_are_the_answer(document: dict) -> None:
@@ -495,6 +504,29 @@ def test_only_turns_of_the_llm_are_answers(document: object, kind: str, text: st
     assert [answer.text for answer in found.answers] == [text]
 
 
+LIST = [{"object": "thread.message", **SAID}, {"object": "thread.message", **USER}]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"content": THINKING[2:]},
+        THINKING[2:],
+        {"object": "list", "data": LIST, "has_more": False},
+        {"title": "Rows", "chat": {"id": "1", "messages": [USER, SAID]}},
+        {"title": "Rows", "messages": [USER, SAID, USER]},
+        {"id": "1", "input": {"messages": [USER]}, "output": SAID},
+        {"messages": [USER], "response": ROWS},
+        {"generated_text": ROWS},
+        {"content": ROWS, "tokens_predicted": 9, "generation_settings": {}},
+        {"generation": ROWS, "prompt_token_count": 9, "generation_token_count": 9},
+        {"type": "completion", "completion": ROWS, "stop_reason": "stop_sequence"},
+    ],
+)
+def test_less_common_shapes(document: object) -> None:
+    assert [answer.text for answer in export(json.dumps(document)).answers] == [ROWS]
+
+
 def test_other_branches_of_a_conversation_are_told() -> None:
     found = export(json.dumps([{"mapping": NODES, "current_node": "a"}]))
     assert found.notes == ("1 answers of other branches were left out.",)
@@ -553,6 +585,10 @@ RECORD = {"Name": "Mara Quist", "Age": 45}
         ),
         lines(RECORD | {"prompt": "x", "response": "y"}),
         lines({"instruction": "Take one", "dose": 5, "output": "urine"}),
+        json.dumps({"type": "report", "text": "Normal"}),
+        lines({"name": "Ann", "arguments": "none", "age": 4}),
+        json.dumps({"name": "Ann", "function": "kidney"}),
+        json.dumps([{"type": "text", "Name": "Ann"}, {"type": "urgent", "Name": "Bo"}]),
         lines({"role": "Doctor", "content": "x"}, {"role": "Nurse", "content": "y"}),
         json.dumps({"choices": [RECORD], "candidates": [RECORD], "messages": [RECORD]}),
         "Here is one: " + json.dumps(chat(ROWS)),

@@ -6,14 +6,14 @@ from dataclasses import fields, replace
 from typing import Any
 
 from readers.exports.answer import FAILED, Answer, Export, Found
-from readers.exports.anthropic import read_converse, read_message
+from readers.exports.anthropic import are_parts, read_converse, read_message
 from readers.exports.batches import read_batch_line, read_holder
 from readers.exports.chat_exports import read_chatgpt, read_claude
 from readers.exports.conversations import are_turns, of_turns, read_conversation
 from readers.exports.documents import read_documents
 from readers.exports.gemini import read_candidates, read_saved_prompt
 from readers.exports.llama import read_completion_message, read_ollama, read_server
-from readers.exports.openai import read_chat_completion, read_response
+from readers.exports.openai import read_call, read_chat_completion, read_response
 from readers.exports.pairs import read_journalled, read_pair
 from readers.exports.streams import joined
 
@@ -29,8 +29,30 @@ _ANSWERS: tuple[Callable[[Mapping[str, Any]], Found | None], ...] = (
     read_ollama,
     read_converse,
     read_server,
+    read_call,
 )
-_CONVERSATIONS = (read_chatgpt, read_claude, read_saved_prompt, read_conversation)
+_CONVERSATIONS = (read_chatgpt, read_claude, read_saved_prompt, read_pair, read_conversation)
+
+# One of these stands in every document that holds an answer; a million records are looked at once.
+_TELLING = frozenset(
+    [
+        *(
+            "choices",
+            "output",
+            "content",
+            "candidates",
+            "completion_message",
+            "message",
+            "response",
+        ),
+        *("text", "generation", "generated_text", "completion", "tool_calls", "function", "input"),
+        *("arguments", "custom_id", "key", "recordId", "error", "body", "result", "modelOutput"),
+        *("raw_response", "request", "response_text", "mapping", "chat_messages", "chunkedPrompt"),
+        *("messages", "conversations", "conversation", "contents", "items", "turns", "history"),
+        *("chat", "thread", "session", "role", "from", "sender", "author", "prompt", "instruction"),
+        *("type", "event", "promptFeedback"),
+    ]
+)
 
 
 def read_export(text: str) -> Export | None:
@@ -39,14 +61,16 @@ def read_export(text: str) -> Export | None:
     Only the structure decides, never the name of one column: a table of data stays what it is.
     """
     documents = read_documents(text.removeprefix("\ufeff"))
-    if not documents.values:
+    if not documents.values or not _may_hold_answers(documents.values):
         return None
     values = joined(documents.values, is_stream=documents.is_stream)
+    if are_parts(values):
+        values = [{"content": values}]
     if are_turns(values) and not any(map(_read_answer, values)):  # type: ignore[arg-type]
         return _export([of_turns(values)], others=0, damaged=documents.damaged)  # type: ignore[arg-type]
     found = [_read(value) for value in values]
     if not any(found) and len(values) == 1 and (inner := _only_list(values[0])):
-        found = [_read(value) for value in inner]
+        found = [of_turns(inner)] if are_turns(inner) else [_read(value) for value in inner]
         found = found if all(found) and not any(f.is_weak for f in found if f) else []
     known = [each for each in found if each]
     others = len(found) - len(known)
@@ -56,12 +80,17 @@ def read_export(text: str) -> Export | None:
     return _export(known, others=others, damaged=documents.damaged)
 
 
+def _may_hold_answers(values: Sequence[object]) -> bool:
+    telling = sum(isinstance(v, dict) and not _TELLING.isdisjoint(v) for v in values)
+    return len(values) == 1 or 2 * telling >= len(values)
+
+
 def _read(document: object) -> Found | None:
     if not isinstance(document, dict):
         return None
     found = read_batch_line(document, _read_answer) or _read_answer(document)
     found = found or read_journalled(document) or read_holder(document, _read_answer)
-    conversations = (read(document) for read in (*_CONVERSATIONS, read_pair))
+    conversations = (read(document) for read in _CONVERSATIONS)
     return found or next(filter(None, conversations), None)
 
 

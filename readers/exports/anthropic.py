@@ -5,11 +5,14 @@ from typing import Any
 
 from readers.exports.answer import Answer, Found, count, ending, message_text, word
 
+_PARTS = ("text", "output_text", "thinking", "redacted_thinking", "reasoning", "tool_use")
+
 
 def read_message(document: Mapping[str, Any]) -> Found | None:
-    """A message of the Messages API."""
+    """A message of the Messages API, be it no more than its content."""
     is_message = document.get("type") == "message" or "stop_reason" in document
-    if document.get("role") != "assistant" or not is_message or "content" not in document:
+    is_whole = document.get("role") == "assistant" and is_message and "content" in document
+    if not is_whole and not (set(document) == {"content"} and are_parts(document["content"])):
         return None
     usage = document.get("usage")
     cached = count(usage, "cache_read_input_tokens")
@@ -25,6 +28,16 @@ def read_message(document: Mapping[str, Any]) -> Found | None:
         output_tokens=count(usage, "output_tokens"),
     )
     return Found("Anthropic messages", (answer,))
+
+
+def are_parts(values: object) -> bool:
+    """Whether a list is the content of a message: each of it is of a type that messages have."""
+    kinds = [v.get("type") for v in values if isinstance(v, dict)] if _is_list(values) else []
+    return bool(kinds) and len(kinds) == len(values) and all(kind in _PARTS for kind in kinds)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def read_converse(document: Mapping[str, Any]) -> Found | None:

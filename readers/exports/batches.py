@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from readers.exports.answer import FAILED, Answer, Found, reason, word
+from readers.exports.conversations import are_turns, of_turns
 
 Read = Callable[[Mapping[str, Any]], Found | None]
 
@@ -32,11 +33,17 @@ def read_batch_line(document: Mapping[str, Any], read: Read) -> Found | None:
 def read_holder(document: Mapping[str, Any], read: Read) -> Found | None:
     """A document such as a log has, with an answer among other things."""
     for key in _HOLDERS:
-        if isinstance(held := document.get(key), dict) and (found := read(held)):
+        held = document.get(key)
+        if isinstance(held, dict) and (found := read(held) or _message(held)):
             custom_id = word(document, "custom_id", "key", "id")
             answers = tuple(replace(a, custom_id=a.custom_id or custom_id) for a in found.answers)
             return replace(found, answers=answers)
     return None
+
+
+def _message(held: Mapping[str, Any]) -> Found | None:
+    is_said = held.get("role") == "assistant" and are_turns([held])
+    return of_turns([dict(held)]) if is_said else None
 
 
 def _openai(document: Mapping[str, Any], read: Read) -> Found:

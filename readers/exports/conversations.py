@@ -14,15 +14,21 @@ _LLM |= {"function_call"}
 _OTHERS = {"user", "human", "system", "developer", "tool", "function", "observation"}
 _OTHERS |= {"tool_response", "function_response", "ipython", "prompter"}
 
+# What may stand beside the messages that are sent; what a chat keeps has a title, a time or an id.
+_OF_REQUESTS = {"model", "system", "temperature", "top_p", "max_tokens", "max_completion_tokens"}
+_OF_REQUESTS |= {"stream", "seed", "tools", "tool_choice", "response_format", "generationConfig"}
+_HOLDERS = ("chat", "conversation", "thread", "session")
+
 
 def read_conversation(document: Mapping[str, Any]) -> Found | None:
     """A document with a list of turns: each turn of the LLM is an answer."""
     for key in _LISTS:
         turns = document.get(key)
         if isinstance(turns, list) and are_turns(turns):
-            is_request = key in ("messages", "contents")
+            is_request = set(document) <= {key} | _OF_REQUESTS
             return of_turns(turns, model=word(document, "model"), is_request=is_request)
-    return None
+    held = next((document[key] for key in _HOLDERS if isinstance(document.get(key), dict)), None)
+    return read_conversation(held) if held else None
 
 
 def are_turns(values: Sequence[object]) -> bool:

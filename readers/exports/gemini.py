@@ -9,13 +9,13 @@ from readers.exports.parts import said
 
 def read_candidates(document: Mapping[str, Any]) -> Found | None:
     """A `generateContent` response: an answer for each of its candidates."""
-    candidates = document.get("candidates")
+    is_blocked = isinstance(document.get("promptFeedback"), dict)
+    candidates = document.get("candidates", [] if is_blocked else None)
     usage = document.get("usageMetadata", document.get("usage_metadata"))
     if not isinstance(candidates, list) or not all(isinstance(c, dict) for c in candidates):
         return None
     if not candidates or not any(map(_is_candidate, candidates)):
-        feedback = document.get("promptFeedback")
-        if not isinstance(feedback, dict) or not feedback.get("blockReason"):
+        if not is_blocked or not document["promptFeedback"].get("blockReason"):
             return None
         candidates = [{"finishReason": "SAFETY"}]
     read = count(usage, "promptTokenCount", "prompt_token_count")

@@ -49,21 +49,38 @@ def read_ollama(document: Mapping[str, Any]) -> Found | None:
 
 
 def read_server(document: Mapping[str, Any]) -> Found | None:
-    """An answer of llama.cpp's own endpoint, of Text Generation Inference or of Cohere."""
+    """An answer of a server with a shape of its own: llama.cpp's, Text Generation Inference, …"""
     message = document.get("message")
     has_ending = any(key in document for key in ("finish_reason", "stop_reason", "usage"))
     if isinstance(message, dict) and message.get("role") == "assistant" and has_ending:
         text, kind = message_text(message), "chat completions"
-    elif isinstance(document.get("content"), str) and "tokens_predicted" in document:
-        text, kind = document["content"], "llama.cpp completions"
-    elif isinstance(document.get("generated_text"), str) and len(document) <= 2:  # noqa: PLR2004
-        text, kind = document["generated_text"], "generated texts"
+    elif (key := _text_key(document)) is not None:
+        text, kind = document[key], "completions"
     else:
         return None
     used = tokens(document.get("usage"))
-    if "tokens_predicted" in document:
-        used["input_tokens"] = count(document, "tokens_evaluated")
-        used["output_tokens"] = count(document, "tokens_predicted")
+    used["input_tokens"] = used["input_tokens"] or count(document, *_READ)
+    used["output_tokens"] = used["output_tokens"] or count(document, *_WRITTEN)
     reason = document.get("finish_reason") or document.get("stop_reason")
     answer = Answer(text=text, model=word(document, "model"), finish_reason=ending(reason), **used)
     return Found(kind, (answer,))
+
+
+_READ = ("tokens_evaluated", "prompt_token_count")
+_WRITTEN = ("tokens_predicted", "generation_token_count")
+
+# Where the text is, and what stands beside it in no table of data.
+_TEXTS = (
+    ("content", "tokens_predicted"),  # llama.cpp
+    ("generation", "generation_token_count"),  # Llama at Bedrock
+    ("completion", "stop_reason"),  # Anthropic's first API
+    ("text", "generation_id"),  # Cohere's first API
+    ("generated_text", "details"),  # Text Generation Inference
+)
+
+
+def _text_key(document: Mapping[str, Any]) -> str | None:
+    if set(document) == {"generated_text"} and isinstance(document["generated_text"], str):
+        return "generated_text"
+    pairs = ((key, beside) for key, beside in _TEXTS if key in document and beside in document)
+    return next((key for key, _ in pairs if isinstance(document[key], str)), None)

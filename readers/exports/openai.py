@@ -72,6 +72,24 @@ def read_response(document: Mapping[str, Any]) -> Found | None:
     return Found("OpenAI responses", (answer,))
 
 
+def read_call(document: Mapping[str, Any]) -> Found | None:
+    """A call of a tool or function without the message around it."""
+    call = document.get("function") if document.get("type") == "function" else document
+    calls = document.get("tool_calls") if set(document) <= {"tool_calls", "content"} else [call]
+    if not isinstance(calls, list) or not calls or not all(map(_is_call, calls)):
+        return None
+    return Found("calls of a tool", (Answer("\n".join(map(arguments, calls))),))
+
+
+def _is_call(call: object) -> bool:
+    call = call.get("function", call) if isinstance(call, dict) else {}
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        return False
+    given = call.get("arguments", call.get("input") if call.get("type") == "tool_use" else None)
+    is_alone = set(call) <= {"name", "arguments", "input", "id", "type", "call_id", "index"}
+    return is_alone and isinstance(given, str | dict)
+
+
 def tokens(usage: object) -> dict[str, int | None]:
     """The tokens that a `usage` names, in either API's words."""
     usage = usage if isinstance(usage, Mapping) else {}
