@@ -21,7 +21,8 @@ from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Request, Unanswered
 from generators.providers.access import api_key
-from generators.providers.answers import completion_of
+from generators.providers.answers import ODD_SHAPE, completion_of
+from generators.providers.faults import fault_in
 from generators.providers.openai_api import chat_completion
 from generators.providers.remedies import may_pass, meaning
 from generators.submissions import Submission
@@ -145,10 +146,10 @@ class BatchAPI:
         failed = [line for line in lines if _status(line) != HTTPStatus.OK]
         spent, new = 0.0, 0
         for line in answered:
-            number, rows = map(int, line["custom_id"].split("-"))
-            answer = completion_of(line["response"]["body"])
-            if number in work.journal.answered:
-                continue  # and paid, in an earlier session
+            number, rows = _asked_for(line)
+            answer = completion_of(line["response"].get("body"))
+            if number in work.journal.answered or number not in submission.numbers:
+                continue  # and paid, in an earlier session; or never asked for
             request = work.request(number, rows, submission.cells_of(number))
             new += 1
             spent += work.usd(answer, work.usd_at_most(request))
@@ -183,7 +184,12 @@ class BatchAPI:
         if file_id is None:
             return []
         content = await self._client.files.content(file_id)
-        return [json.loads(line) for line in content.text.splitlines() if line]
+        # Not at all line ends that Unicode knows: answers may hold them.
+        lines = [line for line in content.text.split("\n") if line.strip()]
+        read = [line for line in map(_read_line, lines) if line]
+        if damaged := len(lines) - len(read):
+            self._told(f"{self._llm.name}: lines of {file_id} that cannot be read: {damaged}")
+        return read
 
     def _line(self, request: Request) -> dict[str, object]:
         arguments = chat_completion(self._llm, request)
@@ -227,13 +233,31 @@ def _why(batch: Batch, failed: Sequence[dict]) -> str:
         return batch.errors.data[0].message or ""
     for line in failed:
         if not may_pass(_status(line)):
-            return line["response"]["body"]["error"]["message"]
+            return fault_in(line["response"].get("body")).message
     return ""
+
+
+def _read_line(text: str) -> dict | None:
+    """A line of a file of answers; None where it does not say which request it answers."""
+    try:
+        line = json.loads(text)
+        _asked_for(line)
+    except ODD_SHAPE:
+        return None
+    return line
+
+
+def _asked_for(line: dict) -> tuple[int, int]:
+    """Number of the request that a line answers, and its rows."""
+    number, rows = line["custom_id"].split("-")
+    return int(number), int(rows)
 
 
 def _status(line: dict) -> int:
     """Status of one request; a request that expired has no response."""
-    return (line.get("response") or {}).get("status_code", HTTPStatus.REQUEST_TIMEOUT)
+    response = line.get("response")
+    status = response.get("status_code") if isinstance(response, dict) else None
+    return status if isinstance(status, int) else HTTPStatus.REQUEST_TIMEOUT
 
 
 def _time(seconds: int) -> datetime:

@@ -124,7 +124,6 @@ class Journal:
             row |= {"requested_at": datetime.fromisoformat(asked["requested_at"])}
             self.append(Response(**row, received_at=max(heard.at, row["requested_at"])))
             self.dispatches.under_way.pop(number)
-            self.answered.add(number)
             self.rows_requested += asked["rows_requested"]
             saved += 1
         self.streams.clear()
@@ -152,6 +151,7 @@ class Journal:
                 text = _as_unicode(response.response_text)
                 line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
                 self._file.write(line.encode() + b"\n")
+                self.answered.add(response.request_number)
             self._file.flush()
             os.fsync(self._file.fileno())
 

@@ -26,6 +26,11 @@ class Submission:
     status: str | None = None
     cells: Mapping[str, Sequence[tuple[Cell, int]]] = field(default_factory=dict)
 
+    @property
+    def numbers(self) -> range:
+        """The numbers of its requests."""
+        return range(self.request_number, self.last_request_number + 1)
+
     def cells_of(self, request_number: int) -> dict[Cell, int]:
         """How many rows of each cell a request asked for."""
         pairs = self.cells.get(str(request_number), [])

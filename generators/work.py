@@ -140,7 +140,8 @@ class Work:
         )
         self.endings[completion.finish_reason] += 1
         self._sizes.learn(request.rows, request.max_tokens, completion)
-        is_empty = completion.finish_reason == "length" and not completion.text.strip()
+        _, _, said = completion.text.rpartition("</think>")
+        is_empty = completion.finish_reason == "length" and not said.strip()
         if is_empty and not self.endings["stop"]:
             self.stop(self._said_nothing(request), has_failed=True)
         found = count_rows(request.contract, text, request.wire_format, request.drawn_columns)

@@ -40,7 +40,8 @@ class Behaviour:
     `text` is every answer; without it, each is as many fresh rows of the contract as were asked
     for. `faults` come first, one a request; then a share of `fault_rate` of all requests has one of
     `random_faults`. An answer takes 0.4 s and 1 s for 80 tokens, times `slowness`. Limits are a
-    minute's worth, counted with the prompt and max_tokens when a request comes in.
+    minute's worth, counted with the prompt and max_tokens when a request comes in. `batch_lines`
+    stand before the answers of a batch.
     """
 
     text: str | None = None
@@ -53,6 +54,7 @@ class Behaviour:
     retry_after: float = 0.1
     batch_seconds: float = 0.0
     batch_status: str = "completed"
+    batch_lines: tuple[str, ...] = ()
 
 
 class StandIn(ThreadingHTTPServer):
@@ -404,7 +406,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, lines in (("output_file_id", answered), ("error_file_id", failed)):
             if lines:
                 batch[name] = f"file-{uuid.uuid4().hex}"
-                text = "\n".join(map(json.dumps, reversed(lines))) + "\n"
+                odd = self.server.behaviour.batch_lines if name == "output_file_id" else ()
+                text = "\n".join([*odd, *map(json.dumps, reversed(lines))]) + "\n"
                 self.server.files[batch[name]] = text.encode()
 
     def _send(

@@ -41,6 +41,7 @@ from tests.stand_in import serve
 KEY = "sk-test-1234567890abcdef"
 CONTRACT = load_contract("admissions")
 USAGE = {"prompt_tokens": 1000, "completion_tokens": 200, "total_tokens": 1200}
+HM = "<think>\nHm\n</think>\n"  # what a part that only thinks becomes
 UNICODE = "Zoë Łaß, 🩺 10 µg"
 
 
@@ -283,9 +284,14 @@ def test_whatever_comes_back_is_read(reply: Reply, is_stream: bool) -> None:
     [
         ("a,b", "a,b"),
         ([{"type": "text", "text": "a,"}, {"type": "text", "text": "b"}], "a,b"),
-        ([{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, "a,b"], "a,b"),
-        ([{"type": "reasoning", "text": "Hm"}, {"type": "text", "text": "a,b"}], "a,b"),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}, "a,b"], f"{HM}a,b"),
+        ([{"type": "reasoning", "text": "Hm"}, {"type": "text", "text": "a,b"}], f"{HM}a,b"),
+        ([{"type": "thinking", "thinking": "Hm"}], HM),
+        ([{"text": "H", "thought": True}, {"text": "m", "thought": True}, {"text": "a"}], f"{HM}a"),
+        ([["a", [{"text": {"value": ",b"}}]], None, 5, True, {"type": "image_url"}], "a,b5"),
         ({"type": "text", "text": "a,b"}, "a,b"),
+        ({"rows": [{"Name": "Zoë"}]}, '{"rows": [{"Name": "Zoë"}]}'),
+        (12, "12"),
         (None, ""),
         ([], ""),
     ],
@@ -893,7 +899,32 @@ def test_llama_streams_events_of_its_own() -> None:
         assert answered(stream(*EVENTS), provider=provider).text == "a,b\n"
 
 
+def deep(depth: int) -> Any:
+    content: Any = "a"
+    for _ in range(depth):
+        content = [{"type": "text", "text": content}]
+    return content
+
+
+@pytest.mark.parametrize(
+    "content", [deep(300), [[[[["a"]]]], "b", *[None] * 9], {"text": deep(200)}]
+)
+def test_content_that_is_nested_too_deep_stops_nobody(content: object) -> None:
+    for reply in (whole(answer(content)), stream(chunk(content), chunk(finish="stop"))):
+        assert answered(reply).finish_reason == "stop"
+
+
+def test_a_shape_that_nobody_thought_of_is_a_fault_of_its_llm() -> None:
+    body = '{"error": ' + '{"message": ' * 600 + "1" + "}" * 601
+    for reply in (whole(body), whole(body, status=400), stream(f"data: {body}")):
+        assert unanswered(reply).is_unreadable
+    assert unanswered(whole("[" * 900 + "]" * 900)).is_unreadable
+
+
 def test_an_answer_of_a_batch_is_read_alike() -> None:
+    parts = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "a"}]
+    assert completion_of(answer(parts)) == Completion(f"{HM}a", "stop")
+    assert completion_of(answer(deep(300))) == Completion("", "stop")
     assert completion_of(answer("a", usage=USAGE)) == Completion(
         "a", "stop", input_tokens=1000, output_tokens=200
     )

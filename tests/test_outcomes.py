@@ -132,3 +132,31 @@ def test_a_failed_llm_does_not_hide_what_another_was_paid_for(
     assert query(home, "select rows_accepted from marts.generation_runs where llm = 'gpt-4o'") == [
         (3,)
     ]
+
+
+@pytest.mark.parametrize("is_stream", [True, False])
+def test_an_answer_in_parts_is_read_and_an_odd_one_stops_only_its_llm(
+    home: Home, monkeypatch: pytest.MonkeyPatch, is_stream: bool
+) -> None:
+    draft = {"type": "thinking", "thinking": [{"type": "text", "text": "Draft Person,20?"}]}
+    text = {"type": "text", "text": ROWS}
+    said = (
+        stream(chunk([draft]), chunk([text]), chunk(finish="stop"), {"usage": USAGE})
+        if is_stream
+        else whole(answer([draft, text], usage=USAGE))
+    )
+    odd = whole('{"error": ' + '{"message": ' * 600 + "1" + "}" * 601)
+    with endpoint(said) as server, endpoint(odd) as other:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("LLAMA_API_KEY", "key")
+        monkeypatch.setenv("LLAMA_API_CLIENT_BASE_URL", other.base_url)
+        done = cli(
+            "generate", "--llm", "llama-4-maverick", "--llm", "gpt-4o", "--rows", 3, "--no-price",
+            "--variety", "none", "--format", "csv", "--rows-per-request", 3,
+        )  # fmt: skip
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+    assert "llama-4-maverick sent an answer of a shape that cannot be read" in done.stderr
+    texts = query(home, "select distinct response_text from raw.llm_responses")
+    assert texts == [(f"<think>\nDraft Person,20?\n</think>\n{ROWS}",)]

@@ -592,6 +592,27 @@ def test_a_batch_is_picked_up_after_a_kill_and_not_submitted_again(
     assert lines(home, run, "batches")[-1]["status"] == "completed"
 
 
+def test_odd_lines_of_a_batch_lose_only_themselves(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "a\u2028b"}]
+    body = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
+    said = {"custom_id": "1-50", "response": {"status_code": 200, "body": body}}
+    odd = (
+        *('{"custom_id": "1-5', "[]", "5", '{"custom_id": null}', '{"custom_id": "first"}'),
+        '{"custom_id": "2-50", "response": "late"}',
+        '{"custom_id": "99-50", "response": {"status_code": 200, "body": null}}',
+        json.dumps(said, ensure_ascii=False),
+    )
+    with openai(monkeypatch, batch_lines=odd):
+        asked = ask(home, plan(contract, is_batch=True), 100)
+    texts = {line["request_number"]: line["response_text"] for line in asked.responses}
+    assert texts[1] == "<think>\nHm\n</think>\na\u2028b"
+    assert set(texts) <= {1, 2, 3, 4}
+    assert texts[2].count("\n") >= 49
+    assert "that cannot be read: 5" in asked.told[0]
+
+
 def test_a_batch_that_never_reached_the_provider_is_forgotten(
     home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """What an endpoint answered, in the shapes of OpenAI's API and of Llama's."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,10 @@ from generators.providers import Completion, Heard
 from generators.providers.bodies import DONE
 from generators.providers.faults import Fault, fault_in, named_status
 from generators.streams import BROKEN
+from readers.exports.parts import pieces, with_thought
+
+# What reading JSON raises where it has a shape that nobody thought of.
+ODD_SHAPE = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 _MOST_TOKENS = 2**40  # more than any answer has
 
@@ -15,8 +18,8 @@ _MOST_TOKENS = 2**40  # more than any answer has
 class Answer:
     """An answer of OpenAI's or Llama's shape, taken in whole or piece by piece.
 
-    `heard` is told each piece of the text. `fault` is an error that came in its place or after some
-    of it.
+    `heard` is told each piece of the text. Parts that only think stand before it, marked as such.
+    `fault` is an error that came in its place or after some of it.
     """
 
     def __init__(self, heard: Heard) -> None:
@@ -25,6 +28,7 @@ class Answer:
         self.finish_reason: str | None = None
         self._heard = heard
         self._pieces: list[str] = []
+        self._thoughts: list[str] = []  # that no text has followed yet
         self._half = ""  # of a surrogate pair, whose other half is in the next piece
         self._is_refusal = False
         self._usage: Mapping[str, Any] = {}
@@ -59,6 +63,7 @@ class Answer:
         if self._half:
             self._half = ""
             self._say("\ufffd")
+        self._say("")  # thoughts, where nothing else was said
         text = "".join(self._pieces)
         if self.fault and self.fault.is_filter:
             return Completion(text, "content_filter", **limits)
@@ -77,13 +82,26 @@ class Answer:
         if not isinstance(said, dict):
             return
         if content := said.get("content"):
-            self._say(content if isinstance(content, str) else _text(content))
+            self._take_content(content)
         if refusal := said.get("refusal"):
             self._is_refusal = True
-            self._say(_text(refusal))
+            self._take_content(refusal)
         self.has_thought |= bool(said.get("reasoning_content") or said.get("reasoning"))
 
+    def _take_content(self, content: object) -> None:
+        if isinstance(content, str):
+            self._say(content)
+            return
+        for piece in pieces(content):
+            if piece.is_thought:
+                self.has_thought = True
+                self._thoughts.append(piece.text)
+            else:
+                self._say(piece.text)
+
     def _say(self, piece: str) -> None:
+        if self._thoughts:
+            piece, self._thoughts = with_thought(piece, "".join(self._thoughts)), []
         if self._half or not piece.isascii():
             piece, self._half = self._half + piece, ""
             if "\ud800" <= piece[-1] <= "\udbff":
@@ -112,18 +130,6 @@ def _llama_choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
     if isinstance(message := body.get("completion_message"), dict):
         return {"message": message, "finish_reason": message.get("stop_reason")}
     return None
-
-
-def _text(content: object) -> str:
-    """The text of a message's content: of all parts but those that only think."""
-    match content:
-        case str():
-            return content
-        case list():
-            return "".join(map(_text, content))
-        case {"text": str(text)} if not re.search("think|reason", str(content.get("type"))):
-            return text
-    return ""
 
 
 def _usage(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -180,6 +186,9 @@ def _count(usage: object, name: str) -> int | None:
 def completion_of(body: object) -> Completion:
     """What a whole answer in JSON holds; one that holds none is BROKEN, without text."""
     answer = Answer(lambda _: None)
-    answer.take(body)
-    answer.take(DONE)
+    try:
+        answer.take(body)
+        answer.take(DONE)
+    except ODD_SHAPE:
+        pass  # what was read of it counts
     return answer.completion()

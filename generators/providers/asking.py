@@ -11,7 +11,7 @@ from generators.errors import SynthcareError
 from generators.llms import LLM
 from generators.providers import Completion, Heard, Unanswered
 from generators.providers.access import limit, quoted
-from generators.providers.answers import Answer
+from generators.providers.answers import ODD_SHAPE, Answer
 from generators.providers.bodies import Body, Unreadable
 from generators.providers.faults import fault_in
 from generators.providers.remedies import judged, meaning, silent
@@ -27,8 +27,18 @@ async def ask(
     """Ask once through `client`, which is one of the module `api`.
 
     Its own readers are not used: they make objects of each piece, and know one shape of answer.
-    Raises Unanswered where asking again may help, SynthcareError where it would not.
+    Raises Unanswered where asking again may help, SynthcareError where it would not. A shape that
+    nobody thought of is a fault of this LLM alone, and no reason to stop others.
     """
+    try:
+        return await _ask(api, client, llm, arguments, heard)
+    except ODD_SHAPE as error:
+        raise _odd(llm, error) from error
+
+
+async def _ask(
+    api: ModuleType, client: Any, llm: LLM, arguments: Mapping[str, Any], heard: Heard
+) -> Completion:
     sent = {**arguments, **arguments.get("extra_body", {})}
     answer = Answer(heard)
     async with AsyncExitStack() as stack:
@@ -76,6 +86,8 @@ async def _read(response: Any, answer: Answer, llm: LLM) -> Unanswered | Synthca
         return silent(llm) if timed_out else Unanswered(f"{llm.name} broke off its answer.")
     except Unreadable as error:
         return _unreadable(llm, error.text, is_page=error.is_page)
+    except ODD_SHAPE as error:
+        return _odd(llm, error)
     if answer.has_choice:
         return Unanswered(f"{llm.name} broke off its answer.")
     return _unreadable(llm, body.beginning.decode(errors="replace"))
@@ -113,6 +125,14 @@ def _patience(answer: Answer, llm: LLM) -> float:
     if answer.is_done:
         return _SECONDS_FOR_THE_END
     return min(_SECONDS_FOR_USAGE, llm.timeout_seconds) if answer.is_whole else llm.timeout_seconds
+
+
+def _odd(llm: LLM, error: Exception) -> Unanswered:
+    return Unanswered(
+        f"{llm.name} sent an answer of a shape that cannot be read ({type(error).__name__}). Check "
+        f"base_url of '{llm.name}' in llms.yml.",
+        is_unreadable=True,
+    )
 
 
 def _unreadable(llm: LLM, text: str, *, is_page: bool = False) -> Unanswered | SynthcareError:
