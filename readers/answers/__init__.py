@@ -69,8 +69,8 @@ def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Foun
         lambda: _trees("json", find_values(text), text, expected),
         lambda: _texts(text, expected, is_truncated, depth),
         lambda: _markup(text, expected),
-        lambda: _labels_or_lines(text, expected, is_truncated),
         lambda: _tuples(text, expected),
+        lambda: _labels_or_lines(text, expected, is_truncated),
     ]
     best: tuple[int, Found] | None = None
     for reader in readers:
@@ -162,8 +162,10 @@ def _has_labels(record: Record, expected: Expected) -> bool:
 
 
 def _tuples(text: str, expected: Expected) -> Found | None:
-    """Rows in parentheses, as in SQL and Python."""
-    return _trees("rows", find_values(text, "("), text, expected) if "(" in text else None
+    """Rows of literals in parentheses, as in SQL and Python."""
+    if not re.search(r"\(\s*(?:['\"“]|[-+]?[0-9.]+\s*,|NULL\b|None\b)", text):
+        return None
+    return _trees("rows", find_values(text, "("), text, expected)
 
 
 def _unexplained(cleaned: str, text: str, found: Found) -> float:

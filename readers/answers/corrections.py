@@ -16,7 +16,9 @@ _CORRECTION = re.compile(
     r"scratch that|not right|wrong|korrigiert\w*|korrektur|corregid\w+|corrig\w+)\b",
     re.I,
 )
-_DRAFT = re.compile(r"\b(?:draft|first (?:attempt|try|version)|attempt 1|version 1|initial version)\b", re.I)
+_DRAFT = re.compile(
+    r"\b(?:draft|first (?:attempt|try|version)|attempt 1|version 1|initial version)\b", re.I
+)
 _BETTER = re.compile(
     r"\b(?:final|updated?|improved?|better|again|complete|full|version|attempt|draft|new)\b", re.I
 )
@@ -35,7 +37,9 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
     for (_, earlier), (gap, later) in pairwise(blocks):
         is_whole = not any(record.is_cut_off for record in later)
         alike = _alike(earlier, later, expected)
-        is_corrected = _CORRECTION.search(gap) is not None or _DRAFT.search(blocks[0][0]) is not None
+        is_corrected = (
+            _CORRECTION.search(gap) is not None or _DRAFT.search(blocks[0][0]) is not None
+        )
         is_better = _BETTER.search(gap) is not None and len(set(alike.values())) > len(later) / 2
         if not (is_corrected or is_better):
             continue
@@ -57,7 +61,10 @@ def _blocks(text: str, records: Sequence[Record]) -> list[tuple[str, list[Record
     place = 0
     for record in records:
         gap = text[place : record.start] if place < record.start else ""
-        if not blocks or letters(re.sub(r"(?:```|~~~)\w*|^\s*#.*$|</?\w+>", "", gap, flags=re.M)) > 2:
+        if (
+            not blocks
+            or letters(re.sub(r"(?:```|~~~)\w*|^\s*#.*$|</?\w+>", "", gap, flags=re.M)) > 2
+        ):
             blocks.append((gap, []))
         blocks[-1][1].append(record)
         place = max(place, record.end)

@@ -8,10 +8,20 @@ from itertools import groupby
 from readers.answers.found import Expected, Found, Record
 from readers.answers.marks import LEFT_OVER, UNCLEAR, without_marks
 
-_DELIMITERS = {",": ",", ";": ";", "\t": "\t", "|": "|", "，": "，", "；": "；", "｜": "｜", "  ": r"\s{2,}"}
+_DELIMITERS = {
+    ",": ",",
+    ";": ";",
+    "\t": "\t",
+    "|": "|",
+    "，": "，",
+    "；": "；",
+    "｜": "｜",
+    "  ": r"\s{2,}",
+}
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 _FENCE = re.compile(
-    r"\s*(?:```|~~~)\s*(?:(?:csv|tsv|text|txt|plaintext|markdown|md|json|yaml|sql|python|table|data)\b)?", re.I
+    r"\s*(?:```|~~~)\s*(?:(?:csv|tsv|text|txt|plaintext|markdown|md|json|yaml|sql|python|table|data)\b)?",
+    re.I,
 )
 _RULE = re.compile(r"[\s|:+=_\-─━┼╋├┤┬┴┌┐└┘╔╗╚╝═╬╠╣╦╩╒╕╞╡╘╛╪╤╧]+")
 _COMMENT = re.compile(r"\s*(?:#|//|--)\s")
@@ -55,9 +65,12 @@ def _read(
     text: str, lines: list[_Line], delimiter: str, expected: Expected, is_truncated: bool
 ) -> Found | None:
     lines = _joined(lines, delimiter)
-    found = Found("markdown" if delimiter == "|" else "spaces" if delimiter == "  " else "delimited")
+    found = Found(
+        "markdown" if delimiter == "|" else "spaces" if delimiter == "  " else "delimited"
+    )
     names: list[str] | None = None
     parts = {line.start: line.part for line in lines}
+    titled: set[int] = set()
     counts = [len(_split(line.text, delimiter)[0]) for line in lines]
     if is_truncated and counts and counts[-1] > 1 and lines[-1].end >= len(text):
         counts[-1] = max(counts[-1], expected.width)  # the rest of the row did not come
@@ -75,26 +88,29 @@ def _read(
             if line in headers:
                 names = [value.strip() for value in line.values]
                 found.frames.append((line.start, line.end))
+                titled.add(line.part)
                 continue
             if names is None and expected.width < _FEWEST_WITHOUT_HEADER and "```" not in text:
                 continue
             found.records.append(_record(line, names, expected, delimiter))
-    found.records[:] = _of_rows(found.records, parts, expected)
+    found.records[:] = _of_rows(found.records, parts, titled, expected)
     if is_truncated and found.records and found.records[-1].end >= len(text):
         last = found.records[-1]
         found.records[-1] = Record(last.start, last.end, last.values, last.names, is_cut_off=True)
     return found if found.records else None
 
 
-def _of_rows(records: list[Record], parts: dict[int, int], expected: Expected) -> list[Record]:
-    """Without prose that has commas, where another part of the answer has whole rows."""
-    widths = {
-        part: {len(r.values) == (len(r.names) if r.names else expected.width) for r in records if parts[r.start] == part}
-        for part in set(parts.values())
+def _of_rows(
+    records: list[Record], parts: dict[int, int], titled: set[int], expected: Expected
+) -> list[Record]:
+    """Without prose that has commas: it stands in no part with a header, if one has it, or a whole row."""
+    whole = {
+        parts[record.start]
+        for record in records
+        if len(record.values) == (len(record.names) if record.names else expected.width)
     }
-    if not any(True in whole for whole in widths.values()):
-        return records
-    return [record for record in records if True in widths[parts[record.start]]]
+    kept = (titled & whole) or whole or set(parts.values())
+    return [record for record in records if parts[record.start] in kept]
 
 
 def _is_row(counts: list[int], place: int, expected: Expected) -> bool:
@@ -109,8 +125,7 @@ def _is_row(counts: list[int], place: int, expected: Expected) -> bool:
 def _record(line: _Line, names: list[str] | None, expected: Expected, delimiter: str) -> Record:
     is_in_order = names is None or tuple(names) == expected.labels
     values = [
-        _plain_cell(value) if delimiter in "|｜" else value.strip(" ")
-        for value in line.values
+        _plain_cell(value) if delimiter in "|｜" else value.strip(" ") for value in line.values
     ]
     left_over = any(
         LEFT_OVER.search(value)
@@ -225,7 +240,9 @@ def _joined(lines: list[_Line], delimiter: str) -> list[_Line]:
 def _fill(block: list[_Line], delimiter: str) -> None:
     """Take the marks off the lines of a block, and split them."""
     texts, unclear = without_marks([line.text for line in block])
-    if any(text != line.text for text, line in zip(texts, block, strict=True)) and "&" in "".join(texts):
+    if any(text != line.text for text, line in zip(texts, block, strict=True)) and "&" in "".join(
+        texts
+    ):
         texts = [html.unescape(text) for text in texts]  # it came out of a page
     if sum(unclear) and len(block) > 1:
         # A header stands above the list, and has no mark.
@@ -262,7 +279,9 @@ def _wrapped(block: list[_Line], delimiter: str, expected: Expected) -> list[_Li
             middle = f"{first.values[-1].rstrip()}\n{second.values[0].lstrip()}".strip()
             values = [*first.values[:-1], middle, *second.values[1:]]
             quoted = first.are_quoted + second.are_quoted[1:]
-        whole.append(_Line(first.start, second.end, "", first.part, values, quoted, first.is_unclear))
+        whole.append(
+            _Line(first.start, second.end, "", first.part, values, quoted, first.is_unclear)
+        )
     return [header, *whole] if header else whole
 
 

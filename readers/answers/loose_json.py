@@ -26,6 +26,7 @@ _KEY = re.compile(
     r"""|[“„](?P<smart>[^“”"\n]{0,100})[”“"]|`(?P<tick>[^`\n]{0,100})`"""
     r"""|(?P<bare>[^\W\d][^{}\[\]():,"'=\n]{0,100}))\s*(?:[:：]|(?P<equal>=>?))"""
 )
+_CALL = re.compile(r"[A-Za-z_][\w.]{0,60}\(")  # dict(Name="Ann")
 
 
 @dataclass
@@ -111,7 +112,7 @@ class _Reader:
             if text[place] == "}":
                 node.end = place + 1
                 return node
-            if text[place] in ",;":
+            if text[place] in ",;，；":
                 place += 1
                 continue
             key = _KEY.match(text, place)
@@ -163,13 +164,18 @@ class _Reader:
                 return node
         elif text[place] in _QUOTES:
             return self._string(place, close)
+        elif call := _CALL.match(text, place):
+            if node := self.container(call.end() - 1, depth + 1):
+                return node
         return self._bare_value(place, close)
 
     def _string(self, start: int, close: str) -> Node:
         """A quoted value: up to the first quote behind which a value may end."""
         text, quote = self._text, self._text[start]
         inner = False
-        for mark in re.finditer(rf"\\.|\n|[{_QUOTES[quote]}]", text[start + 1 : start + 20_000], re.S):
+        for mark in re.finditer(
+            rf"\\.|\n|[{_QUOTES[quote]}]", text[start + 1 : start + 20_000], re.S
+        ):
             if mark[0][0] == "\\":
                 continue
             place = start + 1 + mark.start()
@@ -183,7 +189,9 @@ class _Reader:
                 inner = False
         line_end = text.find("\n", start)
         end = len(text) if line_end < 0 else line_end
-        return Node(start, end, text=text[start:end].rstrip(", \t"), is_open=line_end < 0, doubt="misquoted")
+        return Node(
+            start, end, text=text[start:end].rstrip(", \t"), is_open=line_end < 0, doubt="misquoted"
+        )
 
     def _quoted(self, start: int, place: int, quote: str) -> Node:
         inside = self._text[start + 1 : place]

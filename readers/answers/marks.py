@@ -22,7 +22,9 @@ _BEFORE = re.compile(
     r")",
     re.I,
 )
-_TAG = re.compile(r"\s*<(?P<tag>[A-Za-z][\w.-]*)(?:\s[^<>]*)?>(?P<inside>.*?)</(?P=tag)\s*>\s*", re.S)
+_TAG = re.compile(
+    r"\s*<(?P<tag>[A-Za-z][\w.-]*)(?:\s[^<>]*)?>(?P<inside>.*?)</(?P=tag)\s*>\s*", re.S
+)
 _PAIRS = {"(": ")", "[": "]", "{": "}", "`": "`"}
 _BREAK = re.compile(r"\s*(?:<br\s*/?>|</?p>|\\\\|  )\s*$", re.I)
 

@@ -98,7 +98,10 @@ class _Tree(HTMLParser):
             node.pairs = [
                 (key, Node(node.start, node.end, text=value)) for key, value in element.attributes
             ]
-            if element.tag in _NAMED and {key for key, _ in element.attributes} == {"name", "value"}:
+            if element.tag in _NAMED and {key for key, _ in element.attributes} == {
+                "name",
+                "value",
+            }:
                 name = dict(element.attributes)["name"]
                 node.pairs, node.text = None, dict(element.attributes)["value"]
         self._open[-1].children.append((name, node))

@@ -87,4 +87,6 @@ def _own_turns(text: str) -> str:
             if role in _LLMS:
                 said.append(re.split(end, text[mark.end() : last])[0])
         return "\n".join(said)
-    return re.sub(r"<\|(?:im_start|start_header_id)\|>\s*assistant(?:<\|end_header_id\|>)?", "", text)
+    return re.sub(
+        r"<\|(?:im_start|start_header_id)\|>\s*assistant(?:<\|end_header_id\|>)?", "", text
+    )

@@ -9,7 +9,9 @@ import yaml
 from readers.answers.loose_json import DEEPEST, Node
 
 _BASE: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # texts stay texts: no dates, no numbers
-_FENCE = re.compile(r"(?m)^(?:```|~~~)\s*(ya?ml)?[ \t]*\n(?P<inside>.*?)(?:^(?:```|~~~)\s*$|\Z)", re.S)
+_FENCE = re.compile(
+    r"(?m)^(?:```|~~~)\s*(ya?ml)?[ \t]*\n(?P<inside>.*?)(?:^(?:```|~~~)\s*$|\Z)", re.S
+)
 _LINE = re.compile(r"\s*(?:-\s+)*[^\s:#][^:\n]{0,60}:(?:\s.*)?|\s*-\s.*|---|#.*")
 
 
