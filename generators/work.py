@@ -140,11 +140,11 @@ class Work:
         )
         self.endings[completion.finish_reason] += 1
         self._sizes.learn(request.rows, request.max_tokens, completion)
-        _, _, said = completion.text.rpartition("</think>")
+        _, _, said = text.rpartition("</think>")  # what it thought is no row
         is_empty = completion.finish_reason == "length" and not said.strip()
         if is_empty and not self.endings["stop"]:
             self.stop(self._said_nothing(request), has_failed=True)
-        found = count_rows(request.contract, text, request.wire_format, request.drawn_columns)
+        found = count_rows(request.contract, said, request.wire_format, request.drawn_columns)
         self._refill(request.rows - found)
         self._received(self.run, min(found, request.rows))
 

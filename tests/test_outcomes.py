@@ -127,7 +127,7 @@ def test_a_failed_llm_does_not_hide_what_another_was_paid_for(
             "generate", "--llm", "llama-4-maverick", "--llm", "gpt-4o", "--rows", 3, "--no-price",
             "--variety", "none", "--format", "csv", "--rows-per-request", 3,
         )  # fmt: skip
-    assert done.exit_code == 2
+    assert done.exit_code == 2, done.output
     assert "llama-4-maverick cannot be reached at http://127.0.0.1:9" in done.stderr
     assert query(home, "select rows_accepted from marts.generation_runs where llm = 'gpt-4o'") == [
         (3,)
