@@ -272,7 +272,7 @@ def test_an_output_file_of_openai() -> None:
     assert [answer.text for answer in found.answers] == [ROWS, THOUGHT + ROWS, "", ""]
     assert [answer.finish_reason for answer in found.answers[2:]] == ["error", "error"]
     assert [answer.error for answer in found.answers[2:]] == ["Too long", expired["message"]]
-    assert found.notes == ("2 requests failed and have no answer: Too long",)
+    assert found.notes == ("requests that failed and have no answer: 2, mostly: Too long",)
 
 
 def test_results_of_anthropic() -> None:
@@ -529,7 +529,7 @@ def test_less_common_shapes(document: object) -> None:
 
 def test_other_branches_of_a_conversation_are_told() -> None:
     found = export(json.dumps([{"mapping": NODES, "current_node": "a"}]))
-    assert found.notes == ("1 answers of other branches were left out.",)
+    assert found.notes == ("left out answers of other branches: 1",)
     assert found.answers[0].model == "gpt-4o"
 
 
@@ -550,13 +550,13 @@ def test_a_damaged_line_loses_only_itself() -> None:
     ):
         found = export(damaged)
         assert [answer.custom_id for answer in found.answers] == ["r1", "r2"]
-        assert found.notes == ("1 damaged lines were skipped.",)
+        assert found.notes == ("skipped damaged lines: 1",)
 
 
 def test_a_list_that_was_cut_keeps_what_is_whole() -> None:
     found = export(json.dumps([chat(ROWS), chat(ROWS), chat(ROWS)], indent=1)[:-300])
     assert found.answers == (CHAT, CHAT)
-    assert found.notes == ("1 damaged lines were skipped.",)
+    assert found.notes == ("skipped damaged lines: 1",)
 
 
 RECORD = {"Name": "Mara Quist", "Age": 45}
@@ -661,6 +661,30 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"object": "response", "output": [{"type": {"a": 1}}]},
+        {"choices": [{"message": {"content": {"type": ["a"], "text": 5}}}]},
+        {"messages": [{"role": ["user"], "content": 1}]},
+        {"mapping": {"a": {"message": {"author": {}, "content": [], "metadata": 5}}}},
+        {"candidates": [{"content": {"parts": {"text": {}}}, "finishReason": 5}]},
+    ],
+)
+def test_types_that_nobody_expects(document: dict) -> None:
+    read_export(json.dumps(document))
+    read_export(stream({"type": "response.output_text.delta"}, document))
+
+
+@pytest.mark.parametrize("key", ["function", "chat", "response", "content", "parts", "error"])
+def test_nesting_stops_nothing(key: str) -> None:
+    deep: Any = "a"
+    for _ in range(700):
+        deep = {key: deep}
+    for document in (deep, batched("r1", deep), chat([deep]), chat(None, tool_calls=[deep])):
+        read_export(json.dumps([document, chat(ROWS)]))
+
+
 @given(st.lists(JSON, max_size=4), st.booleans())
 def test_no_json_is_too_odd(documents: list[object], is_stream: bool) -> None:
     text = stream(*documents) if is_stream else lines(*documents)
@@ -683,7 +707,7 @@ def test_each_answer_of_a_file_lands_once(home: Home, tmp_path: Path) -> None:
         summary = json.loads(imported.stdout)
         assert (summary["landed"], summary["answers"]) == (landed, 3)
         assert "read output.jsonl as OpenAI batch output: 3 answers" in imported.stderr
-        assert "1 requests failed and have no answer: Too long" in imported.stderr
+        assert "requests that failed and have no answer: 1, " in imported.stderr
     answers = query(
         home,
         "select custom_id, response_text, finish_reason, input_tokens, cached_tokens,"

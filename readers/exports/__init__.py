@@ -88,10 +88,13 @@ def _may_hold_answers(values: Sequence[object]) -> bool:
 def _read(document: object) -> Found | None:
     if not isinstance(document, dict):
         return None
-    found = read_batch_line(document, _read_answer) or _read_answer(document)
-    found = found or read_journalled(document) or read_holder(document, _read_answer)
-    conversations = (read(document) for read in _CONVERSATIONS)
-    return found or next(filter(None, conversations), None)
+    try:
+        found = read_batch_line(document, _read_answer) or _read_answer(document)
+        found = found or read_journalled(document) or read_holder(document, _read_answer)
+        conversations = (read(document) for read in _CONVERSATIONS)
+        return found or next(filter(None, conversations), None)
+    except RecursionError:
+        return None  # nested deeper than any API's
 
 
 def _read_answer(document: Mapping[str, Any]) -> Found | None:
@@ -110,15 +113,16 @@ def _is_dict(value: object) -> bool:
 
 def _export(found: Sequence[Found], *, others: int, damaged: int) -> Export:
     answers = tuple(_as_unicode(answer) for each in found for answer in each.answers)
+    errors = [answer.error for answer in answers if answer.finish_reason == FAILED]
     told = {
-        "{} damaged lines were skipped.": damaged,
-        "{} documents of the file hold no answer and were skipped.": others,
-        "{} answers of other branches were left out.": sum(each.left_out for each in found),
-        "{} requests failed and have no answer.": sum(a.finish_reason == FAILED for a in answers),
+        "skipped damaged lines": damaged,
+        "skipped documents without an answer": others,
+        "left out answers of other branches": sum(each.left_out for each in found),
+        "requests that failed and have no answer": len(errors),
     }
-    notes = [note.format(f"{number:,}") for note, number in told.items() if number]
-    if reasons := Counter(answer.error for answer in answers if answer.error):
-        notes[-1] = f"{notes[-1][:-1]}: {reasons.most_common(1)[0][0]}"
+    notes = [f"{what}: {number:,}" for what, number in told.items() if number]
+    if errors:
+        notes[-1] += f", mostly: {Counter(errors).most_common(1)[0][0]}"
     (kind, _), *_ = Counter(each.kind for each in found).most_common(1)
     return Export(kind, answers, tuple(notes), is_batch=any(each.is_batch for each in found))
 

@@ -54,7 +54,7 @@ class Answer:
 class Export:
     """A file of answers: what it is, as a person calls it, and what it holds.
 
-    `notes` are sentences on what is not among the answers. `is_batch`: they cost what a batch does.
+    `notes` are lines on what is not among the answers. `is_batch`: they cost what a batch does.
     """
 
     kind: str

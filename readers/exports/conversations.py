@@ -22,13 +22,17 @@ _HOLDERS = ("chat", "conversation", "thread", "session")
 
 def read_conversation(document: Mapping[str, Any]) -> Found | None:
     """A document with a list of turns: each turn of the LLM is an answer."""
+    held = (document[key] for key in _HOLDERS if isinstance(document.get(key), dict))
+    return next(filter(None, map(_conversation, (document, *held))), None)
+
+
+def _conversation(document: Mapping[str, Any]) -> Found | None:
     for key in _LISTS:
         turns = document.get(key)
         if isinstance(turns, list) and are_turns(turns):
             is_request = set(document) <= {key} | _OF_REQUESTS
             return of_turns(turns, model=word(document, "model"), is_request=is_request)
-    held = next((document[key] for key in _HOLDERS if isinstance(document.get(key), dict)), None)
-    return read_conversation(held) if held else None
+    return None
 
 
 def are_turns(values: Sequence[object]) -> bool:

@@ -95,7 +95,7 @@ def join_responses(pieces: list[Document]) -> Document:
     response = _last(pieces, "response")
     if isinstance(response, dict) and response.get("output"):
         return {"object": "response", **response}
-    texts = [p["delta"] for p in pieces if p["type"] == "response.output_text.delta"]
+    texts = [p.get("delta") for p in pieces if p["type"] == "response.output_text.delta"]
     said = "".join(text for text in texts if isinstance(text, str))
     output = [{"type": "message", "role": "assistant", "content": said}]
     begun = response if isinstance(response, dict) else {}

@@ -6,7 +6,7 @@ from typing import Any
 from readers.exports.answer import Answer, Found, count, ending, message_text, said, word
 from readers.exports.parts import arguments, with_thought
 
-_OUTPUT_TYPES = {"message", "reasoning", "function_call", "custom_tool_call"}
+_OUTPUT_TYPES = ("message", "reasoning", "function_call", "custom_tool_call")
 
 
 def read_chat_completion(document: Mapping[str, Any]) -> Found | None:
@@ -47,7 +47,7 @@ def read_response(document: Mapping[str, Any]) -> Found | None:
         return None
     kinds = {str(item.get("type")) for item in output}
     if document.get("object") != "response" and not (
-        kinds & _OUTPUT_TYPES and ("status" in document or "usage" in document)
+        kinds & set(_OUTPUT_TYPES) and ("status" in document or "usage" in document)
     ):
         return None
     texts, thoughts, is_refused = [], [], False
