@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from generators.errors import SynthcareError
@@ -119,17 +120,32 @@ def test_unknown_keys_in_llms_yml(tmp_path: Path) -> None:
         load_llm("x", tmp_path)
 
 
-def test_dbt_build_alone_works_on_nothing(tmp_path: Path) -> None:
-    """As a new user types it, in a process of its own."""
-    folders = ["--target-path", str(tmp_path / "target"), "--log-path", str(tmp_path / "logs")]
+def dbt(folder: Path, *arguments: str) -> str:
+    """What dbt says, as a new user types it, in a process of its own."""
+    folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     done = subprocess.run(
-        [sys.executable, "-m", "dbt.cli.main", "--warn-error", "build", *folders],
+        [sys.executable, "-m", "dbt.cli.main", "--warn-error", *arguments, *folders],
         cwd=PROJECT,
-        env={"SYNTHCARE_HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        env={"SYNTHCARE_HOME": str(folder), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    assert "Completed successfully" in done.stdout
+    return done.stdout
+
+
+def test_dbt_build_alone_works_on_nothing(tmp_path: Path) -> None:
+    assert "Completed successfully" in dbt(tmp_path, "build")
     assert query(Home(tmp_path), "from metrics.scorecard") == []
+
+
+def test_dbt_alone_adds_the_columns_that_an_older_warehouse_lacks(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as older:
+        older.execute("create schema raw")
+        older.execute("create table raw.llm_responses (response_id varchar primary key)")
+        older.execute("insert into raw.llm_responses values ('r-1')")
+    dbt(tmp_path, "run-operation", "create_raw_tables")
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as newer:
+        rows = newer.execute("select response_id, custom_id from raw.llm_responses").fetchall()
+    assert rows == [("r-1", None)]
