@@ -518,11 +518,19 @@ LIST = [{"object": "thread.message", **SAID}, {"object": "thread.message", **USE
         {"id": "1", "input": {"messages": [USER]}, "output": SAID},
         {"messages": [USER], "response": ROWS},
         {"generated_text": ROWS},
+        {"model": "claude-haiku-5-5", "content": THINKING[2:], "usage": {}},
+        {"output": [{"type": "message", "content": [{"type": "output_text", "text": ROWS}]}]},
+        {"choices": [{"text": ROWS}]},
+        {"message": SAID},
+        [{"mapping": {"1": {"message": {"author": USER, "content": {"parts": ["Ann,1"]}}},
+                      "2": {"message": {"author": SAID, "content": {"parts": [ROWS]}}}},
+          "current_node": "2"}],
+        {"user": "Write rows", "assistant": ROWS},
         {"content": ROWS, "tokens_predicted": 9, "generation_settings": {}},
         {"generation": ROWS, "prompt_token_count": 9, "generation_token_count": 9},
         {"type": "completion", "completion": ROWS, "stop_reason": "stop_sequence"},
     ],
-)
+)  # fmt: skip
 def test_less_common_shapes(document: object) -> None:
     assert [answer.text for answer in export(json.dumps(document)).answers] == [ROWS]
 

@@ -82,7 +82,7 @@ def ending(reason: object) -> str | None:
     """A finish reason in OpenAI's words; as it is where they have none."""
     if not isinstance(reason, str) or not reason:
         return None
-    plain = reason.lower().removeprefix("finish_reason_")
+    plain = reason.lower().removeprefix("finish_reason_").removeprefix("finishreason.")
     return _ENDINGS.get(plain, plain)
 
 

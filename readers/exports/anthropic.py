@@ -5,6 +5,7 @@ from typing import Any
 
 from readers.exports.answer import Answer, Found, count, ending, message_text, word
 
+_BESIDE_CONTENT = {"content", "id", "type", "role", "model", "usage", "stop_reason"}
 _PARTS = ("text", "output_text", "thinking", "redacted_thinking", "reasoning", "tool_use")
 
 
@@ -12,7 +13,8 @@ def read_message(document: Mapping[str, Any]) -> Found | None:
     """A message of the Messages API, be it no more than its content."""
     is_message = document.get("type") == "message" or "stop_reason" in document
     is_whole = document.get("role") == "assistant" and is_message and "content" in document
-    if not is_whole and not (set(document) == {"content"} and are_parts(document["content"])):
+    is_bare = set(document) <= _BESIDE_CONTENT and are_parts(document.get("content"))
+    if not is_whole and not is_bare:
         return None
     usage = document.get("usage")
     cached = count(usage, "cache_read_input_tokens")

@@ -13,7 +13,9 @@ def read_chatgpt(document: Mapping[str, Any]) -> Found | None:
     mapping = document.get("mapping")
     if not isinstance(mapping, dict) or not any(_is_node(node) for node in mapping.values()):
         return None
-    shown = list(_branch(mapping, document.get("current_node"))) or list(mapping.values())
+    nodes = list(mapping.values())
+    is_tree = any(isinstance(node, dict) and str(node.get("parent")) in mapping for node in nodes)
+    shown = (_branch(mapping, document.get("current_node")) if is_tree else []) or nodes
     answers: list[Answer] = []
     thoughts: list[str] = []
     for message in (node["message"] for node in shown if _is_node(node)):
@@ -25,7 +27,7 @@ def read_chatgpt(document: Mapping[str, Any]) -> Found | None:
         if text.strip():
             answers.append(_answer(message, with_thought(text, "\n".join(thoughts))))
             thoughts = []
-    everything = [node["message"] for node in mapping.values() if _is_node(node)]
+    everything = [node["message"] for node in nodes if _is_node(node)]
     spoken = [m for m in everything if _role(m) == "assistant" and _said(m)[0].strip()]
     return Found("a ChatGPT export", tuple(answers), left_out=len(spoken) - len(answers))
 

@@ -51,8 +51,7 @@ def read_ollama(document: Mapping[str, Any]) -> Found | None:
 def read_server(document: Mapping[str, Any]) -> Found | None:
     """An answer of a server with a shape of its own: llama.cpp's, Text Generation Inference, …"""
     message = document.get("message")
-    has_ending = any(key in document for key in ("finish_reason", "stop_reason", "usage"))
-    if isinstance(message, dict) and message.get("role") == "assistant" and has_ending:
+    if isinstance(message, dict) and message.get("role") == "assistant" and "content" in message:
         text, kind = message_text(message), "chat completions"
     elif (key := _text_key(document)) is not None:
         text, kind = document[key], "completions"

@@ -37,7 +37,8 @@ def _is_choice(choice: Mapping[str, Any]) -> bool:
     message = choice.get("message")
     if isinstance(message, dict):
         return any(key in message for key in ("content", "tool_calls", "function_call", "refusal"))
-    return isinstance(choice.get("text"), str) and bool({"index", "finish_reason"} & set(choice))
+    is_named = bool({"index", "finish_reason"} & set(choice)) or set(choice) == {"text"}
+    return isinstance(choice.get("text"), str) and is_named
 
 
 def read_response(document: Mapping[str, Any]) -> Found | None:
@@ -45,10 +46,7 @@ def read_response(document: Mapping[str, Any]) -> Found | None:
     output = document.get("output")
     if not isinstance(output, list) or not all(isinstance(item, dict) for item in output):
         return None
-    kinds = {str(item.get("type")) for item in output}
-    if document.get("object") != "response" and not (
-        kinds & set(_OUTPUT_TYPES) and ("status" in document or "usage" in document)
-    ):
+    if document.get("object") != "response" and not any(map(_is_output, output)):
         return None
     texts, thoughts, is_refused = [], [], False
     for item in output:
@@ -70,6 +68,11 @@ def read_response(document: Mapping[str, Any]) -> Found | None:
         **tokens(document.get("usage")),
     )
     return Found("OpenAI responses", (answer,))
+
+
+def _is_output(item: Mapping[str, Any]) -> bool:
+    is_said = any(key in item for key in ("content", "summary", "arguments"))
+    return item.get("type") in _OUTPUT_TYPES and is_said
 
 
 def read_call(document: Mapping[str, Any]) -> Found | None:

@@ -20,6 +20,7 @@ _PAIRS = (
     ("instruction", "output"),
     ("instruction", "response"),
     ("instruction", "completion"),
+    ("user", "assistant"),
 )
 _BESIDE = {"input", "context", "system", "history", "rejected", "id", "custom_id", "model", "text"}
 _BESIDE |= {"source", "metadata", "category", "score", "usage", "finish_reason", "created"}
