@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from generators.errors import SynthcareError
-from generators.kinds import Values, identifier, is_key, kind_of, look_at, typed
+from generators.kinds import Values, identifier, is_key, kind_of, look_at
 from generators.names import sql_names
 from generators.population import describe_population
 from generators.variety.quotas import MOST_COLUMNS
@@ -18,6 +18,8 @@ from readers.shapes import ALWAYS_MISSING, MISSING
 from readers.tables import quoted, read_table
 
 FEWEST_ROWS = 20
+
+_FAR = "2200-01-01"  # no table has such dates but to say that something has no end
 
 _QUOTA_CATEGORIES = range(2, 11)
 _MOST_CELLS = 60
@@ -66,6 +68,11 @@ def infer(
             for label, name in zip(table.labels, names, strict=True)
             if name != re.sub(r"[ -]", "_", label.lower())
         ]
+        endless = {
+            label: found
+            for label in table.labels
+            if table.readings[label].kind == "date" and (found := _endless(database, label))
+        }
         seen = [
             look_at(database, label, name, table.readings[label])
             for label, name in zip(table.labels, names, strict=True)
@@ -73,7 +80,13 @@ def infer(
         keys = [values for values in seen if is_key(database, values)]
         group = _group(keys, seen, doubts)
         found = [
-            _column(database, values, doubts, is_key=values in keys)
+            _column(
+                database,
+                values,
+                doubts,
+                is_key=values in keys,
+                words=(*MISSING, *filter(None, [endless.get(values.label)])),
+            )
             for values in seen
             if values is not group
         ]
@@ -98,10 +111,33 @@ def _group(keys: list[Values], seen: list[Values], doubts: list[str]) -> Values 
     return group
 
 
+def _endless(database: duckdb.DuckDBPyConnection, label: str) -> str | None:
+    """The one date of a column, such as 9999-12-31, that says there is none; makes it missing."""
+    far, others, last = database.execute(
+        f"""
+        select count(distinct v) filter (where v >= $far), count(distinct v), max(v)
+        from (select {quoted(label)} as v from rows)
+        """,  # noqa: S608
+        {"far": _FAR},
+    ).fetchone()
+    if far != 1 or others == 1:
+        return None
+    database.execute(
+        f"update rows set {quoted(label)} = null where {quoted(label)} = $last",  # noqa: S608
+        {"last": last},
+    )
+    return last
+
+
 def _column(
-    database: duckdb.DuckDBPyConnection, values: Values, doubts: list[str], *, is_key: bool
+    database: duckdb.DuckDBPyConnection,
+    values: Values,
+    doubts: list[str],
+    *,
+    is_key: bool,
+    words: Sequence[str],
 ) -> dict[str, Any]:
-    """The properties of one column."""
+    """The properties of one column; `words` are those that mean that a value is missing."""
     if values.known == 0:
         raise SynthcareError(f"Column '{values.label}' holds nothing. Leave it out with --columns.")
     found = {"name": values.name, "description": f"{values.label}."}
@@ -112,9 +148,9 @@ def _column(
         found |= kind_of(database, values, doubts)
     meta = found["config"]["meta"]
     if values.known < values.rows:
-        meta |= _missing(database, values, doubts)
+        meta |= _missing(database, values, doubts, words)
     population = describe_population(
-        database, meta, text=values.text, value=typed(meta, values.label)
+        database, meta, text=values.text, value=f"cast({values.text} as {found['data_type']})"
     )
     if population:
         meta["population"] = meta.get("population", {}) | population
@@ -122,14 +158,17 @@ def _column(
 
 
 def _missing(
-    database: duckdb.DuckDBPyConnection, values: Values, doubts: list[str]
+    database: duckdb.DuckDBPyConnection,
+    values: Values,
+    doubts: list[str],
+    words: Sequence[str],
 ) -> dict[str, Any]:
     """The keys of a column that lacks values."""
     text = f"trim({values.text})"
     written = [
         value
         for (value,) in database.execute(
-            f"select distinct {text} from written where lower({text}) in {MISSING}"  # noqa: S608
+            f"select distinct {text} from written where lower({text}) in {tuple(words)}"  # noqa: S608
             " order by all"
         ).fetchall()
     ]
@@ -174,7 +213,8 @@ def _date_order(
                 }
             )
             doubts.append(f"{names[1]} is never before {names[0]}: taken as a rule")
-            if dates.index(first) < dates.index(second):
+            is_near = second["config"]["meta"]["max"].year < int(_FAR[:4])
+            if dates.index(first) < dates.index(second) and is_near:
                 second["config"]["meta"]["population"] = second["config"]["meta"][
                     "population"
                 ] | _days_after(database, first, second)

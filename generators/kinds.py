@@ -2,7 +2,6 @@
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -18,6 +17,8 @@ MOST_DECIMALS = 6
 _MOST_CODES = 10  # numbers with so few values are categories, such as 0 and 1
 _MOST_DIGITS = 28  # before the point; a decimal has 38
 _ICD = "[A-TV-Z][0-9][0-9AB]([.]?[0-9A-Z]{1,4})?"
+_NARROW = 18  # digits of a decimal of 64 bits
+_SHORT_DIGITS, _LONG_DIGITS = 9, 18  # of integers of 32 and 64 bits
 _KEY_DIGITS = 6  # of whole numbers that are equally long, such as record numbers
 _SIGNIFICANT = 3
 _TINIEST = 20  # decimals that are kept of a column of small numbers
@@ -28,7 +29,7 @@ class Values:
     """A column of the table `rows`: its label and name, how it was read, and counts of its values.
 
     Of values that are not missing: all, different ones, numbers, dates. `decimals` is the most
-    digits after a point.
+    digits after a point, `longest` the most characters.
     """
 
     label: str
@@ -40,6 +41,7 @@ class Values:
     numbers: int
     dates: int
     decimals: int
+    longest: int
 
     @property
     def text(self) -> str:
@@ -55,15 +57,31 @@ class Values:
 def look_at(database: duckdb.DuckDBPyConnection, label: str, name: str, reading: Reading) -> Values:
     """Count the values of a column."""
     text = quoted(label)
+    # What was recognised already need not be tried.
+    numbers, dates = {
+        "number": (f"try_cast({text} as double)", "null"),
+        "date": ("null", f"try_cast({text} as date)"),
+        "time": ("null", "null"),
+    }.get(
+        reading.kind,
+        (
+            f"case when {text}[1] in {(*'0123456789-.',)} then try_cast({text} as double) end",
+            f"case when contains({text}, '-') then try_cast({text} as date) end",
+        ),
+    )
     counts = database.execute(
         f"""
         select
             count(*),
             count({text}),
             count(distinct {text}),
-            count(try_cast({text} as double)),
-            count(try_cast({text} as date)),
-            coalesce(max(length(split_part({text}, '.', 2))), 0)
+            count({numbers}),
+            count({dates}),
+            -- 1e-8 has decimals, too
+            coalesce(max(if(
+                contains(lower({text}), 'e'), {MOST_DECIMALS}, length(split_part({text}, '.', 2))
+            )), 0),
+            coalesce(max(length({text})), 0)
 
         from rows
         """  # noqa: S608 (a quoted name)
@@ -103,8 +121,10 @@ def kind_of(
         doubts.append(f"{values.name}: numbers too long to be kept; taken as an identifier")
         return identifier(values.label)
     is_text = values.reading.kind in ("text", "number")
-    if is_text and values.distinct <= MOST_CATEGORIES and not _has_template(database, values.text):
-        return _category(database, values, doubts)
+    if is_text and values.distinct <= MOST_CATEGORIES:
+        category = _category(database, values, doubts)
+        if category:
+            return category
     if not values.reading.note:
         doubts.append(f"{values.name}: {_why_identifier(database, values)}")
     return identifier(values.label)
@@ -114,15 +134,6 @@ def identifier(label: str) -> dict[str, Any]:
     """Data type and `meta` of a column that is not scored."""
     meta = {"label": label, "kind": "identifier", "population": {"faker": "name"}}
     return {"data_type": "varchar", "config": {"meta": meta}}
-
-
-def typed(meta: Mapping[str, Any], label: str) -> str:
-    """SQL of a column's value, of which there are quantiles."""
-    types = {"integer": "decimal(38, 0)", "decimal": f"decimal(38, {_TINIEST - 10})"}
-    types["date"] = "date"
-    if meta["kind"] == "decimal" and abs(meta["max"]) < 1:
-        types["decimal"] = f"decimal(38, {_TINIEST})"
-    return f"cast({quoted(label)} as {types.get(meta['kind'], 'varchar')})"
 
 
 def _why_identifier(database: duckdb.DuckDBPyConnection, values: Values) -> str:
@@ -151,46 +162,41 @@ def _mixed(values: Values) -> str:
     return f"{most:,} of {values.known:,} values are {what}, the others are not"
 
 
-def _has_template(database: duckdb.DuckDBPyConnection, text: str) -> bool:
-    """Whether a value would be taken for Jinja by dbt, which reads the contract as a template."""
-    (found,) = database.execute(
-        f"select count(*) from rows where regexp_matches({text}, '\\{{[{{%#]')"  # noqa: S608
-    ).fetchone()
-    return found > 0
-
-
 def _number(
     database: duckdb.DuckDBPyConnection, values: Values, doubts: list[str]
 ) -> dict[str, Any] | None:
     """An integer or a decimal; None where the numbers are too long."""
-    low, high, middle, is_whole = database.execute(
-        f"""
-        select min(v), max(v), median(abs(v)) filter (where v <> 0), bool_and(v = floor(v))
-        from (select cast({values.text} as double) as v from rows)
-        """  # noqa: S608
-    ).fetchone()
-    digits = max(len(str(int(abs(bound)))) for bound in (low, high))
-    if digits > _MOST_DIGITS:
-        return None
-    has_exponents = is_whole and values.decimals > 0
     decimals = min(values.decimals, MOST_DECIMALS)
-    if values.decimals and middle and not has_exponents:
-        needed = _SIGNIFICANT - 1 - math.floor(math.log10(middle))
+    if values.decimals >= MOST_DECIMALS:
+        (middle,) = database.execute(
+            f"""
+            select median(abs(v)) filter (where v <> 0)
+            from (select cast({values.text} as double) as v from rows)
+            """  # noqa: S608
+        ).fetchone()
+        needed = _SIGNIFICANT - 1 - math.floor(math.log10(middle or 1))
         if needed > MOST_DECIMALS:
             decimals = min(needed, _TINIEST)
             doubts.append(f"{values.name}: small numbers, kept with {decimals} decimals")
     kind = "integer" if values.decimals == 0 else "decimal"
-    exact = f"decimal(38, {decimals})"
-    low, high = database.execute(
-        f"select min(v), max(v) from (select try_cast({values.text} as {exact}) as v from rows)"  # noqa: S608
+    # The wider one takes ten times as long.
+    precision = _NARROW if values.longest + decimals < _NARROW else 38
+    low, high, kept = database.execute(
+        f"""
+        select min(v), max(v), count(v)
+        from (
+            select try_cast({values.text} as decimal({precision}, {decimals})) as v from rows
+        )
+        """  # noqa: S608
     ).fetchone()
-    small = digits <= 9  # noqa: PLR2004 (an integer of 32 bits)
+    digits = max(len(str(int(abs(bound or 0)))) for bound in (low, high))
+    if kept < values.known or digits > (_MOST_DIGITS if decimals else _LONG_DIGITS):
+        return None
+    small = digits <= _SHORT_DIGITS
     types = {
         "integer": "integer" if small else "bigint",
         "decimal": f"decimal({min(38, max(12, digits + decimals + 2))}, {decimals})",
     }
-    if kind == "integer" and digits > 18:  # noqa: PLR2004 (of 64 bits)
-        return None
     convert = int if kind == "integer" else float
     meta = {"label": values.label, "kind": kind, "min": convert(low), "max": convert(high)}
     if values.reading.unit:
@@ -208,13 +214,16 @@ def _date(database: duckdb.DuckDBPyConnection, values: Values) -> dict[str, Any]
 
 def _category(
     database: duckdb.DuckDBPyConnection, values: Values, doubts: list[str]
-) -> dict[str, Any]:
+) -> dict[str, Any] | None:
+    """A category; None where dbt, which reads the contract as a template, would find Jinja."""
     found = [
         value
         for (value,) in database.execute(
             f"select distinct {values.text} from rows where {values.text} is not null order by all"  # noqa: S608
         ).fetchall()
     ]
+    if any(re.search(r"\{[{%#]", value) for value in found):
+        return None
     folded = {value.lower() for value in found}
     if len(folded) < len(found):
         doubts.append(f"{values.name}: some values differ in letter case only, and become one")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from generators.contract import datasets
+from generators.contract import datasets, load_contract
 from generators.errors import SynthcareError
 from generators.files import new_file, read_yaml
 from generators.home import PROJECT
@@ -21,7 +21,8 @@ _STAND_IN_ROWS = 1_000
 def scaffold(name: str, file: Path, inferred: Inferred, project: Path = PROJECT) -> list[Path]:
     """Write the files of the dataset `name`, its contract first, and declare it; return the paths.
 
-    Raises SynthcareError, having written nothing, where the name will not do or is taken.
+    Raises SynthcareError where the name will not do or is taken, or where the contract cannot be
+    read; nothing is left behind then.
     """
     known = datasets(project)
     if not re.fullmatch(_NAME, name):
@@ -40,9 +41,20 @@ def scaffold(name: str, file: Path, inferred: Inferred, project: Path = PROJECT)
     contract = project / "models" / "marts" / f"{name}.yml"
     texts = {contract: _contract(name, example, file, inferred, project)} | models
     texts[project / "dbt_project.yml"] = _declared(project / "dbt_project.yml", [*known, name])
-    for path, text in texts.items():
-        with new_file(path) as temporary:
-            temporary.write_text(text)
+    before = {path: path.read_text() for path in texts if path.exists()}
+    try:
+        for path, text in texts.items():
+            with new_file(path) as temporary:
+                temporary.write_text(text)
+        load_contract(name, project)
+    except BaseException:
+        # The name must not stay taken by half a dataset.
+        for path in texts:
+            if path in before:
+                path.write_text(before[path])
+            else:
+                path.unlink(missing_ok=True)
+        raise
     return list(texts)
 
 

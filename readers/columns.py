@@ -33,6 +33,10 @@ class Columns:
         self._dialect, self._delimiter, self._is_typed = dialect, delimiter, is_typed
         self._seen: dict[str, tuple[Shapes, Marks | None]] = {}
 
+    def has_missing(self, name: str) -> bool:
+        """Whether a word may stand for a missing value in the column."""
+        return self._look(name)[0].has_missing
+
     def read(self, names: Sequence[str]) -> dict[str, Reading]:
         """How each of the columns is read."""
         return {name: self._read(name) for name in names}

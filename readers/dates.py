@@ -31,7 +31,6 @@ _PATTERNS = {name: re.compile(pattern, re.I) for name, pattern in _FORMS.items()
 _PLAIN = re.compile("9999-99-99")
 _TIME_OF_DAY = re.compile(_CLOCK.replace("[:.]", ":"), re.I)
 _PLAUSIBLE = (1850, 2150)  # years of a date that might be a number
-_FAR = 2200
 
 _CLOCK_PART = r"(?i)(T|,?\s+)[0-9]{1,2}[:.][0-9]{2}([:.].*|\s.*|[ap].*)?$"
 _SHORT = "^([0-9]{1,2} [A-Za-z]+|[A-Za-z]+ [0-9]{1,2}) ([0-9]{2})$"
@@ -49,7 +48,7 @@ def read_dates(
     if not shapes.is_whole or not forms or None in forms:
         return None
     if shapes.all_match(_PLAIN):
-        return Reading("date", note=_far(shapes))
+        return Reading("date")
     order, told = "", ""
     if forms & {"year_last", "short"}:
         found = _order(database, table, shapes, is_short="short" in forms)
@@ -93,13 +92,6 @@ def read_times(shapes: Shapes) -> Reading | None:
 
 def _form(shape: str) -> str | None:
     return next((name for name, form in _PATTERNS.items() if form.fullmatch(shape)), None)
-
-
-def _far(shapes: Shapes) -> str | None:
-    last = max(high for _, high in shapes.bounds.values())
-    if int(last[:4]) < _FAR:
-        return None
-    return f"{last} may mean that there is no date; if so, name it in missing_values"
 
 
 def _order(

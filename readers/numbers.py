@@ -93,7 +93,8 @@ def read_numbers(
         return Reading(note=settled, stays_text=True)
     point, told = settled
     units = _units(shapes)
-    if shapes.all_match(_PLAIN) and point in ("", "."):
+    is_point = point == "." or not any("." in shape for shape in shapes.bounds)
+    if shapes.all_match(_PLAIN) and is_point:
         return _whole(database, table, shapes) or Reading("number", note=told or None)
     if isinstance(units, str):
         return Reading(note=units, stays_text=True)
@@ -194,18 +195,21 @@ def _whole(database: duckdb.DuckDBPyConnection, table: str, shapes: Shapes) -> R
     if re.search("[eE]", "".join(shapes.bounds)) or not (any(fractions) or has_zeros):
         return None
     text = shapes.text
-    is_fraction, distinct, shortest = database.execute(
-        f"""
-        select
-            bool_or(rtrim(split_part({text}, '.', 2), '0') <> ''),
-            count(distinct try_cast({text} as double)),
-            count(distinct {text})
-        from {table} where {_is_number(text)}
-        """  # noqa: S608
-    ).fetchone()
+    is_fraction = any(
+        value.partition(".")[2].strip("0") for both in shapes.bounds.values() for value in both
+    )
+    if not is_fraction:
+        (is_fraction,) = database.execute(
+            f"select bool_or(rtrim(split_part({text}, '.', 2), '0') <> '') from {table}"  # noqa: S608
+            f" where {_is_number(text)}"
+        ).fetchone()
     if is_fraction:
         return Reading("text", note=_LEADING, stays_text=True) if has_zeros else None
-    is_same = distinct == shortest
+    distinct, spellings = database.execute(
+        f"select count(distinct try_cast({text} as double)), count(distinct {text})"  # noqa: S608
+        f" from {table} where {_is_number(text)}"
+    ).fetchone()
+    is_same = distinct == spellings
     if has_zeros and (is_same or distinct >= FEWEST_NUMBERS):
         return Reading("text", note=_LEADING, stays_text=True)
     is_money = len(fractions) == 1 and len(next(iter(fractions))) > 1

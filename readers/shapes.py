@@ -23,12 +23,14 @@ _KEY_NAME = re.compile(
 class Shapes:
     """The whole column `text`, which is SQL: for each shape, its smallest and largest text.
 
-    `is_whole` is false where there were too many shapes to look at. Missing values do not count.
+    `is_whole` is false where there were too many shapes to look at. Missing values do not count;
+    `has_missing` where a word may stand for one.
     """
 
     text: str
     bounds: dict[str, tuple[str, str]]
     is_whole: bool
+    has_missing: bool
 
     def all_match(self, pattern: re.Pattern[str]) -> bool:
         """Whether every value has a shape that is wholly so; false where there is no value."""
@@ -39,15 +41,18 @@ def shapes_of(database: duckdb.DuckDBPyConnection, table: str, text: str) -> Sha
     """Look at every value of `text`, SQL of a trimmed text in `table`."""
     rows = database.execute(
         f"""
-        select translate({text}, '012345678', '999999999') as shape, min({text}), max({text})
-        from {table}
-        where {text} <> '' and {is_present(text)}
+        select translate(v, '012345678', '999999999') as shape, min(v), max(v)
+        from (select distinct {text} as v from {table})
+        where v <> ''
         group by shape
         limit {_MOST_SHAPES + 1}
         """  # noqa: S608 (our own names)
     ).fetchall()
-    bounds = {shape: (low, high) for shape, low, high in rows}
-    return Shapes(text, bounds, is_whole=len(rows) <= _MOST_SHAPES)
+    # Words have no digits, and are their own shapes.
+    words = [shape for shape, *_ in rows if shape.lower() in MISSING]
+    bounds = {shape: (low, high) for shape, low, high in rows if shape not in words}
+    is_whole = len(rows) <= _MOST_SHAPES
+    return Shapes(text, bounds, is_whole, has_missing=bool(words) or not is_whole)
 
 
 def is_present(text: str) -> str:

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,15 +59,17 @@ def read_table(
             )
         labels = {f"c{place}": label for place, label in enumerate(loaded.labels)}
         names = [f"c{place}" for place in places]
-        read = Columns(
+        seen = Columns(
             database,
             "received",
             {name: label for name, label in labels.items() if int(name[1:]) not in loaded.nested},
             dialect=dialect,
             delimiter=loaded.delimiter,
             is_typed=loaded.is_typed,
-        ).read(names)
-        _make(database, {labels[name]: (name, reading) for name, reading in read.items()})
+        )
+        read = seen.read(names)
+        words = {name for name in names if seen.has_missing(name)}
+        _make(database, {labels[name]: (name, reading) for name, reading in read.items()}, words)
         rows = database.execute("select count(*) from written").fetchone()[0]
     except (duckdb.Error, csv.Error, OSError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -135,25 +137,25 @@ def _check_names(labels: Sequence[str], places: Sequence[int], path: Path) -> No
             raise SynthcareError(f"The name {label!r} in {path} has quotes or braces. Rename it.")
 
 
-def _make(database: duckdb.DuckDBPyConnection, columns: Mapping[str, tuple[str, Reading]]) -> None:
-    """Make the tables `written` and `rows`; what is missing stays as it is written in the first."""
-    written = ", ".join(
-        f"{_value(name, reading)} as {quoted(label)}" for label, (name, reading) in columns.items()
-    )
-    database.execute(f"create table written as select {written} from received")  # noqa: S608
-    rows = ", ".join(
-        f"if({is_present(f'trim({quoted(label)})')}, nullif(trim({quoted(label)}), ''), null)"
-        f" as {quoted(label)}"
-        for label in columns
-    )
-    database.execute(f"create table rows as select {rows} from written")  # noqa: S608
+def _make(
+    database: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, tuple[str, Reading]],
+    words: Collection[str],
+) -> None:
+    """Make `written` and `rows`; what is missing stays as it is written in the first.
 
-
-def _value(name: str, reading: Reading) -> str:
-    if reading.sql is None:
-        return name
-    text = f"trim({name})"
-    return f"if({text} <> '' and {is_present(text)}, {reading.sql}, {name})"
+    `words` are the columns in which a word may stand for a missing value.
+    """
+    written, rows = [], []
+    for label, (name, reading) in columns.items():
+        text = f"trim({name})"
+        present = is_present(text) if name in words else "true"
+        value = f"if({text} <> '' and {present}, {reading.sql}, {name})" if reading.sql else name
+        written.append(f"{value} as {quoted(label)}")
+        known = reading.sql or text
+        rows.append(f"if({text} <> '' and {present}, {known}, null) as {quoted(label)}")
+    database.execute(f"create view written as select {', '.join(written)} from received")  # noqa: S608
+    database.execute(f"create table rows as select {', '.join(rows)} from received")  # noqa: S608
 
 
 def plain_name(label: str) -> str:

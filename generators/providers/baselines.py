@@ -96,6 +96,6 @@ def _moved(to: str | None, start: str | None, end: str | None) -> str | None:
     """The day that is as long after `to` as `end` is after `start`; `end` where one is missing."""
     try:
         days = [date.fromisoformat(text) for text in (to, start, end)]
-    except (TypeError, ValueError):
+        return (days[0] + (days[2] - days[1])).isoformat()
+    except (TypeError, ValueError, OverflowError):  # 9999-12-31 has no day after it
         return end
-    return (days[0] + (days[2] - days[1])).isoformat()
