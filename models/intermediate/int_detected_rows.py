@@ -74,8 +74,8 @@ def detect(
     placements = np.full(len(both), np.nan)
     for fold in range(FOLDS):
         test = folds == fold
-        if min(len(np.unique(is_real[part])) for part in (test, ~test)) == 1:
-            continue  # all rows of one side are copies of real rows of one fold
+        if min(len(np.unique(is_real[part])) for part in (test, ~test)) <= 1:
+            continue  # all rows of one side, or of both, are copies of real rows of other folds
         looks = sum(
             classifier.fit(features[~test], ~is_real[~test]).predict_proba(features[test])[:, 1]
             for classifier in (
