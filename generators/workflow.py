@@ -108,8 +108,12 @@ class Workflow:
         landed = land(self.home)
         runs = f"run{'s' if len(imported.run_ids) > 1 else ''} {', '.join(imported.run_ids)}"
         self.console.print(f"landed {landed} new responses in raw.llm_responses as {runs}")
+        if nodes_passed(self.home) is None:
+            with self.console.status("looking for records"):
+                run_dbt(self.home, "run", "--select", "+unread_answers")
+        unread = self._tell_unread(imported.run_ids)
         self.console.print("next: synthcare report")
-        return {"run_id": imported.run_ids[0], "landed": landed, **asdict(imported)}
+        return {"run_id": imported.run_ids[0], "landed": landed, **asdict(imported), **unread}
 
     def export(self, run_id: str, *, export_format: str, path: Path | None) -> Summary:
         """Type what was landed, and write the accepted rows of a run to a file."""
@@ -276,21 +280,23 @@ class Workflow:
         return summary
 
     def ledger(self, generated: Summary) -> Summary:
-        """Print what the runs took, as marts.generation_runs has it."""
-        models = ["llm_prices", "int_steered_values", "path:models/marts"]
+        """Print what the runs took, as marts.generation_runs has it, and what could not be read."""
+        models = ["llm_prices", "int_steered_values", "path:models/marts", "unread_answers"]
         types = ["--resource-type", "seed", "--resource-type", "model"]
         if nodes_passed(self.home) is None:
             run_dbt(self.home, "build", "--select", *models, *types)
         runs = read_ledger(self.home, list(generated["runs"]))
         self.console.print(ledger_table(runs))
+        unread = self._tell_unread(list(generated["runs"]))
         self.console.print("next: synthcare report")
-        return {"ledger": runs}
+        return {"ledger": runs, **unread}
 
     def report(self) -> Summary:
         """Build and test everything with dbt, print the scorecard and write the pages."""
         from reports.leaderboard import cost_table, score_table
         from reports.pages import write_pages
         from reports.scores import read_scores
+        from reports.unread import unread_lines
 
         land(self.home)
         landed_reference(self.home, self.contract)  # says so if it is of another contract
@@ -308,13 +314,28 @@ class Workflow:
         for run in scores.scorecard:
             if why := run["not_scored_because"]:
                 self.console.print(f"{run['run_id']} is not scored: {why}", markup=False)
+        for line in unread_lines(scores.unread_answers):
+            self.console.print(line, markup=False)
         with self.console.status("writing reports"):
             pages = write_pages(self.home, self.contract, scores)
         self.console.print(f"wrote {len(pages)} pages in {_shown(self.home.html)}")
         warehouse = _shown(self.home.warehouse)
         self.console.print(f"query it: duckdb {warehouse} 'from metrics.scorecard'")
         self.console.print(f"look at it: {_shown(pages[0])}")
-        return {"pages": [str(page) for page in pages], "scorecard": scores.scorecard}
+        return {
+            "pages": [str(page) for page in pages],
+            "scorecard": scores.scorecard,
+            "unread_answers": scores.unread_answers,
+        }
+
+    def _tell_unread(self, run_ids: Sequence[str]) -> Summary:
+        """A line for each of the runs with answers in which no record was found."""
+        from reports.unread import read_unread_answers, unread_lines
+
+        runs = read_unread_answers(self.home, run_ids)
+        for line in unread_lines(runs):
+            self.console.print(line, markup=False)
+        return {"unread_answers": runs}
 
     def _tell_landed(self, landed: LandedReference) -> None:
         self.console.print(

@@ -26,6 +26,7 @@ from reports.formats import (
 from reports.plots import Line, Plot, Point, axis
 from reports.scores import Row, Scores
 from reports.standings import is_baseline, standings
+from reports.unread import unread_words
 
 _FOLDER = Path(__file__).parent / "templates"
 _COLOURS = 8  # that page.css has
@@ -68,6 +69,9 @@ def write_index(
         identifiers=_by_run(scores.column_diversity),
         privacy={row["run_id"]: row for row in scores.privacy},
         rejected=_by_run(scores.reject_reasons),
+        unread={
+            run["run_id"]: said for run in scores.unread_answers if (said := unread_words(run))
+        },
         data=_data(contract, scores, leader),
         drift_reports=drift_reports,
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)

@@ -28,6 +28,7 @@ class Scores:
     column_diversity: list[Row]
     privacy: list[Row]
     reject_reasons: list[Row]
+    unread_answers: list[Row]
     reference: Row | None
 
 
@@ -84,6 +85,9 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 where dataset = $dataset
                 order by run_id, records desc, reject_reason
                 """
+            ),
+            unread_answers=read(
+                "select * from metrics.unread_answers where dataset = $dataset order by run_id"
             ),
             reference=next(
                 iter(read("select * from raw.reference_files where dataset = $dataset")), None

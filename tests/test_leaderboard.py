@@ -31,7 +31,11 @@ def run(run_id: str, overall: float | None, *, provider: str = "openai", **value
     return run | scores | values
 
 
-def scores_of(*runs: Row, verdicts: dict[tuple[str, str], str] | None = None) -> Scores:
+def scores_of(
+    *runs: Row,
+    verdicts: dict[tuple[str, str], str] | None = None,
+    unread_answers: list[Row] | None = None,
+) -> Scores:
     comparison = [
         {"run_id": one, "other_run_id": other, "score_name": "overall", "verdict": verdict}
         for (one, other), verdict in (verdicts or {}).items()
@@ -39,7 +43,13 @@ def scores_of(*runs: Row, verdicts: dict[tuple[str, str], str] | None = None) ->
     nothing = ("column_fidelity", "pair_fidelity", "distributions", "diversity")
     nothing += ("column_diversity", "privacy", "reject_reasons")
     empty = {name: [] for name in nothing}
-    return Scores(scorecard=list(runs), comparison=comparison, reference=None, **empty)
+    return Scores(
+        scorecard=list(runs),
+        comparison=comparison,
+        unread_answers=unread_answers or [],
+        reference=None,
+        **empty,
+    )
 
 
 def test_the_best_leads_and_those_not_told_apart_are_tied() -> None:

@@ -54,6 +54,8 @@ def test_refusals_and_filtered_answers_are_counted_and_shown(
     label = "gpt-4o improved/improved/none"
     assert f"{label}: 1 of 4 answers were refusals" in done.output
     assert f"{label}: 1 of 4 answers were held back by a content filter" in done.output
+    unread = f"{label}: 2 of 4 answers held no record: 1 refused, 1 filtered"
+    assert f'{unread}, such as "I cannot, write, medical records."' in done.output
     audit = query(
         home,
         "select finish_reason, is_refused, is_filtered, records_found from marts.response_audit"

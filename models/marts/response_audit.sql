@@ -67,11 +67,13 @@ joined as (
         case
             when responses.is_refused and found.records_found is null then 'refusal'
             when responses.is_filtered and found.records_found is null then 'filtered'
+            when responses.finish_reason = 'error' and found.records_found is null then 'error'
             else coalesce(found.record_format, readings.taken_for)
         end as taken_for,
         -- SQL reads only what it explains whole.
         coalesce(readings.unexplained_share, 0) as unexplained_share,
-        readings.begins,
+        -- The column has no type of its own while every answer holds records.
+        cast(readings.begins as varchar) as begins,
 
         ---------- how it ended
         responses.finish_reason,

@@ -6,13 +6,14 @@ import pandas as pd
 
 from readers.answers import Expected, Reading, read_answer, version
 
+# `string` keeps None, where `str` would make it the word.
 COLUMNS = {
-    "response_id": "str",
-    "taken_for": "str",
+    "response_id": "string",
+    "taken_for": "string",
     "unexplained_share": "float64",
-    "begins": "str",
-    "records": "str",
-    "logic_hash": "str",
+    "begins": "string",
+    "records": "string",
+    "logic_hash": "string",
 }
 
 

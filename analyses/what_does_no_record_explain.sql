@@ -1,0 +1,45 @@
+-- What does no record explain? Answers without one, and the ten of each run with most other text.
+with response_audit as (
+
+    select * from {{ ref('response_audit') }}
+
+),
+
+responses as (
+
+    select * from {{ ref('stg_llm_responses') }}
+
+),
+
+-- Without the baselines, whose answers are real rows.
+runs as (
+
+    select * from {{ ref('unread_answers') }}
+
+),
+
+final as (
+
+    select
+        response_audit.run_id,
+        response_audit.response_id,
+        response_audit.records_found,
+        response_audit.taken_for,
+        response_audit.unexplained_share,
+        coalesce(response_audit.begins, left(responses.response_text, 80)) as begins,
+
+    from response_audit
+    inner join responses on response_audit.response_id = responses.response_id
+    inner join runs on response_audit.run_id = runs.run_id
+    where response_audit.records_found = 0 or response_audit.unexplained_share > 0
+    qualify
+        response_audit.records_found = 0
+        or row_number() over (
+            partition by response_audit.run_id, response_audit.records_found = 0
+            order by response_audit.unexplained_share desc, response_audit.response_id asc
+        ) <= 10
+
+)
+
+select * from final
+order by run_id asc, records_found = 0 desc, unexplained_share desc, response_id asc
