@@ -108,7 +108,7 @@ def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> F
 
 def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
     """Records of a text within the text: JSON in a string of JSON, lines in a list of strings."""
-    bare = re.sub(r"\A\s*```\w*\s*|\s*```\s*\Z|\A\s+|\s+\Z", "", text)
+    bare = re.sub(r"\A```\w*\s*|```\Z", "", text.strip()).strip()
     if depth == _MOST_TEXTS or bare[:1] not in ('"', "[", "{"):
         return None
     if bare[0] == '"':

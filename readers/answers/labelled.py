@@ -6,10 +6,10 @@ from functools import lru_cache
 from readers.answers.found import Expected, Found, Record
 from readers.answers.marks import LEFT_OVER, UNCLEAR
 
-_DECORATION = r"""(?:[-*•‣◦·–>+|]\s+|[*_`"']{1,3}|\(?\d{1,4}[.)]\s+|#{1,6}\s+)*"""
+_DECORATION = r"""(?>(?:[-*•‣◦·–>+|][ \t]+|[*_`"']{1,3}|\(?\d{1,4}[.)][ \t]+|#{1,6}[ \t]+){0,4})"""
 # A line that begins a value of a name that no column has, or a heading.
-_OTHER_KEY = re.compile(rf"\n\s*{_DECORATION}[^\W\d][\w ()/-]{{0,40}}[*_`\"']*\s*(?::|=)\s")
-_BREAK = re.compile(r"\n\s*\n|\n\s*(?:#{1,6}\s|-{3,}|={3,}|\*{3,}|```|~~~|\}|\{|\]|\[|\()")
+_OTHER_KEY = re.compile(rf"\n[ \t]*{_DECORATION}[^\W\d][\w ()/-]{{0,40}}[*_`\"']{{0,3}}[ \t]*(?::|=)\s")
+_BREAK = re.compile(r"\n[ \t]*\n|\n[ \t]*(?:#{1,6}\s|-{3,}|={3,}|\*{3,}|```|~~~|\}|\{|\]|\[|\()")
 
 
 @lru_cache(maxsize=32)
@@ -19,9 +19,9 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
         for label in sorted(labels, key=len, reverse=True)
     ]
     return re.compile(
-        rf"""(?P<before>^\s*|\n\s*|[,;|.]\s+(?:and\s+)?|\band\s+)(?P<marks>{_DECORATION})"""
-        rf"""(?P<label>{"|".join(words)})(?:\s*[(\[][^)\]\n]{{0,30}}[)\]])?[*_`"']*\s*"""
-        r"""(?P<sign>::?|：|=>?|->|→|\s(?:is|was|are)\b)[*_`]*[ \t]*""",
+        rf"""(?P<before>^[ \t]*|[,;|.][ \t]+(?:and[ \t]+)?|\band[ \t]+)(?P<marks>{_DECORATION})"""
+        rf"""(?P<label>{"|".join(words)})(?:\s*[(\[][^)\]\n]{{0,30}}[)\]])?[*_`"']{0,3}[ \t]*"""
+        r"""(?P<sign>::?|：|=>?|->|→|(?<=\s)(?:is|was|are)\b)[*_`]*[ \t]*""",
         re.I | re.M,
     )
 

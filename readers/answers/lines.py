@@ -3,6 +3,7 @@
 import html
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 
 from readers.answers.found import Expected, Found, Record
@@ -25,6 +26,7 @@ _FENCE = re.compile(
 )
 _RULE = re.compile(r"[\s|:+=_\-─━┼╋├┤┬┴┌┐└┘╔╗╚╝═╬╠╣╦╩╒╕╞╡╘╛╪╤╧]+")
 _COMMENT = re.compile(r"\s*(?:#|//|--)\s")
+_LONGEST = 100_000  # characters of a line that may be a row
 _LONGEST_JOIN = 6  # lines that a quoted value may span
 _FEWEST_WITHOUT_HEADER = 3  # columns; with fewer, a line of prose looks like a row
 
@@ -147,8 +149,8 @@ def _lines(text: str) -> list[_Line]:
     for raw in text.split("\n"):
         start, end = place, place + len(raw)
         place = end + 1
-        line = raw
-        if "```" in raw or "~~~" in raw:
+        line = raw if len(raw) <= _LONGEST else ""
+        if "```" in line or "~~~" in line:
             part += 1
             if fence := _FENCE.match(raw):
                 line = raw[fence.end() :]
@@ -194,6 +196,15 @@ def _split(line: str, delimiter: str) -> tuple[list[str], list[bool], bool]:
             return values, quoted, is_open
 
 
+@lru_cache(maxsize=64)
+def _quoted_patterns(quote: str, delimiter: str) -> list[tuple[re.Pattern[str], str]]:
+    """Patterns of what follows an opening quote, and how a quote in the value is written."""
+    end = rf"{quote}[ \t]*(?P<next>{re.escape(delimiter)}|$)"
+    insides = [(rf"[^{quote}\\]*(?:\\.[^{quote}\\]*)*", f"\\{quote}")]
+    insides.append((rf"[^{quote}]*(?:{quote}{quote}[^{quote}]*)*", quote * 2))
+    return [(re.compile(rf"(?P<inside>{inside}){end}", re.S), escape) for inside, escape in insides]
+
+
 def _field(line: str, start: int, delimiter: str) -> tuple[str, int, str]:
     """The field at `start`, where the next begins, and how it was: bare, quoted or open."""
     begin = start
@@ -201,12 +212,8 @@ def _field(line: str, start: int, delimiter: str) -> tuple[str, int, str]:
         begin += 1
     quote = line[begin : begin + 1]
     if quote and quote in _QUOTES:
-        end = re.escape(_QUOTES[quote])
-        insides = [rf"(?:[^{end}]|{end}{end})*" if quote == '"' else rf"[^{end}]*"]
-        for doubled, inside in enumerate([rf"(?:[^{end}\\]|\\.)*", *insides]):
-            pattern = rf"(?P<inside>{inside}){end}[ \t]*(?P<next>{re.escape(delimiter)}|$)"
-            if found := re.compile(pattern, re.S).match(line, begin + 1):
-                escape = '""' if doubled else f"\\{quote}"
+        for pattern, escape in _quoted_patterns(_QUOTES[quote], delimiter):
+            if found := pattern.match(line, begin + 1):
                 value = found["inside"].replace(escape, quote)
                 return value, found.end() if found["next"] else len(line) + 1, "quoted"
     stop = line.find(delimiter, start)

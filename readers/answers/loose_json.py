@@ -14,11 +14,11 @@ DEEPEST = 60  # levels of nesting; what is deeper is no record
 _QUOTES = {'"': '"”“', "'": "'’", "`": "`", "“": '”"“', "„": '“”"', "‘": "’'", "«": "»"}
 _CLOSE = {"{": "}", "[": "]", "(": ")"}
 
-_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/|#[^\n]*(?=\n))*", re.S)
+_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.{0,2000}?\*/|#[^\n]{0,200}\n)*", re.S)
 # A pair of strict JSON, up to the comma and the next key or to the end of the object.
 _PAIR = re.compile(
-    r'\s*"(?P<key>(?:[^"\\\n]|\\.)*)"\s*:\s*'
-    r'(?P<value>"(?P<string>(?:[^"\\\n]|\\.)*)"|-?[0-9][0-9.eE+-]*|true|false|null)\s*'
+    r'\s*"(?P<key>[^"\\\n]*(?:\\.[^"\\\n]*)*)"\s*:\s*'
+    r'(?P<value>"(?P<string>[^"\\\n]*(?:\\.[^"\\\n]*)*)"|-?[0-9][0-9.eE+-]*|true|false|null)\s*'
     r'(?:(?P<end>\})|,(?=\s*["}]))'
 )
 _KEY = re.compile(

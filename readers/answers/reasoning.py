@@ -14,8 +14,10 @@ _MARKS = [  # how a thought begins and ends, by the template of a model or a pro
     (r"(?m:^Thinking\.\.\.$)", r"(?m:^\.\.\.done thinking\.$)"),
     (r"```(?:thinking|thought|reasoning|think)\b", r"\n```"),
 ]
+_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
-_END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_END_OF_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
+_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?assistant\s*final", re.S)
 
@@ -25,7 +27,7 @@ _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end 
     (r"<start_of_turn>\s*(\w+)", r"<end_of_turn>"),
     (r"<\|(system|user|assistant)\|>", r"<\|end\|>"),
     (
-        r"(?mi)^[#*\s]*(user|human|prompt|system|you|assistant|ai|chatgpt|claude|gemini|gpt-4o|model|"
+        r"(?mi)^[#* \t]*(user|human|prompt|system|you|assistant|ai|chatgpt|claude|gemini|gpt-4o|model|"
         r"response)(?:\s+said)?\**:\**[ \t]*",
         r"\Z",
     ),
@@ -37,8 +39,9 @@ def answer_of(text: str) -> str:
     """What is left without thoughts; empty where there is nothing but a thought."""
     text = _final_channel(text)
     text = _own_turns(text)
-    for begin, end in _MARKS:
-        text = _without(text, begin, end)
+    if _SIGNS.search(text):
+        for begin, end in _MARKS:
+            text = _without(text, begin, end)
     return text
 
 
