@@ -201,7 +201,9 @@ def test_an_import_is_landed_once(flow: Flow, monkeypatch: pytest.MonkeyPatch) -
         "import", flow.home.root / "hostile.txt", "--llm", HOSTILE,
         "--prompt", "basic", "--instructions", "basic", "--json",
     )  # fmt: skip
-    assert json.loads(again.stdout) == {"run_id": flow.hostile_run, "landed": 0}
+    told = json.loads(again.stdout)
+    assert (told["run_id"], told["landed"]) == (flow.hostile_run, 0)
+    assert [run["answers_without_record"] for run in told["unread_answers"]] == [0]
     assert query(flow.home, "from raw.llm_responses") == before
 
 
