@@ -20,7 +20,7 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     ]
     return re.compile(
         rf"""(?P<before>^[ \t]*|[,;|.][ \t]+(?:and[ \t]+)?|\band[ \t]+)(?P<marks>{_DECORATION})"""
-        rf"""(?P<label>{"|".join(words)})(?:\s*[(\[][^)\]\n]{{0,30}}[)\]])?[*_`"']{0,3}[ \t]*"""
+        rf"""(?P<label>{"|".join(words)})(?:\s*[(\[][^)\]\n]{{0,30}}[)\]])?[*_`"']{{0,3}}[ \t]*"""
         r"""(?P<sign>::?|：|=>?|->|→|(?<=\s)(?:is|was|are)\b)[*_`]*[ \t]*""",
         re.I | re.M,
     )

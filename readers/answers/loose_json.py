@@ -14,7 +14,7 @@ DEEPEST = 60  # levels of nesting; what is deeper is no record
 _QUOTES = {'"': '"”“', "'": "'’", "`": "`", "“": '”"“', "„": '“”"', "‘": "’'", "«": "»"}
 _CLOSE = {"{": "}", "[": "]", "(": ")"}
 
-_BLANK = re.compile(r"(?:\s+|//[^\n]*|/\*.{0,2000}?\*/|#[^\n]{0,200}\n)*", re.S)
+_BLANK = re.compile(r"(?:\s+|//[^\n]{0,500}|/\*.{0,500}?\*/|#[^\n]{0,100}\n)*", re.S)
 # A pair of strict JSON, up to the comma and the next key or to the end of the object.
 _PAIR = re.compile(
     r'\s*"(?P<key>[^"\\\n]*(?:\\.[^"\\\n]*)*)"\s*:\s*'

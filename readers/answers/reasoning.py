@@ -16,8 +16,8 @@ _MARKS = [  # how a thought begins and ends, by the template of a model or a pro
 ]
 _SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
-_END_OF_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
-_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
+_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
+_END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?assistant\s*final", re.S)
 
