@@ -46,7 +46,7 @@ unclear_records as (
     select * from records
     where response_id in (
         select response_id from records
-        where regexp_matches(record_text, {{ sql_text(unclear_pattern()) }})
+        where is_unclear
     )
 
 ),
@@ -203,11 +203,6 @@ outcomes as (
 
 {#- How many dates of a column must say that the day (or month) stands first, and none the other. -#}
 {% macro dates_that_settle() -%} 5 {%- endmacro %}
-
-{#- What a text has where a point, a comma or a date in it may mean two things. -#}
-{% macro unclear_pattern() -%}
-    (?:^|[^0-9.,])[1-9][0-9]{0,2}[.,][0-9]{3}(?:[^0-9]|$)|(?:^|[^0-9])[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{4}
-{%- endmacro %}
 
 {#-
     CTEs that end with `texts_of_<source>`: the records of the CTE `source`, each with the text of every

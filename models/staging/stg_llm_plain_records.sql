@@ -12,6 +12,7 @@ whole as (
         dataset,
         replace(response_text, chr(13) || chr(10), chr(10)) as plain_text,
         coalesce(len(written_fields), len({{ labels() }})) as width,
+        {{ is_unclear('response_text') }} as is_unclear,
 
     from responses
     where
@@ -29,6 +30,7 @@ in_objects as (
     select
         response_id,
         dataset,
+        is_unclear,
         -- without the object around the rows
         string_split(
             if(
@@ -61,6 +63,7 @@ objects as (
     select
         response_id,
         dataset,
+        is_unclear,
         unnest(objects) as record_text,
         unnest(name_lists) as field_names,
         generate_subscripts(objects, 1) as place,
@@ -86,6 +89,7 @@ in_lines as (
         response_id,
         dataset,
         width,
+        is_unclear,
         list_filter(
             string_split(
                 -- without a fence
@@ -115,6 +119,7 @@ split as (
         response_id,
         dataset,
         width,
+        is_unclear,
         lines,
         list_transform(lines, lambda line: {{ csv_values('line') }}) as values_of_lines,
 
@@ -130,6 +135,7 @@ rows_of_values as (
 
     select
         response_id,
+        is_unclear,
         unnest(lines) as record_text,
         unnest(values_of_lines) as field_values,
         generate_subscripts(lines, 1) as place,
@@ -151,6 +157,7 @@ records as (
         -- null where the contract's order holds, which is so for nearly all
         if(field_names = {{ labels() }}, null, field_names) as field_names,
         cast(null as varchar[]) as field_values,
+        is_unclear,
 
     from objects
     union all
@@ -161,6 +168,7 @@ records as (
         record_text,
         cast(null as varchar[]) as field_names,
         field_values,
+        is_unclear,
 
     from rows_of_values
 

@@ -46,6 +46,7 @@ records as (
         record_text,
         field_names,
         field_values,
+        is_unclear,
         false as is_cut_off,
         cast(null as varchar) as doubt,
         logic_hash,
@@ -59,6 +60,7 @@ records as (
         record.text as record_text,
         record.names as field_names,
         record.values as field_values,
+        {{ is_unclear('record.text') }} as is_unclear,
         record.is_cut_off,
         record.doubt,
         logic_hash,
@@ -118,6 +120,7 @@ expanded as (
                 )
             ))
         ) as field_values,
+        is_unclear,
         is_cut_off,
         doubt,
 
