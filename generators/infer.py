@@ -186,17 +186,11 @@ def _date_order(
     rules, derived = [], []
     taken = {column["name"] for column in columns}
     dates = [c for c in columns if c["config"]["meta"]["kind"] == "date"]
-    for first in dates:
-        for second in dates:
+    pairs = [(first, second) for first in dates for second in dates if first is not second]
+    ordered = _ordered(database, [c["config"]["meta"]["label"] for c in dates])
+    for (first, second), is_ordered in zip(pairs, ordered, strict=True):
+        if is_ordered:
             labels = [c["config"]["meta"]["label"] for c in (first, second)]
-            if first is second:
-                continue
-            earlier, later = (_date_of(label) for label in labels)
-            is_ordered, differ = database.execute(
-                f"select bool_and({earlier} <= {later}), bool_or({earlier} < {later}) from rows"  # noqa: S608
-            ).fetchone()
-            if not (is_ordered and differ):
-                continue
             names = (first["name"], second["name"])
             rules.append(
                 {
@@ -219,6 +213,18 @@ def _date_order(
                     "population"
                 ] | _days_after(database, first, second)
     return rules, derived
+
+
+def _ordered(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> list[bool]:
+    """For each two dates, whether the first is never after the second, and at times before it."""
+    places = range(len(labels))
+    pairs = [(first, second) for first in places for second in places if first != second]
+    if not pairs:
+        return []
+    dates = ", ".join(f"{_date_of(label)} as d{place}" for place, label in enumerate(labels))
+    tests = ", ".join(f"bool_and(d{a} <= d{b}) and bool_or(d{a} < d{b})" for a, b in pairs)
+    found = database.execute(f"select {tests} from (select {dates} from rows)").fetchone()  # noqa: S608
+    return [*map(bool, found)]
 
 
 def _free(name: str, taken: set[str]) -> str:

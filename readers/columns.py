@@ -5,9 +5,9 @@ from functools import cached_property
 
 import duckdb
 
-from readers.dates import read_dates, read_times
+from readers.dates import is_of_dates, read_dates, read_times
 from readers.dialect import Dialect
-from readers.numbers import Marks, marks_of, read_numbers
+from readers.numbers import Marks, is_of_numbers, marks_of, read_numbers
 from readers.reading import Reading
 from readers.shapes import Shapes, is_key_name, shapes_of
 
@@ -57,7 +57,7 @@ class Columns:
 
     def _look(self, name: str) -> tuple[Shapes, Marks | None]:
         if name not in self._seen:
-            shapes = shapes_of(self._database, self._table, f'trim("{name}")')
+            shapes = shapes_of(self._database, self._table, f'trim("{name}")', _is_known)
             self._seen[name] = shapes, marks_of(shapes)
         return self._seen[name]
 
@@ -72,3 +72,7 @@ class Columns:
             "." if mark == "," else "," for found in marks for mark in found.thousands & {*".,"}
         }
         return points.pop() if len(points) == 1 else ""
+
+
+def _is_known(shape: str) -> bool:
+    return is_of_numbers(shape) or is_of_dates(shape)

@@ -83,6 +83,11 @@ def read_dates(
     return Reading("date", sql=f"cast({expression} as varchar)", note="; ".join(notes))
 
 
+def is_of_dates(shape: str) -> bool:
+    """Whether values of this shape may be dates or times of day."""
+    return _form(shape) is not None or bool(_TIME_OF_DAY.fullmatch(shape))
+
+
 def read_times(shapes: Shapes) -> Reading | None:
     """A column of times of day, which stay as they are; None where it is none."""
     if shapes.all_match(_TIME_OF_DAY):

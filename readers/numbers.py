@@ -39,6 +39,11 @@ class Marks:
     unclear: frozenset[str]
 
 
+def is_of_numbers(shape: str) -> bool:
+    """Whether values of this shape may be numbers."""
+    return bool(_NUMBER.fullmatch(shape) or _PLAIN.fullmatch(shape))
+
+
 def marks_of(shapes: Shapes) -> Marks | None:
     """The marks of a column of numbers; None where not every value is one."""
     if not shapes.all_match(_NUMBER) and not shapes.all_match(_PLAIN):

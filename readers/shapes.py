@@ -1,6 +1,7 @@
 """The shapes of a column's values: what they look like with every digit a 9."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import duckdb
@@ -10,6 +11,7 @@ MISSING = ("null", "none", "nan", "n/a", "na", "#n/a", "?", "-", ".", "missing")
 ALWAYS_MISSING = MISSING[:4]
 
 _MOST_SHAPES = 3_000  # numbers and dates have fewer
+_FIRST_ROWS = 1_000
 
 _KEY_NAME = re.compile(
     r"(.*_)?(id|ids|uuid|guid|mrn|ssn|nhs_number|key|pk)"
@@ -23,8 +25,9 @@ _KEY_NAME = re.compile(
 class Shapes:
     """The whole column `text`, which is SQL: for each shape, its smallest and largest text.
 
-    `is_whole` is false where there were too many shapes to look at. Missing values do not count;
-    `has_missing` where a word may stand for one.
+    `is_whole` is false where there were too many shapes to look at, or one among the first that
+    settles what the column is. Missing values do not count; `has_missing` where a word may stand
+    for one.
     """
 
     text: str
@@ -37,8 +40,26 @@ class Shapes:
         return self.is_whole and bool(self.bounds) and all(map(pattern.fullmatch, self.bounds))
 
 
-def shapes_of(database: duckdb.DuckDBPyConnection, table: str, text: str) -> Shapes:
-    """Look at every value of `text`, SQL of a trimmed text in `table`."""
+def shapes_of(
+    database: duckdb.DuckDBPyConnection,
+    table: str,
+    text: str,
+    is_known: Callable[[str], bool],
+) -> Shapes:
+    """Look at every value of `text`, SQL of a trimmed text in `table`.
+
+    `is_known` says whether a shape is one of numbers or dates: a column with another one among its
+    first values is of texts, whatever else it holds, so that it is not looked at whole.
+    """
+    first = database.execute(
+        f"""
+        select distinct translate({text}, '012345678', '999999999')
+        from (from {table} limit {_FIRST_ROWS})
+        where {text} <> ''
+        """  # noqa: S608 (our own names)
+    ).fetchall()
+    if not all(shape.lower() in MISSING or is_known(shape) for (shape,) in first):
+        return Shapes(text, {}, is_whole=False, has_missing=True)
     rows = database.execute(
         f"""
         select translate(v, '012345678', '999999999') as shape, min(v), max(v)
