@@ -32,8 +32,6 @@ read_records as (
         generate_subscripts(from_json(records, '["JSON"]'), 1) as place,
 
     from readings
-    -- what SQL can read by now, it reads
-    where response_id not in (select response_id from plain_records)
 
 ),
 
