@@ -184,8 +184,7 @@ def test_the_page_has_a_sentence_for_each_run_and_nothing_where_all_is_read(
     write_index(contract, scores_of(*runs, unread_answers=unread), path, drift_reports={})
     (shown,) = re.findall(r'<ul id="unread">(.*?)</ul>', path.read_text(), re.S)
     assert shown.count("<li>") == 1
-    assert "llm-a" in shown
-    assert "8 of 11 answers held no record: 1 refused" in shown
+    assert "llm-a <small>advanced/improved/slices</small>: 8 of 11 answers held no" in shown
     assert r"\x1b[31m[bold]red[/bold] &lt;script&gt;alert(1)&lt;/script&gt; \x9b2J" in shown
     write_index(contract, scores_of(*runs, unread_answers=unread[1:]), path, drift_reports={})
     assert "unread" not in path.read_text()
