@@ -3,9 +3,21 @@
     whatever that does not explain whole goes to readers/answers, by stg_llm_readings.
 -#}
 
-{#- Signs that SQL leaves to the other reader: odd spaces and line ends, terminal codes, wide marks. -#}
-{% macro odd_signs() -%}
-    [\r\x{1B}\x{85}\x{A0}\x{1680}\x{2000}-\x{200B}\x{2028}\x{2029}\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}\x{FF0C}\x{FF1A}\x{FF1B}]|\\u
+{#- SQL of whether a text has what the other reader must see: escapes, terminal codes, odd spaces and marks. -#}
+{% macro has_odd_signs(text) -%}
+    (
+        contains({{ text }}, '\u')
+        or contains({{ text }}, chr(27))
+        or contains(replace({{ text }}, chr(13) || chr(10), ''), chr(13))
+        or (
+            -- not in plain ASCII
+            strlen({{ text }}) <> length({{ text }})
+            and regexp_matches(
+                {{ text }},
+                '[\x{85}\x{A0}\x{1680}\x{2000}-\x{200B}\x{2028}\x{2029}\x{202F}\x{205F}\x{2060}\x{3000}\x{FEFF}\x{FF0C}\x{FF1A}\x{FF1B}]'
+            )
+        )
+    )
 {%- endmacro %}
 
 {#- The value of a CSV line between two commas: quoted, or without a quote. -#}

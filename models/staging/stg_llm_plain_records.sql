@@ -17,9 +17,7 @@ whole as (
     from responses
     where
         not coalesce(is_truncated, false)
-        and not regexp_matches(
-            replace(response_text, chr(13) || chr(10), chr(10)), {{ sql_text(odd_signs()) }}
-        )
+        and not {{ has_odd_signs('response_text') }}
 
 ),
 
@@ -52,6 +50,21 @@ in_objects as (
                 []
             )
         ) as name_lists,
+        -- An empty list instead of a filter, which would take the text apart once more.
+        if(
+            coalesce(
+                trim(gaps[1], '`[ ' || chr(10)) in ('', 'json', 'JSON')
+                and list_bool_and(list_transform(gaps[2:], lambda gap: gap = '')) is not false
+                and trim(parts[-1], '`] ' || chr(10) || chr(9)) = ''
+                and list_bool_and(list_transform(
+                    list_distinct(name_lists),
+                    lambda names: if(names = {{ labels() }}, true, {{ labels_among('names') }} > 0)
+                )),
+                false
+            ),
+            objects,
+            []
+        ) as flat_objects,
 
     from whole
     where contains(plain_text, '{')
@@ -64,20 +77,11 @@ objects as (
         response_id,
         dataset,
         is_unclear,
-        unnest(objects) as record_text,
-        unnest(name_lists) as field_names,
-        generate_subscripts(objects, 1) as place,
+        unnest(flat_objects) as record_text,
+        unnest(name_lists[:len(flat_objects)]) as field_names,
+        generate_subscripts(flat_objects, 1) as place,
 
     from in_objects
-    where
-        len(objects) > 0
-        and trim(gaps[1], '`[ ' || chr(10)) in ('', 'json', 'JSON')
-        and list_bool_and(list_transform(gaps[2:], lambda gap: gap = '')) is not false
-        and trim(parts[-1], '`] ' || chr(10) || chr(9)) = ''
-        and list_bool_and(list_transform(
-            name_lists,
-            lambda names: if(names = {{ labels() }}, true, {{ labels_among('names') }} > 0)
-        ))
 
 ),
 
@@ -117,17 +121,21 @@ split as (
 
     select
         response_id,
-        dataset,
-        width,
         is_unclear,
-        lines,
         list_transform(lines, lambda line: {{ csv_values('line') }}) as values_of_lines,
+        if(
+            coalesce(
+                list_bool_and(list_transform(lines, lambda line: {{ is_csv_line('line') }}))
+                and not {{ names_a_column("array_to_string(lines, chr(10))") }}
+                and list_bool_and(list_transform(values_of_lines, lambda line: len(line) = width))
+                and list_bool_and(list_transform(values_of_lines, lambda line: {{ is_plain_start('line[1]') }})),
+                false
+            ),
+            lines,
+            []
+        ) as csv_lines,
 
     from in_lines
-    where
-        len(lines) > 0
-        and list_bool_and(list_transform(lines, lambda line: {{ is_csv_line('line') }}))
-        and not {{ names_a_column("array_to_string(lines, chr(10))") }}
 
 ),
 
@@ -136,14 +144,11 @@ rows_of_values as (
     select
         response_id,
         is_unclear,
-        unnest(lines) as record_text,
-        unnest(values_of_lines) as field_values,
-        generate_subscripts(lines, 1) as place,
+        unnest(csv_lines) as record_text,
+        unnest(values_of_lines[:len(csv_lines)]) as field_values,
+        generate_subscripts(csv_lines, 1) as place,
 
     from split
-    where
-        list_bool_and(list_transform(values_of_lines, lambda line: len(line) = width))
-        and list_bool_and(list_transform(values_of_lines, lambda line: {{ is_plain_start('line[1]') }}))
 
 ),
 
