@@ -67,11 +67,12 @@
     {%- set digits = number_digits(column, text) -%}
     {%- set is_exact = decimals(column) < 3 -%}
     case
-        when
-            regexp_full_match({{ text }}, '[+-]?[0-9]+{{ '' if column.kind == 'integer' else '([.][0-9]+)?' }}')
-            {%- if column.kind != 'integer' and is_exact %}
-            and ({{ text }}[-4] is distinct from '.' or length({{ text }}) > 8)
-            {%- endif %}
+        when regexp_full_match({{ text }}, '[+-]?(?:[0-9]+
+                {%- if column.kind != 'integer' and is_exact -%}
+                |[0-9]+[.][0-9]{1,2}|[0-9]+[.][0-9]{4,}|0[.][0-9]{3}|[0-9]{4,}[.][0-9]{3}
+                {%- elif column.kind != 'integer' -%}
+                |[0-9]+[.][0-9]+
+                {%- endif -%} )')
             then {{ text }}
         when regexp_full_match({{ narrow(text) }}, {{ sql_text(number_pattern(column)) }})
             then
