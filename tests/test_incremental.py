@@ -82,14 +82,17 @@ def test_what_was_built_is_not_touched_until_a_full_refresh(built: Home) -> None
 @pytest.mark.parametrize("table", TABLES)
 def test_what_other_sql_made_is_made_anew(built: Home, table: str) -> None:
     before = tables(built)
-    spoilt = "age = 99" if "cast" in table else "is_cut_off = true"
-    query(built, f"update {table} set logic_hash = 'other', {spoilt}")
-    if "cast" not in table:  # what was typed from it
-        old = "(select record_id from " + table + ")"
+    spoilt = {
+        TABLES[0]: "record_text = 'spoilt'",
+        TABLES[1]: "taken_for = 'nothing', records = '[]'",
+        TABLES[2]: "age = 99",
+    }
+    query(built, f"update {table} set logic_hash = 'other', {spoilt[table]}")
+    if table != TABLES[2]:  # what was typed from it
         query(
             built,
             "update intermediate.int_admissions_cast set parsed_with = 'other', age = 99"
-            f" where record_id in {old}",
+            f" where response_id in (select response_id from {table})",
         )
     run_dbt(built, *BUILD)
     assert tables(built) == before
