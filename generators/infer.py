@@ -207,8 +207,12 @@ def _date_order(
                 }
             )
             doubts.append(f"{names[1]} is never before {names[0]}: taken as a rule")
-            is_near = second["config"]["meta"]["max"].year < int(_FAR[:4])
-            if dates.index(first) < dates.index(second) and is_near:
+            bounds = [c["config"]["meta"] for c in (first, second)]
+            is_near = bounds[1]["max"].year < int(_FAR[:4])
+            # Of dates that never cross, such as births and visits, each has its own spread; as an
+            # offset from a birth, a visit would be decades before or after all others.
+            may_cross = bounds[0]["max"] > bounds[1]["min"]
+            if dates.index(first) < dates.index(second) and is_near and may_cross:
                 second["config"]["meta"]["population"] = second["config"]["meta"][
                     "population"
                 ] | _days_after(database, first, second)

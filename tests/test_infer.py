@@ -223,3 +223,18 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert refused.exit_code == 2
     assert said in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_dates_that_never_cross_are_drawn_on_their_own(tmp_path: Path) -> None:
+    """A visit that is drawn as an offset from a birth would be decades from all others."""
+
+    def row(i: int) -> str:
+        return f"{1930 + i}-05-01,2021-01-{1 + i % 20:02d},2021-01-{6 + i % 20:02d}"
+
+    inferred = infer(write(tmp_path, "Born,Came,Left", row))
+    _, came, left = map(meta, inferred.columns)
+    assert "days_after" not in came["population"]
+    assert left["population"]["days_after"] == "came"
+    assert {rule["holds"] for rule in inferred.rules} == {
+        *("came >= born", "left_value >= born", "left_value >= came")
+    }
