@@ -8,7 +8,9 @@ from readers.answers.marks import LEFT_OVER, UNCLEAR
 
 _DECORATION = r"""(?>(?:[-*•‣◦·–>+|][ \t]+|[*_`"']{1,3}|\(?\d{1,4}[.)][ \t]+|#{1,6}[ \t]+){0,4})"""
 # A line that begins a value of a name that no column has, or a heading.
-_OTHER_KEY = re.compile(rf"\n[ \t]*{_DECORATION}[^\W\d][\w ()/-]{{0,40}}[*_`\"']{{0,3}}[ \t]*(?::|=)\s")
+_OTHER_KEY = re.compile(
+    rf"\n[ \t]*{_DECORATION}[^\W\d][\w ()/-]{{0,40}}[*_`\"']{{0,3}}[ \t]*(?::|=)\s"
+)
 _BREAK = re.compile(r"\n[ \t]*\n|\n[ \t]*(?:#{1,6}\s|-{3,}|={3,}|\*{3,}|```|~~~|\}|\{|\]|\[|\()")
 
 
