@@ -22,7 +22,10 @@ irregular as (
         md5(cast(fields as varchar)) as expected_hash,
 
     from responses
-    where response_id not in (select response_id from plain_records)
+    where
+        response_id not in (select response_id from plain_records)
+        -- of a dataset that the project still has
+        and labels is not null
 
 )
 

@@ -71,9 +71,10 @@ def _read(
         "markdown" if delimiter == "|" else "spaces" if delimiter == "  " else "delimited"
     )
     names: list[str] | None = None
+    counts = [len(_split(line.text, delimiter)[0]) for line in lines]
     parts = {line.start: line.part for line in lines}
     titled: set[int] = set()
-    counts = [len(_split(line.text, delimiter)[0]) for line in lines]
+    is_plain = expected.width >= _FEWEST_WITHOUT_HEADER or "```" in text or _is_table(counts, lines)
     if is_truncated and counts and counts[-1] > 1 and lines[-1].end >= len(text):
         counts[-1] = max(counts[-1], expected.width)  # the rest of the row did not come
     are_rows = {id(line): _is_row(counts, place, expected) for place, line in enumerate(lines)}
@@ -92,7 +93,7 @@ def _read(
                 found.frames.append((line.start, line.end))
                 titled.add(line.part)
                 continue
-            if names is None and expected.width < _FEWEST_WITHOUT_HEADER and "```" not in text:
+            if names is None and not is_plain:
                 continue
             found.records.append(_record(line, names, expected, delimiter))
     found.records[:] = _of_rows(found.records, parts, titled, expected)
@@ -100,6 +101,12 @@ def _read(
         last = found.records[-1]
         found.records[-1] = Record(last.start, last.end, last.values, last.names, is_cut_off=True)
     return found if found.records else None
+
+
+def _is_table(counts: list[int], lines: list[_Line]) -> bool:
+    """Whether lines of two values are rows: several, with nothing else, and no sentence among them."""
+    is_sentence = any(line.text.rstrip().endswith((".", ":", "!", "?")) for line in lines)
+    return len(lines) > 1 and len(set(counts)) == 1 and not is_sentence
 
 
 def _of_rows(
@@ -150,14 +157,13 @@ def _lines(text: str) -> list[_Line]:
         start, end = place, place + len(raw)
         place = end + 1
         line = raw if len(raw) <= _LONGEST else ""
-        if "```" in line or "~~~" in line:
+        if fence := _FENCE.match(line):
+            line = line[fence.end() :]
+            start += fence.end()
             part += 1
-            if fence := _FENCE.match(raw):
-                line = raw[fence.end() :]
-                start += fence.end()
-            stripped = line.rstrip()
-            if stripped.endswith(("```", "~~~")):
-                line = stripped[:-3]
+        if line.rstrip().endswith(("```", "~~~")):
+            line = line.rstrip()[:-3]
+            part += 1
         if line.strip() and not line.startswith("sep="):
             lines.append(_Line(start, end, line, part))
     return lines
