@@ -2,9 +2,10 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 
 from readers.answers.found import Expected, Found, Record
-from readers.answers.marks import LEFT_OVER, UNCLEAR
+from readers.answers.marks import UNCLEAR, is_unclear
 
 _DECORATION = r"""(?>(?:[-*•‣◦·–>+|][ \t]+|[*_`"']{1,3}|\(?\d{1,4}[.)][ \t]+|#{1,6}[ \t]+){0,4})"""
 # A line that begins a value of a name that no column has, or a heading.
@@ -34,16 +35,7 @@ def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Fo
     labels = [*_pattern(expected.labels).finditer(text)]
     if 2 * len({match["label"].lower() for match in labels}) < min(expected.width, 2):
         return None
-    groups: list[list[tuple[re.Match[str], int]]] = []
-    seen: set[str | None] = set()
-    ends = [match.start() for match in labels[1:]] + [len(text)]
-    for match, end in zip(labels, ends, strict=True):
-        label = expected.label(match["label"])
-        if label in seen or not groups:
-            groups.append([])
-            seen = set()
-        seen.add(label)
-        groups[-1].append((match, end))
+    groups = _groups(text, labels, expected)
     found = Found("labelled")
     for number, group in enumerate(groups):
         values, last_end = [], group[0][0].start()
@@ -66,6 +58,35 @@ def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Fo
     return found
 
 
+def _groups(
+    text: str, labels: list[re.Match[str]], expected: Expected
+) -> list[list[tuple[re.Match[str], int]]]:
+    """The labels of each record, each with the place where its value ends at the latest.
+
+    A label that comes again begins the next record, and so does a blank line, a heading or a rule,
+    unless what stands between those repeats itself in parts, as sections of a record do.
+    """
+    ends = [match.start() for match in labels[1:]] + [len(text)]
+    parts: list[list[tuple[re.Match[str], int]]] = []
+    seen: set[str | None] = set()
+    breaks = [_BREAK.search(text, a.end(), b.start() + 1) for a, b in pairwise(labels)]
+    is_loose = all(breaks) and len(breaks) > 0  # a blank line behind each value
+    for place, (match, end) in enumerate(zip(labels, ends, strict=True)):
+        label = expected.label(match["label"])
+        is_broken = place > 0 and breaks[place - 1] is not None and not is_loose
+        if label in seen or is_broken or not parts:
+            parts.append([])
+            seen = set()
+        seen.add(label)
+        parts[-1].append((match, end))
+    sets = [frozenset(expected.label(match["label"]) for match, _ in part) for part in parts]
+    for size in range(2, len(parts) // 2 + 1):
+        one = sets[:size]
+        if sum(map(len, one)) == len(frozenset().union(*one)) and sets == one * (len(sets) // size):
+            return [sum(parts[n : n + size], []) for n in range(0, len(parts), size)]
+    return parts
+
+
 def _without_frame(text: str) -> str:
     """A table of two columns, label and value, as lines of the same length."""
     pattern = r"(?m)^\|([^|\n]+)\|([^|\n]*)\|[ \t]*$"
@@ -84,11 +105,12 @@ def _value(text: str, start: int, end: int) -> tuple[str, int, bool]:
     first, _, rest = raw.partition("\n")
     value = first.strip().rstrip(",;|").strip()
     value = re.sub(r"\s*<br\s*/?>$", "", value)
+    is_quoted = False
     for opening, closing in (('"', '"'), ("'", "'"), ("**", "**"), ("`", "`"), ("“", "”")):
         if len(value) > len(opening) and value.startswith(opening) and value.endswith(closing):
-            value = value[len(opening) : -len(closing)].strip()
+            value, is_quoted = value[len(opening) : -len(closing)].strip(), True
             break
     # A line behind the value, of which nobody knows whether it belongs to it.
     goes_on = bool(rest.strip()) and not re.match(r"\s*(?:[-*•]|\d+[.)])\s*$", rest)
-    is_unclear = goes_on or bool(LEFT_OVER.search(value))
-    return value, start + len(first), is_unclear
+    runs_on = re.search(r"[,;|]\s+[A-Z][\w ]{0,30}(?::|\s=)\s", value) is not None
+    return value, start + len(first), goes_on or runs_on or (not is_quoted and is_unclear(value))

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from readers.answers.found import Expected, Found, Record
-from readers.answers.marks import LEFT_OVER, UNCLEAR, without_marks
+from readers.answers.marks import UNCLEAR, is_unclear, is_unclear_line, without_marks
 
 _DELIMITERS = {
     ",": ",",
@@ -82,7 +82,7 @@ def _read(
         block = [line for line in group if not _RULE.fullmatch(line.text)]
         if not is_row or not block:
             continue
-        _fill(block, delimiter)
+        _fill(block, delimiter, expected)
         block = _wrapped(block, delimiter, expected)
         headers = [line for line in block if expected.is_header(line.values)]
         _drop_empty_end(block, expected, headers)
@@ -136,17 +136,16 @@ def _record(line: _Line, names: list[str] | None, expected: Expected, delimiter:
     values = [
         _plain_cell(value) if delimiter in "|｜" else value.strip(" ") for value in line.values
     ]
-    left_over = any(
-        LEFT_OVER.search(value)
-        for value, is_quoted in zip(values, line.are_quoted, strict=True)
-        if not is_quoted
+    bare = [v for v, is_quoted in zip(values, line.are_quoted, strict=True) if not is_quoted]
+    is_marked = any(map(is_unclear, bare)) or (
+        len(bare) == len(values) > 0 and delimiter not in "|｜" and is_unclear_line(values)
     )
     return Record(
         line.start,
         line.end,
         tuple(values),
         None if is_in_order else tuple(names),
-        doubt=UNCLEAR if line.is_unclear or left_over else None,
+        doubt=UNCLEAR if line.is_unclear or is_marked else None,
     )
 
 
@@ -250,14 +249,14 @@ def _joined(lines: list[_Line], delimiter: str) -> list[_Line]:
     return joined
 
 
-def _fill(block: list[_Line], delimiter: str) -> None:
+def _fill(block: list[_Line], delimiter: str, expected: Expected) -> None:
     """Take the marks off the lines of a block, and split them."""
     texts, unclear = without_marks([line.text for line in block])
     if any(text != line.text for text, line in zip(texts, block, strict=True)) and "&" in "".join(
         texts
     ):
         texts = [html.unescape(text) for text in texts]  # it came out of a page
-    if sum(unclear) and len(block) > 1:
+    if sum(unclear) and expected.is_header(_split(block[0].text, delimiter)[0]):
         # A header stands above the list, and has no mark.
         rest, still_unclear = without_marks([line.text for line in block[1:]])
         if not any(still_unclear):
@@ -276,8 +275,8 @@ def _wrapped(block: list[_Line], delimiter: str, expected: Expected) -> list[_Li
         return block
     pairs = [*zip(rows[::2], rows[1::2], strict=True)]
     shapes = {(len(first.values), len(second.values)) for first, second in pairs}
-    if len(shapes) > 1:
-        return block
+    if len(shapes) > 1 or not _differ([*map(_figures, rows[::2])], [*map(_figures, rows[1::2])]):
+        return block  # rows that lack values, or nobody knows
     ((first_width, second_width),) = shapes
     if delimiter == "|" and first_width + second_width == width:
         glue: list[str] | None = None
@@ -296,6 +295,21 @@ def _wrapped(block: list[_Line], delimiter: str, expected: Expected) -> list[_Li
             _Line(first.start, second.end, "", first.part, values, quoted, first.is_unclear)
         )
     return [header, *whole] if header else whole
+
+
+def _figures(line: _Line) -> list[str]:
+    """What the values of a line look like: digits as 0, everything else as text or as a sign."""
+    return [re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "0", value.strip())) for value in line.values]
+
+
+def _differ(firsts: list[list[str]], seconds: list[list[str]]) -> bool:
+    """Whether at some place the first lines have figures of one shape, and the second none such."""
+    for place in range(min(len(firsts[0]), len(seconds[0]))):
+        shapes = {line[place] for line in firsts}
+        others = {line[place] for line in seconds}
+        if not shapes & others and any("0" in shape and "a" not in shape for shape in shapes):
+            return True
+    return False
 
 
 def _drop_empty_end(block: list[_Line], expected: Expected, headers: list[_Line]) -> None:
@@ -322,6 +336,10 @@ def _drop_index(
         return
     header = headers[0].values if headers else names
     width = len(header) if header else expected.width
+    if len(rows) == 1 and numbers[0] > 1:
+        return
+    if re.search(r"\b(?:id|no|number|key|code)\b", (header or expected.labels)[0], re.I):
+        return
     is_nameless = bool(header) and not header[0].strip(" #")
     if is_nameless or all(len(line.values) == width + 1 for line in rows):
         for line in rows:

@@ -27,6 +27,7 @@ _KEY = re.compile(
     r"""|(?P<bare>[^\W\d][^{}\[\]():,"'=\n]{0,100}))\s*(?:[:：]|(?P<equal>=>?))"""
 )
 _CALL = re.compile(r"[A-Za-z_][\w.]{0,60}\(")  # dict(Name="Ann")
+_LONGEST = 4_000  # characters of a value that is not strict JSON
 
 
 @dataclass
@@ -174,7 +175,7 @@ class _Reader:
         text, quote = self._text, self._text[start]
         inner = False
         for mark in re.finditer(
-            rf"\\.|\n|[{_QUOTES[quote]}]", text[start + 1 : start + 20_000], re.S
+            rf"\\.|\n|[{_QUOTES[quote]}]", text[start + 1 : start + _LONGEST], re.S
         ):
             if mark[0][0] == "\\":
                 continue
@@ -224,12 +225,12 @@ class _Reader:
         text = self._text
         ends = r"[,，\n}]|\s//|/\*" if close == "}" else rf"[,，\n\[{{{re.escape(close)}]|\s//|/\*"
         place = start
-        for mark in re.finditer(ends, text[start : start + 20_000]):
+        for mark in re.finditer(ends, text[start : start + _LONGEST]):
             place = start + mark.start()
             if mark[0] not in ",，" or close != "}" or self._ends(place, close):
                 break
         else:
-            place = min(len(text), start + 20_000)
+            place = min(len(text), start + _LONGEST)
         node = Node(start, place, text=_bare(text[start:place].strip()))
         node.is_open = place >= len(text)
         return node

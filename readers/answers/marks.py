@@ -35,6 +35,32 @@ LEFT_OVER = re.compile(
     re.I,
 )
 
+# What a value that nothing quotes begins and ends with. Anything else may be a mark.
+_START = re.compile(r"[\w+\-.(='$€£¥]|\{[{%]")
+_END = re.compile(r"[\w+\-.)'%!?°]$|[%}]\}$")
+_ODD = set("`‘’„”“＂「«´*_<([{'~")
+_LABEL_BEFORE = re.compile(r"^[^,;]{0,40}?(?::\s|：)|^\d+(?:\.\d+)?\s+[^\W\d]")
+
+
+def is_unclear(value: str) -> bool:
+    """Whether a value without quotes has something at an end that may not belong to it."""
+    stray = value.startswith('"') or value.endswith('"') or LEFT_OVER.search(value) is not None
+    return stray or any(value.count(a) != value.count(b) for a, b in ("()", "[]", "{}"))
+
+
+def is_unclear_line(values: Sequence[str]) -> bool:
+    """Whether a line may begin or end with a mark, or has the same odd sign before each value."""
+    first, last = values[0], values[-1]
+    if (first and not _START.match(first)) or (last and not _END.search(last)):
+        return True
+    starts = {value[:1] for value in values}
+    return has_label_before(first) or (len(values) > 1 and len(starts) == 1 and starts < _ODD)
+
+
+def has_label_before(value: str) -> bool:
+    """Whether the first value of a line begins with what may be its label or number."""
+    return _LABEL_BEFORE.match(value) is not None
+
 
 def without_marks(lines: Sequence[str]) -> tuple[list[str], list[bool]]:
     """The lines of a block without their marks, and for each whether one is left that is unclear."""
