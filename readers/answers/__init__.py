@@ -1,6 +1,7 @@
 """Finds the records in an answer of an LLM, whatever its format: `read_answer`."""
 
 import hashlib
+import html
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from readers.answers.yaml_text import yaml_values
 __all__ = ["Expected", "Reading", "Record", "read_answer", "version"]
 
 _MOST_TEXTS = 3  # texts within texts
+_MOST_OF_IT = 0.7  # of the letters of a text: no other format explains more
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ def read_answer(text: str, expected: Expected, *, is_truncated: bool = False) ->
     unclear what belongs to a value, have a doubt. Never raises.
     """
     cleaned = clean(text)
-    answer = answer_of(cleaned)
+    answer = answer_of(cleaned, expected.labels)
+    if "&quot;:" in answer:
+        answer = html.unescape(answer)  # it came out of a page
     if is_escaped(answer):
         answer = unescaped(answer)
     found = _read(answer, expected, is_truncated, 0)
@@ -64,26 +68,30 @@ def version() -> str:
 
 
 def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
-    """The records of the first format that explains the text."""
+    """The records of the format that explains most of the text; of the first that explains nearly all."""
+    best: tuple[float, Found] | None = None
     readers: list[Callable[[], Found | None]] = [
         lambda: _trees("json", find_values(text), text, expected),
         lambda: _texts(text, expected, is_truncated, depth),
         lambda: _markup(text, expected),
         lambda: _tuples(text, expected),
-        lambda: _labels_or_lines(text, expected, is_truncated),
+        lambda: _labels_or_lines(text, expected, is_truncated, only_lines=best is not None),
     ]
-    best: tuple[int, Found] | None = None
     for reader in readers:
         found = reader()
         if not found or not found.records:
             continue
         most = max(_labels(record, expected) for record in found.records)
-        if best and not found.records[0].names:
-            continue  # beside records with few labels, values without names are prose
-        if 2 * most >= expected.width:
+        if best and not found.records[0].names and len(found.records) < len(best[1].records) + 2:
+            continue  # beside records with names, a line or two without are prose
+        sure = [record for record in found.records if not record.doubt]
+        explained = _explained(found.text or text, Found(found.format, sure, found.frames[:1]))
+        if 2 * most < expected.width:
+            explained /= 100
+        elif explained > _MOST_OF_IT * letters(text):
             return found
-        if best is None or most > best[0]:
-            best = (most, found)
+        if best is None or explained > best[0]:
+            best = (explained, found)
     return best and best[1]
 
 
@@ -97,7 +105,9 @@ def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> F
     found, arrays = Found(name), []
     for node in nodes:
         if node.items and all(item.is_scalar for item in node.items):
-            arrays.append(node)
+            # A list that has a name of its own holds a column, or something else.
+            if not re.search(r"\w[\"']?\]?\s*[:=]\s*\Z", text[max(0, node.start - 60) : node.start]):
+                arrays.append(node)
             continue
         records = [*records_in(node, expected, text)]
         if records:
@@ -135,18 +145,27 @@ def _markup(text: str, expected: Expected) -> Found | None:
     return _trees("markup", iter(markup_values(text)), text, expected)
 
 
-def _labels_or_lines(text: str, expected: Expected, is_truncated: bool) -> Found | None:
-    """Values behind their labels, or lines of values; a list of what columns mean is no record."""
+def _labels_or_lines(
+    text: str, expected: Expected, is_truncated: bool, *, only_lines: bool
+) -> Found | None:
+    """Values behind their labels, or lines of values; a list of what columns mean is no record.
+
+    With `only_lines`, because there are records of another format, labels are part of these.
+    """
     lines = delimited(text, expected, is_truncated=is_truncated)
+    if only_lines:
+        return lines
     behind = labelled(text, expected, is_truncated=is_truncated)
     if behind is None:
         return lines
     whole = [r for r in lines.records if not r.doubt and _is_whole(r, expected)] if lines else []
     if lines and whole and not any(_has_labels(record, expected) for record in whole):
         return lines
-    trees = _trees("yaml", yaml_values(text), text, expected)
-    if len(trees.records) >= len(behind.records):
-        return trees
+    # Lines of labels without indents may be YAML, but it would merge what headings keep apart.
+    if re.search(r"(?m)^(?:\s+\w|\s*- |```ya?ml)", text):
+        trees = _trees("yaml", yaml_values(text), text, expected)
+        if len(trees.records) >= len(behind.records):
+            return trees
     return behind
 
 
@@ -170,10 +189,13 @@ def _tuples(text: str, expected: Expected) -> Found | None:
 
 def _unexplained(cleaned: str, text: str, found: Found) -> float:
     """The share of letters and digits of the whole answer that no record explains."""
-    places = sorted([*((r.start, r.end) for r in found.records), *found.frames])
+    return max(0.0, 1 - _explained(text, found) / max(letters(cleaned), 1))
+
+
+def _explained(text: str, found: Found) -> int:
+    """How many letters and digits of a text stand in records and their frames."""
     explained, last = 0, 0
-    for start, end in places:
+    for start, end in sorted([*((r.start, r.end) for r in found.records), *found.frames]):
         explained += letters(text[max(start, last) : end])
         last = max(last, end)
-    whole = max(letters(cleaned), 1)
-    return max(0.0, 1 - explained / whole)
+    return explained

@@ -27,7 +27,10 @@ def clean(text: str) -> str:
 
 def is_escaped(text: str) -> bool:
     r"""Whether line ends are written as `\n`, as in a log."""
-    return "\\n" in text and "\n" not in text.strip()
+    is_line = "\\n" in text and "\n" not in text.strip()
+    return is_line or (
+        re.search(r'[{\[,]\s*\\"', text) is not None and not re.search(r'[{\[,]\s*"', text)
+    )
 
 
 def unescaped(text: str) -> str:

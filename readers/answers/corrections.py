@@ -11,11 +11,19 @@ from readers.answers.found import Expected, Record
 SUPERSEDED = "superseded"
 
 _CORRECTION = re.compile(
-    r"\b(?:correct(?:ed|ion|ions|ing)?|actually|wait|oops|sorry|apolog\w+|mistakes?|errors?|revis\w+|fix(?:ed|es|ing)?|"
+    r"\b(?:correct(?:ed|ion|ions|ing)?|oops|mistakes?|errors?|revis\w+|fix(?:ed|es|ing)?|"
     r"instead|redo\w*|re-?do|rewrit\w+|regenerat\w+|re-?check\w*|try again|second (?:attempt|try|version)|"
-    r"scratch that|not right|wrong|korrigiert\w*|korrektur|corregid\w+|corrig\w+)\b",
+    r"scratch that|not right|wrong|adjust\w*|amend\w*|modif\w+|erratum|edit:|disregard|strike that|"
+    r"(?:replace|change|ignore)\s+(?:the\s+)?(?:row|line|record|entry|above|first|previous)|should (?:be|read|have)|lautet|"
+    r"korrigiert\w*|korrektur|corregid\w+|corrig\w+)\b",
     re.I,
 )
+# Words that say so, too, unless more of the same follows.
+_HESITATION = re.compile(r"\b(?:actually|wait|sorry|apolog\w+|hold on|my bad)\b", re.I)
+_MORE = re.compile(r"\b(?:rest|remaining|continu\w+|next|more|further)\b", re.I)
+_NOTHING_WRONG = re.compile(r"\b(?:no|without|any) (?:mistakes?|errors?|corrections?)\b", re.I)
+_EXAMPLE = re.compile(r"\b(?:for example|example|e\.g\.|format is|template|placeholder|sketch)\b", re.I)
+_REAL = re.compile(r"\b(?:here (?:is|are)|now|actual|real|the (?:data|rows|records|answer))\b", re.I)
 _DRAFT = re.compile(
     r"\b(?:draft|first (?:attempt|try|version)|attempt 1|version 1|initial version)\b", re.I
 )
@@ -24,6 +32,7 @@ _BETTER = re.compile(
 )
 _ALIKE = 0.6  # of the values of two rows, which then are one row written twice
 _MOST_COMPARED = 200  # rows
+_MOST_EXAMPLES = 2  # rows before the answer
 
 
 def mark_superseded(text: str, records: Sequence[Record], expected: Expected) -> list[Record]:
@@ -34,14 +43,15 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
     A correction of single rows replaces these.
     """
     blocks = _blocks(text, records)
-    for (_, earlier), (gap, later) in pairwise(blocks):
+    for (before, earlier), (gap, later) in pairwise(blocks):
+        gap = _NOTHING_WRONG.sub("", re.sub(r'"[^"\n]*"|\w+_\w+', "", gap))  # without keys
         is_whole = not any(record.is_cut_off for record in later)
         alike = _alike(earlier, later, expected)
-        is_corrected = (
-            _CORRECTION.search(gap) is not None or _DRAFT.search(blocks[0][0]) is not None
-        )
-        is_better = _BETTER.search(gap) is not None and len(set(alike.values())) > len(later) / 2
-        if not (is_corrected or is_better):
+        is_hesitation = _HESITATION.search(gap) and not _MORE.search(gap)
+        is_corrected = _CORRECTION.search(gap) or is_hesitation or _DRAFT.search(before)
+        is_example = _EXAMPLE.search(before) and _REAL.search(gap) and len(earlier) <= _MOST_EXAMPLES
+        is_better = _BETTER.search(gap) and len(set(alike.values())) > len(later) / 2
+        if not (is_corrected or is_example or is_better):
             continue
         if len(later) < len(earlier) and alike:
             replaced = set(alike)
@@ -81,10 +91,9 @@ def _alike(
     sets = [_values(record, expected) for record in later]
     for place, record in enumerate(earlier):
         values = _values(record, expected)
-        for other, candidate in enumerate(sets):
-            if len(values & candidate) >= _ALIKE * max(len(values), 1):
-                found[place] = other
-                break
+        common, best = max((len(values & other), -n) for n, other in enumerate(sets))
+        if common >= _ALIKE * max(len(values), 1) and common > 1:
+            found[place] = -best
     return found
 
 

@@ -43,7 +43,7 @@ class _Tree(HTMLParser):
         return [node for _, node in self._open[0].children]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _STYLE or len(self._open) > DEEPEST:
+        if self._is_style(tag) or len(self._open) > DEEPEST:
             return
         if tag in _EMPTY:
             self._open[-1].text += "\n" if tag == "br" else ""
@@ -61,7 +61,7 @@ class _Tree(HTMLParser):
             self._end()
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _STYLE or tag not in [element.tag for element in self._open[-4:]]:
+        if self._is_style(tag) or tag not in [element.tag for element in self._open[-4:]]:
             return
         while self._open[-1].tag != tag:
             self._end()
@@ -73,6 +73,11 @@ class _Tree(HTMLParser):
     def unknown_decl(self, data: str) -> None:
         if data.startswith("CDATA["):
             self._open[-1].text += data[len("CDATA[") :]
+
+    def _is_style(self, tag: str) -> bool:
+        """Whether a tag only says how a text looks: `p` may also stand for a patient."""
+        is_cell = any(element.tag in ("td", "th", "li", "body") for element in self._open[-3:])
+        return tag in _STYLE and (is_cell or tag not in ("p", "a", "u", "i", "b"))
 
     def _place(self) -> int:
         line, column = self.getpos()

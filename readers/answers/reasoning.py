@@ -1,25 +1,41 @@
 """Cuts off what an LLM thought before it answered, and what others said."""
 
 import re
+from collections.abc import Sequence
 
-_TAGS = "think|thinking|thought|thoughts|reasoning|reflection|scratchpad|analysis|seed:think|ant_?thinking|internal|plan(?:ning)?|draft"
+_TAGS = (
+    r"(?:seed:|ant_?|deep_?|self_?)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|rationale|check)"
+    r"|thinking_\w+|\w+_thoughts?|scratchpad|cot|chain_of_thought|(?:inner_)?monologue|brainstorm"
+    r"|analysis|internal|plan|planning|draft|example|examples"
+)
 _MARKS = [  # how a thought begins and ends, by the template of a model or a program
     (rf"<\|?(?:{_TAGS})(?:\s[^>]*)?\|?>", rf"<\|?/\s?(?:{_TAGS})\s*\|?>"),
-    (r"\[THINK\]", r"\[/THINK\]"),
+    (rf"&lt;(?:{_TAGS})&gt;", rf"&lt;/(?:{_TAGS})&gt;"),
+    (r"\[(?:THINK|REASONING)\]", r"\[/(?:THINK|REASONING)\]"),
+    (r"(?:<s>)?\s*\[INST\]", r"\[/INST\]"),
     (r"◁think▷", r"◁/think▷"),
     (r"<\|START_THINKING\|>", r"<\|END_THINKING\|>"),
     (r"<\|begin_of_thought\|>", r"<\|end_of_thought\|>"),
     (r"<unused94>", r"<unused95>"),
-    (r'<details\b[^>]*type="reasoning"[^>]*>', r"</details>"),
+    (
+        r"<details\b[^>]*>(?=\s*<summary>[^<]*(?:thought|think|reason))|<details\b[^>]*type=.reasoning.[^>]*>",
+        r"</details>",
+    ),
     (r"(?m:^Thinking\.\.\.$)", r"(?m:^\.\.\.done thinking\.$)"),
     (r"```(?:thinking|thought|reasoning|think)\b", r"\n```"),
 ]
-_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
+_SIGNS = re.compile(r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M)  # one of which each mark has
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
-_SIGNS = re.compile(r"[<◁]|\[/?THINK|^Thinking|```", re.M)  # one of which each mark has
+_SIGNS = re.compile(r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M)  # one of which each mark has
 _END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
-_STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?assistant\s*final", re.S)
+_STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?(?:assistant\s*final|\nfinal\n)", re.S)
+# What the template of a chat puts behind an answer.
+_END = re.compile(
+    r"\s*(?:<\|?(?:im_end|end|endoftext|end_of_text|eot_id|eos|return|/?s)\|?>|</s>|<end_of_turn>"
+    r"|<｜[^｜<>]{1,40}｜>|\[/?(?:ANSWER|OUTPUT|END|DONE)\])\s*\Z",
+    re.I,
+)
 
 _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end of a turn)
     (r"<\|im_start\|>\s*(\w+)", r"<\|im_end\|>"),
@@ -27,39 +43,51 @@ _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end 
     (r"<start_of_turn>\s*(\w+)", r"<end_of_turn>"),
     (r"<\|(system|user|assistant)\|>", r"<\|end\|>"),
     (
-        r"(?mi)^[#* \t]*(user|human|prompt|system|you|assistant|ai|chatgpt|claude|gemini|gpt-4o|model|"
-        r"response)(?:\s+said)?\**:\**[ \t]*",
+        r"(?mi)^[#* \t]*(user|human|prompt|system|you|instruction|input|question|q|assistant|ai|chatgpt|"
+        r"claude|gemini|gpt-4o|model|response|output|answer|a)(?:\s+said)?\**:\**[ \t]*",
         r"\Z",
     ),
 ]
 _LLMS = {"assistant", "ai", "chatgpt", "claude", "gemini", "gpt-4o", "model", "response"}
+_LLMS |= {"output", "answer", "a"}
 
 
-def answer_of(text: str) -> str:
-    """What is left without thoughts; empty where there is nothing but a thought."""
+def answer_of(text: str, labels: Sequence[str] = ()) -> str:
+    """What is left without thoughts; empty where there is nothing but a thought.
+
+    A tag or a role that is called like one of the `labels` is data.
+    """
+    names = {re.sub(r"\W", "", label.lower()) for label in labels}
     text = _final_channel(text)
-    text = _own_turns(text)
+    text = _own_turns(text, names)
     if _SIGNS.search(text):
         for begin, end in _MARKS:
-            text = _without(text, begin, end)
+            text = _without(text, begin, end, names)
+    while end_of_turn := _END.search(text, max(0, len(text) - 100)):
+        text = text[: end_of_turn.start()]
     return text
 
 
-def _without(text: str, begin: str, end: str) -> str:
+def _without(text: str, begin: str, end: str, names: set[str]) -> str:
     """Without what stands between two marks.
 
     An end that nothing began ends a thought that the template of a chat had begun; a beginning
-    without an end begins one that was cut off.
+    without an end begins one that was cut off, if a line begins with it.
     """
     kept, place, is_thought = [], 0, False
-    for mark in re.finditer(f"(?P<begin>{begin})|(?P<end>{end})", text, re.I):
+    marks = [*re.finditer(f"(?P<begin>{begin})|(?P<end>{end})", text, re.I)]
+    last_end = max((mark.start() for mark in marks if mark["end"]), default=-1)
+    for mark in marks:
+        is_mention = mark.start() > last_end and text[: mark.start()].rstrip(" \t")[-1:] not in ("", "\n")
+        if is_mention or re.sub(r"\W", "", mark[0].lower()) in names:
+            continue
         if mark["begin"]:
             if not is_thought:
                 kept.append(text[place : mark.start()])
             is_thought = True
         elif is_thought:
             place, is_thought = mark.end(), False
-        elif not begin.startswith(("```", "<details")):  # which end other things, too
+        elif not end.startswith((r"\n```", "</details")):  # which end other things, too
             kept, place = [], mark.end()
     return "".join(kept) if is_thought else "".join(kept) + text[place:]
 
@@ -77,12 +105,12 @@ def _final_channel(text: str) -> str:
     return "\n".join(said)
 
 
-def _own_turns(text: str) -> str:
+def _own_turns(text: str, names: set[str]) -> str:
     """What the LLM said, where a text is a conversation of several."""
     for turn, end in _TURNS:
         found = [*re.finditer(turn, text)]
         roles = [mark[1].lower() for mark in found]
-        if not (set(roles) & _LLMS and set(roles) - _LLMS):
+        if not (set(roles) & _LLMS and set(roles) - _LLMS) or set(roles) & names:
             continue
         ends = [mark.start() for mark in found[1:]] + [len(text)]
         said = []

@@ -20,17 +20,22 @@ def records_in(node: Node, expected: Expected, text: str) -> Iterator[Record]:
 
 def rows_in(arrays: list[Node], expected: Expected) -> Iterator[Record]:
     """Records of arrays of values, whose first may name the columns."""
+    rows = [(array, [_scalar(item) for item in array.items or []]) for array in arrays]
+    headers = [
+        place for place, (_, row) in enumerate(rows) if expected.is_header([v or "" for v, _ in row])
+    ]
     names: tuple[str, ...] | None = None
-    for array in arrays:
-        values = [_scalar(item) for item in array.items or []]
-        if expected.is_header([value or "" for value, _ in values]):
-            names = tuple(value or "" for value, _ in values)
-        elif names or len(values) == expected.width:
-            doubts = [doubt for _, doubt in values if doubt]
+    for place, (array, row) in enumerate(rows):
+        if place in headers or (headers and names is None):
+            # One that stands behind its rows, as an argument, names their columns, too.
+            header = rows[place if place in headers else headers[0]][1]
+            names = tuple(value or "" for value, _ in header)
+        if place not in headers and (names or len(row) == expected.width):
+            doubts = [doubt for _, doubt in row if doubt]
             yield Record(
                 array.start,
                 array.end,
-                tuple(value for value, _ in values),
+                tuple(value for value, _ in row),
                 names,
                 is_cut_off=array.is_open,
                 doubt=doubts[0] if doubts else None,
@@ -42,6 +47,10 @@ def _in_array(items: list[Node], expected: Expected, text: str) -> Iterator[Reco
         inner.is_scalar for item in items for inner in item.items or []
     ):
         yield from rows_in(items, expected)
+        return
+    if expected.width == 1 and all(item.is_scalar for item in items):
+        for item in items:
+            yield Record(item.start, item.end, (item.text,), is_cut_off=item.is_open, doubt=item.doubt)
         return
     for item in items:
         yield from records_in(item, expected, text)
@@ -118,7 +127,9 @@ def _scalar(value: Node, text: str = "") -> tuple[str | None, str | None]:
         return value.text, value.doubt
     for name, part in value.pairs or []:
         if name.lower() in _VALUE_KEYS and part.is_scalar:
-            return part.text, part.doubt
+            others = [other for key, other in value.pairs or [] if other is not part]
+            is_one = len(others) < _FEWEST_LABELS and all(other.is_scalar for other in others)
+            return part.text, part.doubt if is_one else "composite_value"
     return text[value.start : value.end], "composite_value"
 
 
@@ -160,7 +171,8 @@ def _columns(node: Node, expected: Expected) -> list[Record]:
                 node.end,
                 tuple(part.text for part in parts),
                 tuple(name for name, column in columns.items() if column and row < len(column)),
-                is_cut_off=node.is_open and len(parts) < len(columns),
+                is_cut_off=node.is_open
+                and (len(parts) < len(columns) or any(part.is_open for part in parts)),
                 doubt="misaligned" if is_uneven and not node.is_open else None,
             )
         )
