@@ -128,6 +128,8 @@ split as (
                 list_bool_and(list_transform(lines, lambda line: {{ is_csv_line('line') }}))
                 and not {{ names_a_column("array_to_string(lines, chr(10))") }}
                 and list_bool_and(list_transform(values_of_lines, lambda line: len(line) = width))
+                -- With few columns, a sentence with commas looks like a row.
+                and (width > 5 or not list_bool_or(list_transform(lines, lambda line: regexp_matches(line, '[.:!?]\s*$'))))
                 and list_bool_and(list_transform(values_of_lines, lambda line: {{ is_plain_start('line[1]') }})),
                 false
             ),

@@ -106,7 +106,9 @@ def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> F
     for node in nodes:
         if node.items and all(item.is_scalar for item in node.items):
             # A list that has a name of its own holds a column, or something else.
-            if not re.search(r"\w[\"']?\]?\s*[:=]\s*\Z", text[max(0, node.start - 60) : node.start]):
+            if not re.search(
+                r"\w[\"']?\]?\s*[:=]\s*\Z", text[max(0, node.start - 60) : node.start]
+            ):
                 arrays.append(node)
             continue
         records = [*records_in(node, expected, text)]

@@ -22,8 +22,12 @@ _CORRECTION = re.compile(
 _HESITATION = re.compile(r"\b(?:actually|wait|sorry|apolog\w+|hold on|my bad)\b", re.I)
 _MORE = re.compile(r"\b(?:rest|remaining|continu\w+|next|more|further)\b", re.I)
 _NOTHING_WRONG = re.compile(r"\b(?:no|without|any) (?:mistakes?|errors?|corrections?)\b", re.I)
-_EXAMPLE = re.compile(r"\b(?:for example|example|e\.g\.|format is|template|placeholder|sketch)\b", re.I)
-_REAL = re.compile(r"\b(?:here (?:is|are)|now|actual|real|the (?:data|rows|records|answer))\b", re.I)
+_EXAMPLE = re.compile(
+    r"\b(?:for example|example|e\.g\.|format is|template|placeholder|sketch)\b", re.I
+)
+_REAL = re.compile(
+    r"\b(?:here (?:is|are)|now|actual|real|the (?:data|rows|records|answer))\b", re.I
+)
 _DRAFT = re.compile(
     r"\b(?:draft|first (?:attempt|try|version)|attempt 1|version 1|initial version)\b", re.I
 )
@@ -49,7 +53,9 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
         alike = _alike(earlier, later, expected)
         is_hesitation = _HESITATION.search(gap) and not _MORE.search(gap)
         is_corrected = _CORRECTION.search(gap) or is_hesitation or _DRAFT.search(before)
-        is_example = _EXAMPLE.search(before) and _REAL.search(gap) and len(earlier) <= _MOST_EXAMPLES
+        is_example = (
+            _EXAMPLE.search(before) and _REAL.search(gap) and len(earlier) <= _MOST_EXAMPLES
+        )
         is_better = _BETTER.search(gap) and len(set(alike.values())) > len(later) / 2
         if not (is_corrected or is_example or is_better):
             continue

@@ -4,7 +4,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from readers.answers.found import Expected, Found, Record
 from readers.answers.marks import UNCLEAR, is_unclear, is_unclear_line, without_marks
@@ -28,7 +28,11 @@ _RULE = re.compile(r"[\s|:+=_\-─━┼╋├┤┬┴┌┐└┘╔╗╚╝�
 _COMMENT = re.compile(r"\s*(?:#|//|--)\s")
 _LONGEST = 100_000  # characters of a line that may be a row
 _LONGEST_JOIN = 6  # lines that a quoted value may span
-_FEWEST_WITHOUT_HEADER = 3  # columns; with fewer, a line of prose looks like a row
+_FEWEST_WITHOUT_HEADER = 6  # columns; with fewer, a line of prose may look like a row
+_MARKDOWN_RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
+# What stands in a row for values that were left out, and at the head of a row that sums up.
+_PLACEHOLDER = re.compile(r"\.\.\.|…|⋮|<[A-Za-z][\w ]*>|(?i:str|string|varchar|text|<chr>|object)")
+_SUMMARY = re.compile(r"(?i)totals?|sum|mean|average|count|std|median")
 
 
 @dataclass
@@ -78,15 +82,22 @@ def _read(
     if is_truncated and counts and counts[-1] > 1 and lines[-1].end >= len(text):
         counts[-1] = max(counts[-1], expected.width)  # the rest of the row did not come
     are_rows = {id(line): _is_row(counts, place, expected) for place, line in enumerate(lines)}
+    heads = {id(line) for line, below in pairwise(lines) if _MARKDOWN_RULE.fullmatch(below.text)}
     for (is_row, _), group in groupby(lines, lambda line: (are_rows[id(line)], line.part)):
         block = [line for line in group if not _RULE.fullmatch(line.text)]
         if not is_row or not block:
             continue
+        is_other = any(
+            id(line) in heads and not expected.is_header(_values(line, delimiter)) for line in block
+        )
         _fill(block, delimiter, expected)
         block = _wrapped(block, delimiter, expected)
         headers = [line for line in block if expected.is_header(line.values)]
+        if is_other and not headers:
+            continue  # a table of something else
         _drop_empty_end(block, expected, headers)
         _drop_index(block, expected, headers, names)
+        is_titled_otherwise = names is None and not headers and _has_other_header(block, expected)
         for line in block:
             if line in headers:
                 names = [value.strip() for value in line.values]
@@ -95,7 +106,12 @@ def _read(
                 continue
             if names is None and not is_plain:
                 continue
-            found.records.append(_record(line, names, expected, delimiter))
+            record = _record(line, names, expected, delimiter)
+            found.records.append(
+                record.doubted("unknown_header") if is_titled_otherwise else record
+            )
+    if expected.width < _FEWEST_WITHOUT_HEADER:
+        found.records[:] = _without_stray(text, found.records)
     found.records[:] = _of_rows(found.records, parts, titled, expected)
     if is_truncated and found.records and found.records[-1].end >= len(text):
         last = found.records[-1]
@@ -104,9 +120,38 @@ def _read(
 
 
 def _is_table(counts: list[int], lines: list[_Line]) -> bool:
-    """Whether lines of two values are rows: several, with nothing else, and no sentence among them."""
+    """Whether lines of few values are rows: nothing stands beside them, and none is a sentence."""
     is_sentence = any(line.text.rstrip().endswith((".", ":", "!", "?")) for line in lines)
-    return len(lines) > 1 and len(set(counts)) == 1 and not is_sentence
+    return len(set(counts)) == 1 and not is_sentence
+
+
+def _values(line: _Line, delimiter: str) -> list[str]:
+    return _split(line.text, delimiter)[0]
+
+
+def _has_other_header(block: list[_Line], expected: Expected) -> bool:
+    """Whether the first line names columns in words that are not the contract's.
+
+    It has no figure where all other lines have one, or some of the labels.
+    """
+    have_figures = [any(re.search(r"\d", value) for value in line.values) for line in block]
+    labels = expected.count(block[0].values)
+    return len(block) > 1 and (labels > 1 or (not have_figures[0] and all(have_figures[1:])))
+
+
+def _without_stray(text: str, records: list[Record]) -> list[Record]:
+    """Records, doubted where one stands alone beside a block of several: it may be prose."""
+    segments: list[list[Record]] = []
+    for record in records:
+        if not segments or text[segments[-1][-1].end : record.start].strip(" \t") != "\n":
+            segments.append([])
+        segments[-1].append(record)
+    is_block = any(len(segment) > 1 for segment in segments)
+    return [
+        record.doubted("stray_line") if is_block and len(segment) == 1 else record
+        for segment in segments
+        for record in segment
+    ]
 
 
 def _of_rows(
@@ -134,18 +179,22 @@ def _is_row(counts: list[int], place: int, expected: Expected) -> bool:
 def _record(line: _Line, names: list[str] | None, expected: Expected, delimiter: str) -> Record:
     is_in_order = names is None or tuple(names) == expected.labels
     values = [
-        _plain_cell(value) if delimiter in "|｜" else value.strip(" ") for value in line.values
+        _plain_cell(value) if is_quoted and delimiter in "|｜" else value.strip(" ")
+        for value, is_quoted in zip(line.values, line.are_quoted, strict=True)
     ]
     bare = [v for v, is_quoted in zip(values, line.are_quoted, strict=True) if not is_quoted]
     is_marked = any(map(is_unclear, bare)) or (
         len(bare) == len(values) > 0 and delimiter not in "|｜" and is_unclear_line(values)
     )
+    doubt = UNCLEAR if line.is_unclear or is_marked else None
+    if any(_PLACEHOLDER.fullmatch(value) for value in values) or _SUMMARY.fullmatch(values[0]):
+        doubt = "placeholder"
     return Record(
         line.start,
         line.end,
         tuple(values),
         None if is_in_order else tuple(names),
-        doubt=UNCLEAR if line.is_unclear or is_marked else None,
+        doubt=doubt,
     )
 
 
@@ -351,12 +400,25 @@ def _drop_index(
 
 def _single(lines: list[_Line], expected: Expected) -> Found | None:
     """The records of a contract of one column: a line each, below the column's name if it is there."""
-    places = [place for place, line in enumerate(lines) if expected.is_header([line.text])]
-    rows = lines[places[0] + 1 :] if places else lines
-    texts, unclear = without_marks([line.text for line in rows])
+    texts = [line.text.strip().strip("|").strip() for line in lines]
+    places = [place for place, text in enumerate(texts) if expected.is_header([text])]
+    first = places[0] + 1 if places else 0
+    rows = [
+        (line, text)
+        for line, text in zip(lines[first:], texts[first:], strict=True)
+        if not _RULE.fullmatch(line.text) and not re.search(r"\s\S+[.:!?]$", text)
+    ]
+    plain, unclear = without_marks([text for _, text in rows])
     records = [
-        Record(line.start, line.end, (text.strip(' "'),), doubt=UNCLEAR if is_unclear else None)
-        for line, text, is_unclear in zip(rows, texts, unclear, strict=True)
+        Record(
+            line.start,
+            line.end,
+            (text.rstrip(",").strip(' "'),),
+            doubt=UNCLEAR
+            if is_unclear or not text or is_unclear_line([text.strip(' ",')])
+            else None,
+        )
+        for (line, _), text, is_unclear in zip(rows, plain, unclear, strict=True)
     ]
     return Found("delimited", records) if records else None
 

@@ -24,9 +24,13 @@ _MARKS = [  # how a thought begins and ends, by the template of a model or a pro
     (r"(?m:^Thinking\.\.\.$)", r"(?m:^\.\.\.done thinking\.$)"),
     (r"```(?:thinking|thought|reasoning|think)\b", r"\n```"),
 ]
-_SIGNS = re.compile(r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M)  # one of which each mark has
+_SIGNS = re.compile(
+    r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M
+)  # one of which each mark has
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
-_SIGNS = re.compile(r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M)  # one of which each mark has
+_SIGNS = re.compile(
+    r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M
+)  # one of which each mark has
 _END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?(?:assistant\s*final|\nfinal\n)", re.S)
@@ -78,7 +82,10 @@ def _without(text: str, begin: str, end: str, names: set[str]) -> str:
     marks = [*re.finditer(f"(?P<begin>{begin})|(?P<end>{end})", text, re.I)]
     last_end = max((mark.start() for mark in marks if mark["end"]), default=-1)
     for mark in marks:
-        is_mention = mark.start() > last_end and text[: mark.start()].rstrip(" \t")[-1:] not in ("", "\n")
+        is_mention = mark.start() > last_end and text[: mark.start()].rstrip(" \t")[-1:] not in (
+            "",
+            "\n",
+        )
         if is_mention or re.sub(r"\W", "", mark[0].lower()) in names:
             continue
         if mark["begin"]:

@@ -22,7 +22,9 @@ def rows_in(arrays: list[Node], expected: Expected) -> Iterator[Record]:
     """Records of arrays of values, whose first may name the columns."""
     rows = [(array, [_scalar(item) for item in array.items or []]) for array in arrays]
     headers = [
-        place for place, (_, row) in enumerate(rows) if expected.is_header([v or "" for v, _ in row])
+        place
+        for place, (_, row) in enumerate(rows)
+        if expected.is_header([v or "" for v, _ in row])
     ]
     names: tuple[str, ...] | None = None
     for place, (array, row) in enumerate(rows):
@@ -50,7 +52,9 @@ def _in_array(items: list[Node], expected: Expected, text: str) -> Iterator[Reco
         return
     if expected.width == 1 and all(item.is_scalar for item in items):
         for item in items:
-            yield Record(item.start, item.end, (item.text,), is_cut_off=item.is_open, doubt=item.doubt)
+            yield Record(
+                item.start, item.end, (item.text,), is_cut_off=item.is_open, doubt=item.doubt
+            )
         return
     for item in items:
         yield from records_in(item, expected, text)
