@@ -4,7 +4,7 @@ import hashlib
 import html
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from readers.answers.cleaning import clean, is_escaped, letters, unescaped
@@ -82,7 +82,8 @@ def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Foun
         if not found or not found.records:
             continue
         most = max(_labels(record, expected) for record in found.records)
-        if best and not found.records[0].names and len(found.records) < len(best[1].records) + 2:
+        is_named = found.records[0].names is not None or len(found.frames) > 0
+        if best and not is_named and len(found.records) < len(best[1].records) + 2:
             continue  # beside records with names, a line or two without are prose
         sure = [record for record in found.records if not record.doubt]
         explained = _explained(found.text or text, Found(found.format, sure, found.frames[:1]))
@@ -102,20 +103,29 @@ def _labels(record: Record, expected: Expected) -> int:
 
 def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> Found:
     """Records of trees. Arrays that stand one after another are rows of one table."""
-    found, arrays = Found(name), []
+    found, arrays, names = Found(name), [], None
     for node in nodes:
         if node.items and all(item.is_scalar for item in node.items):
-            # A list that has a name of its own holds a column, or something else.
-            if not re.search(
-                r"\w[\"']?\]?\s*[:=]\s*\Z", text[max(0, node.start - 60) : node.start]
-            ):
+            # A list that has a name of its own holds the names of columns, a column, or something else.
+            before = text[max(0, node.start - 60) : node.start]
+            titles = tuple(item.text or "" for item in node.items)
+            if not re.search(r"\w[\"']?\]?\s*[:=]\s*\Z", before):
                 arrays.append(node)
+            elif expected.is_header(titles):
+                names = titles
             continue
         records = [*records_in(node, expected, text)]
         if records:
             found.frames.append((node.start, node.end))
         found.records.extend(records)
-    return found if found.records else Found("rows", [*rows_in(arrays, expected)])
+    if not found.records:
+        found = Found("rows", [*rows_in(arrays, expected)])
+    if names:
+        found.records[:] = [
+            replace(record, names=names) if record.names is None else record
+            for record in found.records
+        ]
+    return found
 
 
 def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:

@@ -4,7 +4,7 @@ import html
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from readers.answers.found import Expected, Found, Record
 from readers.answers.marks import UNCLEAR, is_unclear, is_unclear_line, without_marks
@@ -83,7 +83,9 @@ def _read(
         counts[-1] = max(counts[-1], expected.width)  # the rest of the row did not come
     are_rows = {id(line): _is_row(counts, place, expected) for place, line in enumerate(lines)}
     heads = {id(line) for line, below in pairwise(lines) if _MARKDOWN_RULE.fullmatch(below.text)}
-    for (is_row, _), group in groupby(lines, lambda line: (are_rows[id(line)], line.part)):
+    tables = [*accumulate(id(line) in heads for line in lines)]  # a head begins another one
+    places = {id(line): (are_rows[id(line)], line.part, tables[n]) for n, line in enumerate(lines)}
+    for (is_row, *_), group in groupby(lines, lambda line: places[id(line)]):
         block = [line for line in group if not _RULE.fullmatch(line.text)]
         if not is_row or not block:
             continue
@@ -121,7 +123,7 @@ def _read(
 
 def _is_table(counts: list[int], lines: list[_Line]) -> bool:
     """Whether lines of few values are rows: nothing stands beside them, and none is a sentence."""
-    is_sentence = any(line.text.rstrip().endswith((".", ":", "!", "?")) for line in lines)
+    is_sentence = any(re.search(r"\w[.:!?]\s*$", line.text) for line in lines)
     return len(set(counts)) == 1 and not is_sentence
 
 

@@ -1,0 +1,166 @@
+"""Nothing is accepted that a person would doubt: drafts, marks, prose, merged and shifted rows."""
+
+import pytest
+
+from readers.answers import Expected, read_answer
+
+NAMES = Expected(
+    ("Name", "Doctor", "Hospital"), (("Name",), ("Doctor",), ("Hospital",))
+)  # three columns of free text: nothing but the reader says what is a value
+STAY = Expected(
+    ("Name", "Age", "Admitted", "Hospital"),
+    tuple((label,) for label in ("Name", "Age", "Admitted", "Hospital")),
+)
+ROW, OTHER = "Ann Lee,Bo Li,Kim Clinic", "Cy Ray,Di Poe,Hill Sons"
+FIRST, SECOND = ROW.split(","), OTHER.split(",")
+HEAD = "Name,Doctor,Hospital"
+BOTH = [FIRST, SECOND]
+
+
+def read(text: str, expected: Expected = NAMES) -> list[list[str | None]]:
+    """Values, by label, of the whole records that nothing speaks against."""
+    found = []
+    for record in read_answer(text, expected).records:
+        names = record.names or expected.labels
+        if record.doubt or record.is_cut_off or len(names) != len(record.values):
+            continue
+        values = {expected.label(n): v for n, v in zip(names, record.values, strict=True)}
+        row = [values.get(label) for label in expected.labels]
+        if all(row):
+            found.append(row)
+    return found
+
+
+TEXTS: dict[str, tuple[str, list[list[str]]]] = {
+    "two patients of whom one lacks a value": (
+        "Doctor: A B\nHospital: C D\n\nName: Ann Lee\nDoctor: Bo Li\nHospital: Kim Clinic",
+        [FIRST],
+    ),
+    "a heading between two halves of two patients": (
+        "Name: A B\nDoctor: C D\n## Patient 2\nHospital: E F",
+        [],
+    ),
+    "rows that lack a value each": ("A B,C D\nE F,G H\nI J,K L\nM N,O P", []),
+    "a mark before the first row only": (f"- {ROW}\n{OTHER}", [SECOND]),
+    "a number before the first row only": (f"1. {ROW}\n{OTHER}", [SECOND]),
+    "labels that nobody listed": (f"Person 1: {ROW}\nPerson 2: {OTHER}", []),
+    "numbers and a space": (f"1 {ROW}\n2 {OTHER}", []),
+    "arrows": (f"➤ {ROW}\n➤ {OTHER}", []),
+    "who speaks": (f"ChatGPT: {ROW}\n{OTHER}", [SECOND]),
+    "a sign for the end": (f"Name,Doctor,Hospital\n{ROW}\n{OTHER}<|im_end|>", BOTH),
+    "another sign for the end": (f"{ROW}\n{OTHER}</s>", BOTH),
+    "a comment behind a row": (f"{ROW}\n{OTHER} <-- new", [FIRST, [*SECOND[:2], "Hill Sons <-- new"]]),
+    "a brace behind the last row": (f"{ROW}\n{OTHER}}}", [FIRST]),
+    "a refusal with commas": ("I am sorry, but as an AI, I cannot do this.", []),
+    "prose behind the rows": (
+        f"Name,Doctor,Hospital\n{ROW}\n{OTHER}\n\nHope this, as asked, helps",
+        BOTH,
+    ),
+    "prose before the rows": (f"Sure, here you go, enjoy\n\n{ROW}\n{OTHER}", BOTH),
+    "an example in json": (
+        f'{{"Name": "X", "Doctor": "Y", "Hospital": "Z"}}\n\nName,Doctor,Hospital\n{ROW}\n{OTHER}',
+        BOTH,
+    ),
+    "references in brackets": (f"See [1, 2, 3].\nName,Doctor,Hospital\n{ROW}\n{OTHER}", BOTH),
+    "a list with a name of its own": (
+        f'doctors = ["Smith", "Lee", "Khan"]\nName,Doctor,Hospital\n{ROW}\n{OTHER}',
+        BOTH,
+    ),
+    "an example that is said to be one": (
+        f"For example:\n\n{HEAD}\nA B,C D,E F\n\nHere are the rows:\n\n{HEAD}\n{ROW}\n{OTHER}",
+        BOTH,
+    ),
+    "a thought in an own tag": (f"<deep_think>\nA B,C D,E F\n</deep_think>\n{ROW}\n{OTHER}", BOTH),
+    "a thought in a page": (f"&lt;think&gt;\nA B,C D,E F\n&lt;/think&gt;\n{ROW}\n{OTHER}", BOTH),
+    "a tag that is only named": (
+        f"I will not use <think> tags.\n\nName,Doctor,Hospital\n{ROW}\n{OTHER}",
+        BOTH,
+    ),
+    "an instruction's rows": (f"[INST] Rows such as\nA B,C D,E F [/INST]\n{ROW}\n{OTHER}", BOTH),
+    "types below the header": (
+        f"Name│Doctor│Hospital\nvarchar│varchar│varchar\n{ROW.replace(',', '│')}",
+        [FIRST],
+    ),
+    "dots for what was left out": (f"{ROW}\n...,...,...\n{OTHER}", BOTH),
+    "a total": (f"| Name | Doctor | Hospital |\n|---|---|---|\n| {ROW.replace(',', ' | ')} |\n"
+                f"| {OTHER.replace(',', ' | ')} |\n| **Total** | 2 | 2 |", BOTH),
+    "a table of something else": (
+        f"| Name | Doctor | Hospital |\n|---|---|---|\n| {ROW.replace(',', ' | ')} |\n\n"
+        "| Model | Temp | Seed |\n|---|---|---|\n| gpt | 1 | 7 |",
+        [FIRST],
+    ),
+    "columns of a frame that stand behind": (
+        'pd.DataFrame([["E F", "A B", "C D"]], columns=["Hospital", "Name", "Doctor"])',
+        [["A B", "C D", "E F"]],
+    ),
+    "a row of code": ('rows.append([fake.name(), fake.name(), fake.company()])', []),
+    "a printed row": ('print("A B,C D,E F")', []),
+    "json with escapes": (
+        r'[{\"Name\": \"Ann Lee\", \"Doctor\": \"Bo Li\", \"Hospital\": \"Kim Clinic\"}]',
+        [FIRST],
+    ),
+    "json of a page": (
+        "[{&quot;Name&quot;: &quot;Ann Lee&quot;, &quot;Doctor&quot;: &quot;Bo Li&quot;,"
+        " &quot;Hospital&quot;: &quot;Kim Clinic&quot;}]",
+        [FIRST],
+    ),
+    "a field that no column has": (
+        "Name: Ann Lee, Notes: calm, Doctor: Bo Li, Hospital: Kim Clinic",
+        [],
+    ),
+    "a quote that is never opened": (f'{ROW}"\n{OTHER}', [SECOND]),
+    "more rows after a pause": (
+        f"{HEAD}\n{ROW}\n\nSorry for the delay, here are the rest:\n\n{HEAD}\n{OTHER}",
+        BOTH,
+    ),
+    "a status in each line of json": (
+        '{"error": null, "row": {"Name": "Ann Lee", "Doctor": "Bo Li", "Hospital": "Kim Clinic"}}\n'
+        '{"error": null, "row": {"Name": "Cy Ray", "Doctor": "Di Poe", "Hospital": "Hill Sons"}}',
+        BOTH,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_nothing_is_accepted_that_a_person_would_doubt(name: str) -> None:
+    text, expected = TEXTS[name]
+    assert sorted(read(text)) == sorted(expected), text
+
+
+def test_a_header_in_other_words_leaves_the_order_open() -> None:
+    text = "Clinic,Years,Since,Patient\nKim,40,2023-01-05,Ann Lee\nHill,41,2023-02-05,Cy Ray"
+    assert read(text, STAY) == []
+
+
+def test_one_column_has_no_prose_in_it() -> None:
+    text = "Here are two names:\n\nName\nAnn Lee\nBo Li\n\nHope this helps you!"
+    assert read(text, Expected(("Name",), (("Name",),))) == [["Ann Lee"], ["Bo Li"]]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 10_000,
+        '{"a":' * 10_000,
+        '{"a": "b\n' * 10_000,
+        "<a>" * 10_000,
+        "," * 1_000_000,
+        "x" * 5_000_000,
+        '"' * 100_000,
+        "\n" * 500_000,
+        "<think>" * 50_000,
+        "User: a\nAssistant: b\n" * 5_000,
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_hostile_text_has_no_record(text: str) -> None:
+    assert read(text) == []
+
+
+def test_entities_are_neither_expanded_nor_fetched() -> None:
+    text = (
+        '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY y "ha">]>'
+        "<r><p><Name>&x;</Name><Doctor>&y;</Doctor><Hospital>K</Hospital></p></r>"
+    )
+    assert read(text) == [["&x;", "&y;", "K"]]
