@@ -49,7 +49,7 @@ TEXTS: dict[str, tuple[str, list[list[str]]]] = {
     "who speaks": (f"ChatGPT: {ROW}\n{OTHER}", [SECOND]),
     "a sign for the end": (f"Name,Doctor,Hospital\n{ROW}\n{OTHER}<|im_end|>", BOTH),
     "another sign for the end": (f"{ROW}\n{OTHER}</s>", BOTH),
-    "a comment behind a row": (f"{ROW}\n{OTHER} <-- new", [FIRST, [*SECOND[:2], "Hill Sons <-- new"]]),
+    "a comment behind a row": (f"{ROW}\n{OTHER} <-- new", [FIRST]),
     "a brace behind the last row": (f"{ROW}\n{OTHER}}}", [FIRST]),
     "a refusal with commas": ("I am sorry, but as an AI, I cannot do this.", []),
     "prose behind the rows": (

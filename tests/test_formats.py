@@ -1,9 +1,6 @@
 """Rows in each format that LLMs, programs and chats write are read back, and nothing else is."""
 
-import csv
-import io
 import json
-from collections.abc import Callable
 
 import pytest
 import yaml

@@ -77,7 +77,12 @@ def test_rows_in_every_format_are_read_back(
         assert values == [_typed(row) for row in rows], f"{name}:\n{text}"
         reasons = {reason for record in records for reason in record["reject_reasons"]}
         # Names of random signs may look as if a mark stood beside them.
-        marks = {"unclear_mark", "name.unclear_mark", "doctor.unclear_mark", "hospital.unclear_mark"}
+        marks = {
+            "unclear_mark",
+            "name.unclear_mark",
+            "doctor.unclear_mark",
+            "hospital.unclear_mark",
+        }
         assert reasons <= {"discharge_before_admission", *marks}, f"{name}:\n{text}"
 
 

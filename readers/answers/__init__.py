@@ -29,7 +29,7 @@ class Reading:
     """What an answer was taken for, its records, and the text that they stand in.
 
     `taken_for` is the format of the records; without records `thought` (nothing but reasoning),
-    `prose` or `nothing`. `unexplained` is the share of its letters and digits that stand in no record.
+    `prose` or `nothing`. `unexplained` is the share of its letters and digits in no record.
     """
 
     taken_for: str
@@ -68,7 +68,7 @@ def version() -> str:
 
 
 def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Found | None:
-    """The records of the format that explains most of the text; of the first that explains nearly all."""
+    """The records of the format that explains most of the text, the first if several do."""
     best: tuple[float, Found] | None = None
     readers: list[Callable[[], Found | None]] = [
         lambda: _trees("json", find_values(text), text, expected),
@@ -106,7 +106,7 @@ def _trees(name: str, nodes: Iterator[Node], text: str, expected: Expected) -> F
     found, arrays, names = Found(name), [], None
     for node in nodes:
         if node.items and all(item.is_scalar for item in node.items):
-            # A list that has a name of its own holds the names of columns, a column, or something else.
+            # A list with a name of its own holds the names of columns, or it is no row.
             before = text[max(0, node.start - 60) : node.start]
             titles = tuple(item.text or "" for item in node.items)
             if not re.search(r"\w[\"']?\]?\s*[:=]\s*\Z", before):

@@ -12,9 +12,11 @@ SUPERSEDED = "superseded"
 
 _CORRECTION = re.compile(
     r"\b(?:correct(?:ed|ion|ions|ing)?|oops|mistakes?|errors?|revis\w+|fix(?:ed|es|ing)?|"
-    r"instead|redo\w*|re-?do|rewrit\w+|regenerat\w+|re-?check\w*|try again|second (?:attempt|try|version)|"
+    r"instead|redo\w*|re-?do|rewrit\w+|regenerat\w+|re-?check\w*|try again|"
+    r"second (?:attempt|try|version)|"
     r"scratch that|not right|wrong|adjust\w*|amend\w*|modif\w+|erratum|edit:|disregard|strike that|"
-    r"(?:replace|change|ignore)\s+(?:the\s+)?(?:row|line|record|entry|above|first|previous)|should (?:be|read|have)|lautet|"
+    r"(?:replace|change|ignore)\s+(?:the\s+)?(?:row|line|record|entry|above|first|previous)|"
+    r"should (?:be|read|have)|lautet|"
     r"korrigiert\w*|korrektur|corregid\w+|corrig\w+)\b",
     re.I,
 )
@@ -34,6 +36,9 @@ _DRAFT = re.compile(
 _BETTER = re.compile(
     r"\b(?:final|updated?|improved?|better|again|complete|full|version|attempt|draft|new)\b", re.I
 )
+# What stands between the records of one block, beside a word such as `and`.
+_FRAME = re.compile(r"(?:```|~~~)\w*|^\s*#.*$|</?\w+>", re.M)
+_MOST_LETTERS = 2
 _ALIKE = 0.6  # of the values of two rows, which then are one row written twice
 _MOST_COMPARED = 200  # rows
 _MOST_EXAMPLES = 2  # rows before the answer
@@ -48,15 +53,15 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
     """
     blocks = _blocks(text, records)
     for (before, earlier), (gap, later) in pairwise(blocks):
-        gap = _NOTHING_WRONG.sub("", re.sub(r'"[^"\n]*"|\w+_\w+', "", gap))  # without keys
+        said = _NOTHING_WRONG.sub("", re.sub(r'"[^"\n]*"|\w+_\w+', "", gap))  # without keys
         is_whole = not any(record.is_cut_off for record in later)
         alike = _alike(earlier, later, expected)
-        is_hesitation = _HESITATION.search(gap) and not _MORE.search(gap)
-        is_corrected = _CORRECTION.search(gap) or is_hesitation or _DRAFT.search(before)
+        is_hesitation = _HESITATION.search(said) and not _MORE.search(said)
+        is_corrected = _CORRECTION.search(said) or is_hesitation or _DRAFT.search(before)
         is_example = (
-            _EXAMPLE.search(before) and _REAL.search(gap) and len(earlier) <= _MOST_EXAMPLES
+            _EXAMPLE.search(before) and _REAL.search(said) and len(earlier) <= _MOST_EXAMPLES
         )
-        is_better = _BETTER.search(gap) and len(set(alike.values())) > len(later) / 2
+        is_better = _BETTER.search(said) and len(set(alike.values())) > len(later) / 2
         if not (is_corrected or is_example or is_better):
             continue
         if len(later) < len(earlier) and alike:
@@ -77,10 +82,7 @@ def _blocks(text: str, records: Sequence[Record]) -> list[tuple[str, list[Record
     place = 0
     for record in records:
         gap = text[place : record.start] if place < record.start else ""
-        if (
-            not blocks
-            or letters(re.sub(r"(?:```|~~~)\w*|^\s*#.*$|</?\w+>", "", gap, flags=re.M)) > 2
-        ):
+        if not blocks or letters(_FRAME.sub("", gap)) > _MOST_LETTERS:
             blocks.append((gap, []))
         blocks[-1][1].append(record)
         place = max(place, record.end)

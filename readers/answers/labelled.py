@@ -1,4 +1,4 @@
-"""Finds records whose values stand behind their labels: `Age: 45` on lines, or `Age is 45` in sentences."""
+"""Finds records whose values stand behind their labels: `Age: 45`, or `Age is 45` in sentences."""
 
 import re
 from functools import lru_cache
@@ -30,7 +30,7 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Found | None:
-    """The records of values behind their labels; a label that comes again begins the next record."""
+    """The records of values behind their labels."""
     text = _without_frame(text)
     labels = [*_pattern(expected.labels).finditer(text)]
     if 2 * len({match["label"].lower() for match in labels}) < min(expected.width, 2):
@@ -83,7 +83,10 @@ def _groups(
     for size in range(2, len(parts) // 2 + 1):
         one = sets[:size]
         if sum(map(len, one)) == len(frozenset().union(*one)) and sets == one * (len(sets) // size):
-            return [sum(parts[n : n + size], []) for n in range(0, len(parts), size)]
+            return [
+                [label for part in parts[n : n + size] for label in part]
+                for n in range(0, len(parts), size)
+            ]
     return parts
 
 

@@ -34,8 +34,8 @@ _LONGEST = 4_000  # characters of a value that is not strict JSON
 class Node:
     """A value in a text: an object with `pairs`, an array with `items`, or a scalar with `text`.
 
-    `text` is None for null. `is_open` where the text ends before the value does; `doubt` where it is
-    unclear what belongs to it.
+    `text` is None for null. `is_open` where the text ends before the value does; `doubt` where
+    it is unclear what belongs to it.
     """
 
     start: int
@@ -165,9 +165,10 @@ class _Reader:
                 return node
         elif text[place] in _QUOTES:
             return self._string(place, close)
-        elif call := _CALL.match(text, place):
-            if node := self.container(call.end() - 1, depth + 1):
-                return node
+        elif (call := _CALL.match(text, place)) and (
+            node := self.container(call.end() - 1, depth + 1)
+        ):
+            return node
         return self._bare_value(place, close)
 
     def _string(self, start: int, close: str) -> Node:
@@ -207,7 +208,7 @@ class _Reader:
         return node
 
     def _ends(self, place: int, close: str) -> bool:
-        """Whether a value may end here: at the end of its object, or before the next key or item."""
+        """Whether a value may end here: with its object, or before the next key or item."""
         text = self._text
         behind = self._skip(place)
         if behind >= len(text) or text[behind] in "}])":

@@ -6,6 +6,7 @@ Elsewhere nobody knows whether it belongs to the value, and the record is doubte
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 UNCLEAR = "unclear_mark"
 
@@ -53,6 +54,8 @@ def is_unclear_line(values: Sequence[str]) -> bool:
     first, last = values[0], values[-1]
     if (first and not _START.match(first)) or (last and not _END.search(last)):
         return True
+    if re.search(r"\s(?:<--|#|//|--)\s", last):
+        return True  # a comment
     starts = {value[:1] for value in values}
     return has_label_before(first) or (len(values) > 1 and len(starts) == 1 and starts < _ODD)
 
@@ -63,7 +66,7 @@ def has_label_before(value: str) -> bool:
 
 
 def without_marks(lines: Sequence[str]) -> tuple[list[str], list[bool]]:
-    """The lines of a block without their marks, and for each whether one is left that is unclear."""
+    """The lines of a block without their marks, and for each whether an unclear one is left."""
     plain = [*lines]
     for take in (_tagged, _bracketed, _broken, _listed):
         taken = take(plain)
@@ -108,7 +111,7 @@ def _listed(lines: Sequence[str]) -> list[str] | None:
         shapes = {match["mark"].strip() for match in found if match}
         if len(shapes) > 1 or numbers.count(None) < len(numbers):
             return None
-    elif any(after - before != 1 for before, after in zip(numbers, numbers[1:], strict=False)):
+    elif any(after - before != 1 for before, after in pairwise(numbers)):
         return None
     plain = [line[match.end() :] for line, match in zip(lines, found, strict=True) if match]
     if all(match["emphasis"] for match in found if match):

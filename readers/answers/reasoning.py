@@ -47,8 +47,8 @@ _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end 
     (r"<start_of_turn>\s*(\w+)", r"<end_of_turn>"),
     (r"<\|(system|user|assistant)\|>", r"<\|end\|>"),
     (
-        r"(?mi)^[#* \t]*(user|human|prompt|system|you|instruction|input|question|q|assistant|ai|chatgpt|"
-        r"claude|gemini|gpt-4o|model|response|output|answer|a)(?:\s+said)?\**:\**[ \t]*",
+        r"(?mi)^[#* \t]*(user|human|prompt|system|you|instruction|input|question|q|"
+        r"assistant|ai|chatgpt|claude|gemini|gpt-4o|model|response|output|answer|a)(?:\s+said)?\**:\**[ \t]*",
         r"\Z",
     ),
 ]
