@@ -48,7 +48,8 @@ _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end 
     (r"<\|(system|user|assistant)\|>", r"<\|end\|>"),
     (
         r"(?mi)^[#* \t]*(user|human|prompt|system|you|instruction|input|question|q|"
-        r"assistant|ai|chatgpt|claude|gemini|gpt-4o|model|response|output|answer|a)(?:\s+said)?\**:\**[ \t]*",
+        r"assistant|ai|chatgpt|claude|"
+        r"gemini|gpt-4o|model|response|output|answer|a)(?:\s+said)?\**:\**[ \t]*",
         r"\Z",
     ),
 ]
