@@ -75,7 +75,7 @@ def test_every_model_and_column_is_described(flow: Flow) -> None:
     ]
     contracts = [load_contract(dataset) for dataset in datasets()]
     names = [c.name for contract in contracts for c in [*contract.columns, *contract.derived]]
-    in_contract = {f"{name}{ending}" for name in names for ending in ("", "_code", "_number")}
+    in_contract = {f"{head}{name}" for name in names for head in ("", "_code_", "_number_")}
     missing = []
     for node in nodes:
         if not node["description"]:

@@ -37,7 +37,7 @@ LEFT_OVER = re.compile(
 )
 
 # What a value that nothing quotes begins and ends with. Anything else may be a mark.
-_START = re.compile(r"[\w+\-.(='$€£¥]|\{[{%]")
+_START = re.compile(r"[\w+\-.(='$€£¥]|\{[{%]|\[\d|<(\w+)\b[^<>]*>.*</\1>", re.S)
 _END = re.compile(r"[\w+\-.)'%!?°]$|[%}]\}$")
 _ODD = set("`‘’„”“＂「«´*_<([{'~")
 _LABEL_BEFORE = re.compile(r"^[^,;]{0,40}?(?::\s|：)|^\d+(?:\.\d+)?\s+[^\W\d]")
@@ -46,7 +46,10 @@ _LABEL_BEFORE = re.compile(r"^[^,;]{0,40}?(?::\s|：)|^\d+(?:\.\d+)?\s+[^\W\d]")
 def is_unclear(value: str) -> bool:
     """Whether a value without quotes has something at an end that may not belong to it."""
     stray = value.startswith('"') or value.endswith('"') or LEFT_OVER.search(value) is not None
-    return stray or any(value.count(a) != value.count(b) for a, b in ("()", "[]", "{}"))
+    is_interval = re.fullmatch(r"[\[(][\d.,\s-]+[\])]", value) is not None  # [70-80)
+    return stray or (
+        not is_interval and any(value.count(a) != value.count(b) for a, b in ("()", "[]", "{}"))
+    )
 
 
 def is_unclear_line(values: Sequence[str]) -> bool:
