@@ -65,7 +65,8 @@ def table_of_visits(size: int) -> pd.DataFrame:
             "Came": np.datetime_as_string(came),
             "Score": np.char.mod("%.3f", draw.normal(0, 2, size)),
             "Went": np.datetime_as_string(went),
-            "Cells": draw.integers(4_000_000_000, 9_000_000_000, size),
+            # each twice: as wide numbers of which none repeats they would be keys
+            "Cells": draw.integers(4_000_000_000, 9_000_000_000, size)[: size // 2].repeat(2),
             "Seen": np.datetime_as_string(seen),
             "Coughs": draw.integers(0, 2, size),
         }
