@@ -55,7 +55,10 @@ def is_unclear(value: str) -> bool:
 def is_unclear_line(values: Sequence[str]) -> bool:
     """Whether a line may begin or end with a mark, or has the same odd sign before each value."""
     first, last = values[0], values[-1]
-    if (first and not _START.match(first)) or (last and not _END.search(last)):
+    # A sign alone, such as `?`, is a value: it says that there is none.
+    if re.search(r"\w", first) and not _START.match(first):
+        return True
+    if re.search(r"\w", last) and not _END.search(last):
         return True
     if re.search(r"\s(?:<--|#|//|--)\s", last):
         return True  # a comment
