@@ -104,10 +104,13 @@ def test_a_table_of_ones_own_is_scored(scorecards: dict, name: str) -> None:
         assert run["rows_accepted"] == ROWS
         assert run["accept_rate"] == 1.0
         assert run["diversity"] > 0.85
-    # Halves of 89 rows differ from each other by chance, for both baselines alike.
-    assert holdout["column_fidelity"] == pytest.approx(1, abs=0.05)
+    # Halves of 89 rows differ from each other by chance: by the width of the interval of 95 %,
+    # which is four standard deviations, once in 15,000 tables.
+    for score in ("column_fidelity", "pair_fidelity"):
+        width = holdout[f"{score}_high"] - holdout[f"{score}_low"]
+        assert width < 0.15
+        assert holdout[score] == pytest.approx(1, abs=width)
     assert independent["column_fidelity"] == pytest.approx(holdout["column_fidelity"], abs=0.05)
-    assert holdout["pair_fidelity"] == pytest.approx(1, abs=0.05)
     assert independent["pair_fidelity"] < holdout["pair_fidelity"] - 0.02
     assert independent["detection"] < holdout["detection"]
     assert (independent["privacy"], holdout["privacy"]) == (1.0, 0.0)

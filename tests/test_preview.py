@@ -148,7 +148,7 @@ def test_what_is_rejected_is_shown_with_its_reasons(
     monkeypatch.setattr("generators.cli.load_contract", lambda _: contract)
     rows = [
         csv_row(),
-        csv_row(age="200", name="[red]Ann :x:"),
+        csv_row(age="200", name="Ann [red]B :x:C"),
         csv_row(discharge_date="2023-01-04"),
     ]
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
@@ -158,7 +158,7 @@ def test_what_is_rejected_is_shown_with_its_reasons(
     assert done.exit_code == 0, done.output
     assert shown(server.requests[0][2]["messages"]) in done.stdout
     assert "stay :pill: [bold]x[/bold] \\[y] [/]" in done.stdout
-    assert "[red]Ann :x:" in done.stdout
+    assert "Ann [red]B :x:C" in done.stdout
     (reasons,) = (line for line in done.stdout.splitlines() if line.startswith("  rejected"))
     assert reasons.split()[1:] == ["age.out_of_range", "discharge_before_admission"]
     assert "stopped at 1 accepted of 3" in done.stdout
