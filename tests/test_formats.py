@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -47,14 +48,13 @@ def markdown(rows: list[list[str]] = ROWS) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in table)
 
 
-def fixed(index: bool = False) -> str:
-    table = [[*LABELS], *ROWS]
-    widths = [max(len(row[place]) for row in table) for place in range(len(LABELS))]
-    return "\n".join(
-        (f"{'' if number == 0 else number - 1!s:<3}" if index else "")
-        + "  ".join(value.rjust(width) for value, width in zip(row, widths, strict=True))
-        for number, row in enumerate(table)
-    )
+def frame(*, width: int | None = None, **options: object) -> str:
+    """A data frame as pandas prints it, wrapped at `width`."""
+    table = pd.DataFrame(ROWS, columns=LABELS)
+    if width is None:
+        return table.to_string(**options)
+    with pd.option_context("display.width", width, "display.max_columns", None):
+        return repr(table)
 
 
 def xml(rows: list[list[str]] = ROWS) -> str:
@@ -151,8 +151,13 @@ FORMATS: dict[str, str] = {
     "a markdown table that is wrapped": "\n".join("| " + " | ".join(r[:2]) + " |\n| " + " | ".join(r[2:]) + " |" for r in [*ROWS, ROWS[0]]),
     "a box of lines": markdown().replace("|", "│").replace("---", "───"),
     "a box of plus signs": "+---+---+\n" + markdown().replace("| --- " * 6 + "|", "+---+---+") + "\n+---+---+",
-    "columns of spaces": fixed(),
-    "a printed data frame": fixed(index=True),
+    "columns of spaces": frame(index=False, col_space=22),
+    "a data frame": frame(),
+    "a data frame without numbers of rows": frame(index=False),
+    "a data frame to the left": frame(justify="left"),
+    "a data frame in two parts": frame(width=72),
+    "a data frame in parts of a column or two": "```\n" + frame(width=40) + "\n```",
+    "a data frame below its code": "```python\nprint(df)\n```\n\nOutput:\n\n```\n" + frame() + "\n\n[3 rows x 6 columns]\n```",
     "an html table": "<html><body><table border=1><tr>" + "".join(f"<th>{n}</th>" for n in LABELS) + "</tr>" + "".join("<tr>" + "".join(f"<td><b>{v}</b></td>" for v in row) + "</tr>" for row in ROWS) + "</table></body></html>",
     "an html table without ends": "<table><tr><th>" + "<th>".join(LABELS) + "".join("<tr><td>" + "<td>".join(row) for row in ROWS) + "</table>",
     "xml": f'<?xml version="1.0"?>\n<patients>\n{xml()}\n</patients>',

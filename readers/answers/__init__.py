@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from readers.answers.aligned import aligned
 from readers.answers.cleaning import clean, is_escaped, letters, unescaped
 from readers.answers.corrections import mark_superseded
 from readers.answers.found import Expected, Found, Record
@@ -75,6 +76,7 @@ def _read(text: str, expected: Expected, is_truncated: bool, depth: int) -> Foun
         lambda: _texts(text, expected, is_truncated, depth),
         lambda: _markup(text, expected),
         lambda: _tuples(text, expected),
+        lambda: aligned(text, expected),
         lambda: _labels_or_lines(text, expected, is_truncated, only_lines=best is not None),
     ]
     for reader in readers:
