@@ -66,6 +66,19 @@ TEXTS: dict[str, tuple[str, list[list[str]]]] = {
         f'doctors = ["Smith", "Lee", "Khan"]\nName,Doctor,Hospital\n{ROW}\n{OTHER}',
         BOTH,
     ),
+    "a thought in a key of json": (
+        '{"reasoning": "I could write\\nA B,C D,E F\\nG H,I J,K L\\nM N,O P,Q R", '
+        '"draft": [{"Name": "A B", "Doctor": "C D", "Hospital": "E F"}], '
+        '"rows": [{"Name": "Ann Lee", "Doctor": "Bo Li", "Hospital": "Kim Clinic"}]}',
+        [FIRST],
+    ),
+    "values that run into the next column": (
+        "Name    Doctor  Hospital\nAnn Lee Bo Li   Kim Clinic\nCyrus Ray Di Poe Hill Sons",
+        [],
+    ),
+    "a frame whose columns nothing parts": (
+        "Name Doctor Hospital\nAnn  Bo Li Kim", []
+    ),
     "an example that is said to be one": (
         f"For example:\n\n{HEAD}\nA B,C D,E F\n\nHere are the rows:\n\n{HEAD}\n{ROW}\n{OTHER}",
         BOTH,

@@ -15,7 +15,7 @@ from readers.answers.labelled import labelled
 from readers.answers.lines import delimited
 from readers.answers.loose_json import Node, find_values, unescape
 from readers.answers.markup import has_markup, markup_values
-from readers.answers.reasoning import answer_of
+from readers.answers.reasoning import answer_of, is_thought
 from readers.answers.trees import records_in, rows_in
 from readers.answers.yaml_text import yaml_values
 
@@ -149,7 +149,8 @@ def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Fou
 def _strings(node: Node) -> Iterator[str]:
     if node.is_scalar and node.is_quoted and node.text:
         yield node.text
-    for child in [*(node.items or []), *(value for _, value in node.pairs or [])]:
+    said = [value for name, value in node.pairs or [] if not is_thought(name)]
+    for child in [*(node.items or []), *said]:
         yield from _strings(child)
 
 

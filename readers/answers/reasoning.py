@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-_TAGS = (
-    r"(?:seed:|ant_?|deep_?|self_?)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|rationale|check)"
+_THOUGHT = (
+    r"(?:seed:|ant_?|deep_?|self_?)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|rationale)"
     r"|thinking_\w+|\w+_thoughts?|scratchpad|cot|chain_of_thought|(?:inner_)?monologue|brainstorm"
-    r"|analysis|internal|plan|planning|draft|example|examples"
+    r"|analysis|draft"
 )
+_TAGS = rf"{_THOUGHT}|(?:self_?)?check|internal|plan|planning|example|examples"
 _MARKS = [  # how a thought begins and ends, by the template of a model or a program
     (rf"<\|?(?:{_TAGS})(?:\s[^>]*)?\|?>", rf"<\|?/\s?(?:{_TAGS})\s*\|?>"),
     (rf"&lt;(?:{_TAGS})&gt;", rf"&lt;/(?:{_TAGS})&gt;"),
@@ -28,9 +29,6 @@ _SIGNS = re.compile(
     r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M
 )  # one of which each mark has
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
-_SIGNS = re.compile(
-    r"[<◁]|&lt;|\[/?(?:THINK|REASON|INST)|^Thinking|```", re.M
-)  # one of which each mark has
 _END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?(?:assistant\s*final|\nfinal\n)", re.S)
@@ -71,6 +69,11 @@ def answer_of(text: str, labels: Sequence[str] = ()) -> str:
     while end_of_turn := _END.search(text, max(0, len(text) - 100)):
         text = text[: end_of_turn.start()]
     return text
+
+
+def is_thought(key: str) -> bool:
+    """Whether a key of JSON is called like a thought: `{"reasoning": …, "rows": […]}`."""
+    return re.fullmatch(_THOUGHT, key.strip(), re.I) is not None
 
 
 def _without(text: str, begin: str, end: str, names: set[str]) -> str:

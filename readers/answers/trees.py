@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from readers.answers.found import Expected, Record
 from readers.answers.loose_json import Node
+from readers.answers.reasoning import is_thought
 
 # Keys under which a value stands beside its unit.
 _VALUE_KEYS = {"value", "val", "text", "#text", "_value", "amount", "$"}
@@ -69,7 +70,7 @@ def _in_object(node: Node, expected: Expected, text: str) -> Iterator[Record]:
     inner = [
         record
         for name, value in node.pairs
-        if not value.is_scalar and not (own and expected.label(name))
+        if not value.is_scalar and not (own and expected.label(name)) and not is_thought(name)
         for record in records_in(value, expected, text)
     ]
     names = [name for record in inner for name in record.names or ()]
