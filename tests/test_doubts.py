@@ -68,7 +68,7 @@ TEXTS: dict[str, tuple[str, list[list[str]]]] = {
     ),
     "a thought in a key of json": (
         '{"reasoning": "I could write\\nA B,C D,E F\\nG H,I J,K L\\nM N,O P,Q R", '
-        '"draft": [{"Name": "A B", "Doctor": "C D", "Hospital": "E F"}], '
+        '"thoughts": [{"Name": "A B", "Doctor": "C D", "Hospital": "E F"}], '
         '"rows": [{"Name": "Ann Lee", "Doctor": "Bo Li", "Hospital": "Kim Clinic"}]}',
         [FIRST],
     ),
