@@ -20,6 +20,25 @@
     )
 {%- endmacro %}
 
+{#- The CTE of responses that SQL may explain whole: not cut off, and without odd signs. -#}
+{% macro whole_responses() -%}
+whole as (
+
+    select
+        response_id,
+        dataset,
+        replace(response_text, chr(13) || chr(10), chr(10)) as plain_text,
+        coalesce(len(written_fields), len({{ labels() }})) as width,
+        {{ is_unclear('response_text') }} as is_unclear,
+
+    from responses
+    where
+        not coalesce(is_truncated, false)
+        and not {{ has_odd_signs('response_text') }}
+
+),
+{%- endmacro %}
+
 {#- The value of a CSV line between two commas: quoted, or without a quote. -#}
 {% macro csv_value_pattern() -%}
     [ \t]*"(?:[^"]|"")*"[ \t]*|[^",]*

@@ -28,7 +28,11 @@ class Parser:
             f"{'staging' if name.startswith('stg') else 'intermediate'}.{name}": next(
                 compiled.rglob(f"{name}.sql")
             ).read_text()
-            for name in ("stg_llm_plain_records", f"int_{DATASET}_cast")
+            for name in (
+                "stg_llm_json_records",
+                "stg_llm_csv_records",
+                f"int_{DATASET}_cast",
+            )
         }
         self._home = home
 

@@ -11,11 +11,13 @@ from generators.landing import land
 from generators.transform import run_dbt
 from tests.driver import RUN, csv_row, query, response
 
-TABLES = (
-    "staging.stg_llm_plain_records",
-    "staging.stg_llm_readings",
-    "intermediate.int_admissions_cast",
-)
+FOUND_BY_SQL = ("staging.stg_llm_json_records", "staging.stg_llm_csv_records")
+CAST = "intermediate.int_admissions_cast"
+# Each with what spoils its rows.
+TABLES = dict.fromkeys(FOUND_BY_SQL, "record_text = 'spoilt'") | {
+    "staging.stg_llm_readings": "taken_for = 'nothing', records = '[]'",
+    CAST: "age = 99",
+}
 # What parses and types; scores are made anew by every build.
 BUILD = ("run", "--select", "+response_audit", "admissions", "admissions_rejected")
 FIRST = [csv_row(), json.dumps([{"Name": "Ann"}, {"Name": "Bo", "Age": 40}]), "I'm sorry."]
@@ -69,8 +71,8 @@ def test_the_audit_counts_every_response(built: Home) -> None:
 
 def test_what_was_built_is_not_touched_until_a_full_refresh(built: Home) -> None:
     before = tables(built)
-    query(built, "update staging.stg_llm_plain_records set record_text = 'touched'")
-    query(built, "update intermediate.int_admissions_cast set age = 99")
+    for table in (*FOUND_BY_SQL, CAST):
+        query(built, f"update {table} set {TABLES[table]}")
     touched = tables(built)
     assert touched != before
     run_dbt(built, *BUILD)
@@ -82,16 +84,11 @@ def test_what_was_built_is_not_touched_until_a_full_refresh(built: Home) -> None
 @pytest.mark.parametrize("table", TABLES)
 def test_what_other_sql_made_is_made_anew(built: Home, table: str) -> None:
     before = tables(built)
-    spoilt = {
-        TABLES[0]: "record_text = 'spoilt'",
-        TABLES[1]: "taken_for = 'nothing', records = '[]'",
-        TABLES[2]: "age = 99",
-    }
-    query(built, f"update {table} set logic_hash = 'other', {spoilt[table]}")
-    if table != TABLES[2]:  # what was typed from it
+    query(built, f"update {table} set logic_hash = 'other', {TABLES[table]}")
+    if table != CAST:  # what was typed from it
         query(
             built,
-            "update intermediate.int_admissions_cast set parsed_with = 'other', age = 99"
+            f"update {CAST} set parsed_with = 'other', age = 99"
             f" where response_id in (select response_id from {table})",
         )
     run_dbt(built, *BUILD)

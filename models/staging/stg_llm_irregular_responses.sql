@@ -4,9 +4,15 @@ with responses as (
 
 ),
 
-plain_records as (
+json_records as (
 
-    select * from {{ ref('stg_llm_plain_records') }}
+    select * from {{ ref('stg_llm_json_records') }}
+
+),
+
+csv_records as (
+
+    select * from {{ ref('stg_llm_csv_records') }}
 
 ),
 
@@ -23,7 +29,8 @@ irregular as (
 
     from responses
     where
-        response_id not in (select response_id from plain_records)
+        response_id not in (select response_id from json_records)
+        and response_id not in (select response_id from csv_records)
         -- of a dataset that the project still has
         and labels is not null
 

@@ -1,6 +1,12 @@
-with plain_records as (
+with json_records as (
 
-    select * from {{ ref('stg_llm_plain_records') }}
+    select * from {{ ref('stg_llm_json_records') }}
+
+),
+
+csv_records as (
+
+    select * from {{ ref('stg_llm_csv_records') }}
 
 ),
 
@@ -35,16 +41,18 @@ read_records as (
 
 ),
 
+plain_records as (
+
+    select * from json_records
+    union all
+    select * from csv_records
+
+),
+
 records as (
 
     select
-        record_id,
-        response_id,
-        record_format,
-        record_text,
-        field_names,
-        field_values,
-        is_unclear,
+        * exclude (logic_hash),
         false as is_cut_off,
         cast(null as varchar) as doubt,
         logic_hash,
