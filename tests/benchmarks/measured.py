@@ -16,7 +16,7 @@ MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 
 class Built(NamedTuple):
-    """Seconds by node, as dbt says; from the first node's start to the last one's end; peak in GB."""
+    """What a build took: by node, from the start of the first to the end of the last, at its peak."""
 
     seconds: dict[str, float]
     wall_seconds: float
