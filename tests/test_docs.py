@@ -15,15 +15,15 @@ from generators.home import PROJECT
 from generators.warehouse import open_warehouse
 from tests.driver import DATASET, Flow, query
 
-README = (PROJECT / "README.md").read_text()
-QUERIES = re.findall(r"\.sql\('''(.*?)'''\)\.show\(\)\"\n```\n```\n(.*?)\n```", README, flags=re.S)
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+DOCS = "\n".join(page.read_text() for page in PAGES)
+QUERIES = re.findall(r"\.sql\('''(.*?)'''\)\.show\(\)\"\n```\n```\n(.*?)\n```", DOCS, flags=re.S)
 
 
 @pytest.mark.parametrize(
-    "command", re.findall(r"^\$ \.venv/bin/synthcare ([^#\n]+)", README, flags=re.M)
+    "command", sorted({*re.findall(r"^\$ \.venv/bin/synthcare ([^#\n]+)", DOCS, flags=re.M)})
 )
-def test_commands_of_the_readme_are_understood(command: str) -> None:
+def test_commands_are_understood(command: str) -> None:
     # `patients` stands for a dataset of the reader's.
     name, *arguments = shlex.split(command.replace("--dataset patients", f"--dataset {DATASET}"))
     understood = main.commands[name]
@@ -33,8 +33,8 @@ def test_commands_of_the_readme_are_understood(command: str) -> None:
     understood.make_context(name, arguments)
 
 
-@pytest.mark.parametrize("target", re.findall(r"^\$ make (\w+)", README, flags=re.M))
-def test_targets_of_the_readme_are_there(target: str) -> None:
+@pytest.mark.parametrize("target", sorted({*re.findall(r"^\$ make (\w+)", DOCS, flags=re.M)}))
+def test_targets_of_make_are_there(target: str) -> None:
     assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), flags=re.M)
 
 
@@ -44,24 +44,22 @@ def test_links_lead_to_files(page: Path) -> None:
         assert (page.parent / link).exists(), link
 
 
-def test_tables_of_the_readme_are_in_the_warehouse(flow: Flow) -> None:
+def test_tables_are_in_the_warehouse(flow: Flow) -> None:
     # `patients` stands for a dataset of the reader's.
-    tables = set(re.findall(r"`((?:raw|marts|metrics)\.\w+)`", README)) - {"marts.patients"}
+    tables = set(re.findall(r"`((?:raw|marts|metrics)\.\w+)`", DOCS)) - {"marts.patients"}
     assert len(tables) >= 6
     for table in tables:
         query(flow.home, f"from {table} limit 0")
 
 
 @pytest.mark.parametrize("sql, answer", QUERIES)
-def test_queries_of_the_readme_answer_with_the_columns_shown(
-    flow: Flow, sql: str, answer: str
-) -> None:
+def test_queries_answer_with_the_columns_shown(flow: Flow, sql: str, answer: str) -> None:
     with open_warehouse(flow.home) as warehouse:
         names = [name for name, *_ in warehouse.execute(sql).description]
     assert names == [cell.strip() for cell in answer.splitlines()[1].strip("│").split("│")]
 
 
-def test_the_readme_has_queries() -> None:
+def test_the_docs_have_queries() -> None:
     assert len(QUERIES) >= 5
 
 

@@ -16,7 +16,7 @@ MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 
 
 class Built(NamedTuple):
-    """What a build took: by node, from the start of the first to the end of the last, at its peak."""
+    """Seconds by node and from the first start to the last end; the peak of memory in GB."""
 
     seconds: dict[str, float]
     wall_seconds: float

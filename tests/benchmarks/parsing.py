@@ -3,8 +3,8 @@
 Responses of 8 records, half of them indented JSON in a fence and half CSV; one record in 50 breaks
 the contract. Measured is the time from the start of dbt's first model to the end of its last, and
 the peak of its memory. Beside it a straightforward parser in Python (a fence, `json.loads`,
-`csv.reader`, a loop over the columns) on as many of
-the same responses as it needs to be timed, in one process.
+`csv.reader`, a loop over the columns) on as many of the same responses as it needs to be timed, in
+one process.
 """
 
 import csv
