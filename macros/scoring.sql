@@ -49,99 +49,45 @@
     {%- do return(found) -%}
 {% endmacro %}
 
-{#-
-    Sets of columns whose joint distribution is compared: each column, each pair, and each three
-    categorical columns. `number` tells them apart within a dataset; `places` are from 0.
--#}
-{% macro column_sets(dataset) %}
+{#- One row per compared column of a dataset; its codes are from 0 to one less than `code_count`. -#}
+{% macro scored_column_rows(dataset) %}
     {%- set columns = scored_columns(dataset) -%}
-    {%- set count = columns | length -%}
-    {%- set found = [] -%}
-    {%- for i in range(count) -%}
-        {%- do found.append([i]) -%}
-    {%- endfor -%}
-    {%- for i in range(count) -%}
-        {%- for j in range(i + 1, count) -%}
-            {%- do found.append([i, j]) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- for i in range(count) if columns[i].is_categorical -%}
-        {%- for j in range(i + 1, count) if columns[j].is_categorical -%}
-            {%- for k in range(j + 1, count) if columns[k].is_categorical -%}
-                {%- do found.append([i, j, k]) -%}
-            {%- endfor -%}
-        {%- endfor -%}
-    {%- endfor -%}
-    {%- do return(found) -%}
-{% endmacro %}
-
-{#- Columns whose missing values are compared; each is a set of its own, numbered after the others. -#}
-{% macro nullable_columns(dataset) %}
-    {%- do return(scored_columns(dataset) | selectattr('is_nullable') | list) -%}
-{% endmacro %}
-
-{#-
-    One row per set of columns of a dataset; see `column_sets`. Sets of which only whether the column is
-    missing is compared have the column count 0.
--#}
-{% macro column_set_rows(dataset) %}
-    {%- set columns = scored_columns(dataset) -%}
-    {%- set sets = column_sets(dataset) -%}
     select
         {{ sql_text(dataset) }} as dataset,
-        {%- if not sets %}
-        cast(null as integer) as set_number,
-        cast(null as integer) as column_count,
-        cast(null as varchar) as column_1,
-        cast(null as varchar) as column_2,
-        cast(null as varchar) as column_3,
-        cast(null as varchar[]) as made_from,
+        {%- if not columns %}
+        cast(null as integer) as column_number,
+        cast(null as varchar) as column_name,
         cast(null as varchar) as kind,
         cast(null as boolean) as is_number,
+        cast(null as boolean) as is_nullable,
+        cast(null as integer) as code_count,
+        cast(null as varchar[]) as made_from,
     where false
         {%- else %}
         unnest([
-            {%- for places in sets %}
+            {%- for column in columns %}
             struct_pack(
-                set_number := {{ loop.index }},
-                column_count := {{ places | length }},
-                {%- for place in (places + [none, none])[:3] %}
-                column_{{ loop.index }} := {{
-                    'cast(null as varchar)' if place is none else sql_text(columns[place].name)
-                }},
-                {%- endfor %}
-                made_from := {{ made_from(dataset, places) }},
-                kind := {{ sql_text(columns[places[0]].kind) if places | length == 1 else 'cast(null as varchar)' }},
-                is_number := {{ places | length == 1 and not columns[places[0]].is_categorical }}
-            ),
-            {%- endfor %}
-            {%- for column in nullable_columns(dataset) %}
-            struct_pack(
-                set_number := {{ sets | length + loop.index }},
-                column_count := 0,
-                column_1 := {{ sql_text(column.name) }},
-                column_2 := cast(null as varchar),
-                column_3 := cast(null as varchar),
-                made_from := {{ made_from(dataset, [columns.index(column)]) }},
+                column_number := {{ loop.index }},
+                column_name := {{ sql_text(column.name) }},
                 kind := {{ sql_text(column.kind) }},
-                is_number := false
+                is_number := {{ not column.is_categorical }},
+                is_nullable := {{ column.is_nullable }},
+                code_count := {{ 1 + (column.accepted_values | length if column.is_categorical else var('bins')) }},
+                made_from := {{ made_from(dataset, column) }}
             ),
             {%- endfor %}
         ], recursive := true),
         {%- endif %}
 {% endmacro %}
 
-{#- SQL of the contract's columns that some of the compared ones are, or are derived from. -#}
-{% macro made_from(dataset, places) -%}
+{#- SQL of the contract's columns that a compared one is, or is derived from. -#}
+{% macro made_from(dataset, column) -%}
     {%- set names = [] -%}
-    {%- for place in places -%}
-        {%- set column = scored_columns(dataset)[place] -%}
-        {%- if column.is_derived -%}
-            {%- for source in sources_of(dataset, column.sql) -%} {%- do names.append(sql_text(source.name)) -%} {%- endfor -%}
-        {%- else -%}
-            {%- do names.append(sql_text(column.name)) -%}
-        {%- endif -%}
-    {%- endfor -%}
+    {%- if column.is_derived -%}
+        {%- for source in sources_of(dataset, column.sql) -%} {%- do names.append(sql_text(source.name)) -%} {%- endfor -%}
+    {%- else -%}
+        {%- do names.append(sql_text(column.name)) -%}
+    {%- endif -%}
     [{{ names | join(', ') }}]
 {%- endmacro %}
 
@@ -343,53 +289,25 @@ cross join edges
     {{ 'lower(' ~ column.name ~ ')' if column.data_type == 'varchar' else column.name }}
 {%- endmacro %}
 
-{#-
-    For each set of columns of a dataset, how many rows have each combination of codes: `keys` first,
-    then `set_number`, `cell` and `row_count`. One narrow scan per set, which DuckDB counts without
-    hashing where the codes are few. Of sets of missing values the cell is 1 where the value is missing.
--#}
+{#- For each compared column, how many rows have each code: `keys` first, then the others. -#}
 {% macro count_cells(dataset, relation, keys) %}
-    {%- set columns = scored_columns(dataset) -%}
-    {%- set sets = column_sets(dataset) -%}
-    {%- if not sets %}
+    {%- for column in scored_columns(dataset) %}
     select
         {{ keys }},
-        cast(null as integer) as set_number,
-        cast(null as ubigint) as cell,
-        cast(null as bigint) as row_count,
-    from {{ relation }}
-    where false
-    {%- endif %}
-    {%- for places in sets %}
-    select
-        {{ keys }},
-        {{ loop.index }} as set_number,
-        {% for place in places -%}
-        cast(_code_{{ columns[place].name }} as ubigint)
-        {{- ' * ' ~ 65536 ** loop.revindex0 if not loop.last }}{{ ' + ' if not loop.last }}
-        {%- endfor %} as cell,
-        row_count,
-    from (
-        select
-            {{ keys }},
-            {%- for place in places %}
-            _code_{{ columns[place].name }},
-            {%- endfor %}
-            count(*) as row_count,
-        from {{ relation }}
-        group by all
-    )
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-    {%- for column in nullable_columns(dataset) %}
-    union all
-    select
-        {{ keys }},
-        {{ sets | length + loop.index }} as set_number,
-        cast(_code_{{ column.name }} = 0 as ubigint) as cell,
+        {{ loop.index }} as column_number,
+        _code_{{ column.name }} as cell,
         count(*) as row_count,
     from {{ relation }}
     group by all
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+    select
+        {{ keys }},
+        cast(null as integer) as column_number,
+        cast(null as usmallint) as cell,
+        cast(null as bigint) as row_count,
+    from {{ relation }}
+    where false
     {%- endfor %}
 {% endmacro %}
 
@@ -423,12 +341,33 @@ counted as (
 select
     {{ sql_text(dataset) }} as dataset,
     run_number,
-    set_number,
+    column_number,
     cell,
     {{ by_block('sum(row_count) filter (where block = {})') }} as rows_by_block,
 
 from counted
-group by run_number, set_number, cell
+group by run_number, column_number, cell
+{% endmacro %}
+
+{#- The coded rows of a dataset, with a list of all codes and one of all numbers, for Python. -#}
+{% macro coded_lists(dataset) %}
+    {%- set columns = scored_columns(dataset) %}
+    select
+        {{ sql_text(dataset) }} as dataset,
+        run_number,
+        record_id,
+        block,
+        [
+            {%- for column in columns %}
+            _code_{{ column.name }},
+            {%- endfor %}
+        ]::usmallint[] as codes,
+        [
+            {%- for column in columns %}
+            {{ 'null' if column.is_categorical else '_number_' ~ column.name }},
+            {%- endfor %}
+        ]::double[] as numbers,
+    from {{ ref('int_' ~ dataset ~ '_coded') }}
 {% endmacro %}
 
 {#- For each column of numbers of a dataset, how many rows of each run have each number. -#}
@@ -439,7 +378,7 @@ group by run_number, set_number, cell
     select
         {{ sql_text(dataset) }} as dataset,
         run_number,
-        {{ loop.index }} as set_number,
+        {{ loop.index }} as column_number,
         _number_{{ column.name }} as number,
         count(*) as row_count,
     from {{ coded }}
@@ -451,33 +390,10 @@ group by run_number, set_number, cell
     select
         {{ sql_text(dataset) }} as dataset,
         0 as run_number,
-        0 as set_number,
+        0 as column_number,
         0.0 as number,
         0 as row_count,
     where false
-{% endmacro %}
-
-{#- One row per run and pair of number columns of a dataset, with Pearson's correlation. -#}
-{% macro correlations(dataset) %}
-    {%- set columns = scored_columns(dataset) -%}
-    select
-        {{ sql_text(dataset) }} as dataset,
-        run_number,
-        unnest([
-            {%- for places in column_sets(dataset) %}
-            {%- if places | length == 2 and not columns[places[0]].is_categorical
-                and not columns[places[1]].is_categorical %}
-            struct_pack(
-                set_number := {{ loop.index }},
-                correlation := corr(_number_{{ columns[places[0]].name }}, _number_{{ columns[places[1]].name }})
-            ),
-            {%- endif %}
-            {%- endfor %}
-            struct_pack(set_number := 0, correlation := cast(null as double))
-        ], recursive := true),
-    from {{ ref('int_' ~ dataset ~ '_coded') }}
-    where run_number >= 0
-    group by run_number
 {% endmacro %}
 
 {#-

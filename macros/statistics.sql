@@ -1,33 +1,6 @@
 {#- Formulas of statistics, as SQL expressions. docs/metrics.md has the sources in full. -#}
 
 {#-
-    Expected total variation distance between a sample of `size` and the distribution that it was drawn
-    from, one cell at a time: half of E|p_hat - p|, by De Moivre's closed form for the binomial,
-    E|X - np| = 2 v (1-p)^(n-v+1) p^v C(n, v) with v = floor(np) + 1 (Diaconis and Zabell, 1991).
--#}
-{% macro expected_cell_distance(share, size) %}
-    case
-        when {{ share }} <= 0 or {{ share }} >= 1 then 0
-        else exp(
-            ln(floor({{ size }} * {{ share }}) + 1)
-            + ({{ size }} - floor({{ size }} * {{ share }})) * ln(1 - {{ share }})
-            + (floor({{ size }} * {{ share }}) + 1) * ln({{ share }})
-            + lgamma({{ size }} + 1)
-            - lgamma(floor({{ size }} * {{ share }}) + 2)
-            - lgamma({{ size }} - floor({{ size }} * {{ share }}))
-        ) / {{ size }}
-    end
-{% endmacro %}
-
-{#-
-    Expected Kolmogorov-Smirnov distance of a sample of effective size `size` from its own distribution:
-    the mean of the Kolmogorov distribution, sqrt(pi / 2) ln 2, over Stephens' (1970) finite-sample scale.
--#}
-{% macro expected_ks_distance(size) %}
-    sqrt(pi() / 2) * ln(2) / (sqrt({{ size }}) + 0.12 + 0.11 / sqrt({{ size }}))
-{% endmacro %}
-
-{#-
     Chance that a value which `copies` of `rows` rows have is among `size` of them, drawn without
     replacement (rarefaction, Hurlbert 1971); with replacement where there are not so many.
 -#}

@@ -1,4 +1,4 @@
-"""Distances, noise floors and intervals against other implementations and simulation."""
+"""Distances and intervals against other implementations and simulation."""
 
 import runpy
 
@@ -15,6 +15,10 @@ from generators.journal import Journal
 from generators.landing import land
 from generators.transform import run_dbt
 from generators.warehouse import open_warehouse
+from synthcare.fidelity import fidelity
+from synthcare.halves import Halves
+from synthcare.tables import Column
+from synthcare.tables import Table as CodedTable
 from tests.driver import RUN, Flow, cli, csv_row, query, response
 from tests.worlds import Table, draw, land_reference, land_runs
 
@@ -24,15 +28,6 @@ def evaluate(expression: str) -> float:
     source = (PROJECT / "macros" / "statistics.sql").read_text() + "{{ " + expression + " }}"
     sql = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(source).render().strip()  # noqa: S701
     return duckdb.sql(f"select {sql}").fetchall()[0][0]
-
-
-@pytest.mark.parametrize("size", [1, 2, 30, 999, 27_750])
-@pytest.mark.parametrize("share", [0.0, 1e-4, 0.125, 1 / 3, 0.5, 0.98, 1.0])
-def test_expected_distance_of_a_cell_is_the_binomial_sum(size: int, share: float) -> None:
-    counts = np.arange(size + 1)
-    by_sum = np.sum(stats.binom.pmf(counts, size, share) * abs(counts / size - share)) / 2
-    in_sql = evaluate(f"expected_cell_distance('{share}::double', '{size}')")
-    assert in_sql == pytest.approx(by_sum, abs=1e-9)
 
 
 @pytest.mark.parametrize("copies, rows, size", [(1, 4, 2), (2, 4, 2), (3, 50, 20), (7, 9, 5)])
@@ -46,16 +41,6 @@ def test_margins_are_students(blocks: int) -> None:
     assert evaluate(f"margin('2.0', '{blocks}')") == pytest.approx(
         2 * stats.t.ppf(0.975, blocks - 1), rel=0.01
     )
-
-
-@pytest.mark.parametrize("size", [30, 100, 1000])
-def test_expected_ks_distance_is_what_samples_show(size: int) -> None:
-    random = np.random.default_rng(1)
-    uniform = np.sort(random.random((4000, size)), axis=1)
-    steps = np.arange(1, size + 1) / size
-    distances = np.maximum(abs(uniform - steps), abs(uniform - steps + 1 / size)).max(axis=1)
-    in_sql = evaluate(f"expected_ks_distance('{size}')")
-    assert in_sql == pytest.approx(distances.mean(), rel=0.02)
 
 
 @pytest.fixture
@@ -201,16 +186,35 @@ def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
     assert sampled == [(4800, 96, 200, 200)]
     compared = query(home, "select distinct rows_compared from metrics.column_fidelity")
     assert compared == [(6000,)]
-    ((spread, margin),) = query(
+    # 96 of 120 responses: what they show is surer for the whole.
+    ((name, low, high),) = query(
         home,
-        """
-        select stddev_samp(score), any_value(margin)
-        from intermediate.int_distances
-        inner join intermediate.int_score_margins using (run_id, set_number)
-        where draw > 0 and set_number = 1
-        """,
+        "select column_name, score_low, score_high from metrics.column_fidelity"
+        " where kind = 'categorical' order by column_name limit 1",
     )
-    assert margin == pytest.approx(stats.t.ppf(0.975, 23) * spread * np.sqrt(0.8), rel=1e-4)
+    assert high - low == pytest.approx(width_of_the_sample(home, name) * np.sqrt(0.8))
+
+
+def width_of_the_sample(home: Home, name: str) -> float:
+    """Of a column's interval, by the halves of a sample that is the whole table."""
+    with open_warehouse(home) as warehouse:
+        found = warehouse.execute(
+            f"select run_number, block, _code_{name} as code from intermediate.int_admissions_coded"
+            " where run_number >= 0"
+        ).df()
+        halves = warehouse.execute(
+            "select is_drawn from intermediate.int_half_samples where blocks = 24 and draw > 0"
+        ).fetchall()
+    column = Column(name, int(found["code"].max()) + 1)
+    real, table = (
+        CodedTable((column,), found.loc[found["run_number"] == number, ["code"]].to_numpy())
+        for number in (0, 1)
+    )
+    blocks = found.loc[found["run_number"] == 1, "block"].fillna(0).to_numpy(dtype=int)
+    drawn = np.array([half for (half,) in halves], dtype=bool)
+    sample = Halves(np.flatnonzero(blocks), blocks[blocks > 0] - 1, drawn)
+    score = next(iter(fidelity(real, table, sample)))
+    return score.high - score.low
 
 
 def test_copies_of_a_real_row_share_its_fold() -> None:

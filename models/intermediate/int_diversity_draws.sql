@@ -19,17 +19,15 @@ block_cells as (
 
 ),
 
-column_sets as (
+scored_columns as (
 
-    select * from {{ ref('int_column_sets') }}
-    where column_count = 1
+    select * from {{ ref('int_scored_columns') }}
 
 ),
 
-drawn_sets as (
+drawn_columns as (
 
-    select * from {{ ref('int_drawn_sets') }}
-    where column_count = 1
+    select * from {{ ref('int_drawn_columns') }}
 
 ),
 
@@ -60,9 +58,9 @@ distinct_texts as (
 
     from text_counts
     inner join run_draws on text_counts.run_number = run_draws.run_number
-    anti join drawn_sets
-    on text_counts.run_number = drawn_sets.run_number
-    and text_counts.column_name = drawn_sets.column_1
+    anti join drawn_columns
+    on text_counts.run_number = drawn_columns.run_number
+    and text_counts.column_name = drawn_columns.column_name
     where array_inner_product(text_counts.rows_by_block, run_draws.is_drawn) > 0
     group by all
 
@@ -121,19 +119,19 @@ drawn_cells as (
     select
         block_cells.dataset,
         block_cells.run_number,
-        block_cells.set_number,
+        block_cells.column_number,
         run_draws.draw,
         run_draws.row_count,
         array_inner_product(block_cells.rows_by_block, run_draws.is_drawn) as drawn,
 
     from block_cells
-    inner join column_sets
-    on block_cells.dataset = column_sets.dataset
-    and block_cells.set_number = column_sets.set_number
+    inner join scored_columns
+    on block_cells.dataset = scored_columns.dataset
+    and block_cells.column_number = scored_columns.column_number
     inner join run_draws on block_cells.run_number = run_draws.run_number
-    anti join drawn_sets
-    on block_cells.run_number = drawn_sets.run_number
-    and block_cells.set_number = drawn_sets.set_number
+    anti join drawn_columns
+    on block_cells.run_number = drawn_columns.run_number
+    and block_cells.column_number = drawn_columns.column_number
 
 ),
 
@@ -142,7 +140,7 @@ entropies as (
     select
         dataset,
         run_number,
-        set_number,
+        column_number,
         draw,
         row_count,
         ln(row_count) - sum(drawn * ln(drawn)) / row_count + (count(*) - 1) / (2 * row_count)
@@ -150,7 +148,7 @@ entropies as (
 
     from drawn_cells
     where drawn > 0
-    group by dataset, run_number, set_number, draw, row_count
+    group by dataset, run_number, column_number, draw, row_count
 
 ),
 
@@ -158,9 +156,9 @@ real_shares as (
 
     select
         dataset,
-        set_number,
+        column_number,
         row_count,
-        sum(row_count) over (partition by dataset, set_number) as real_rows,
+        sum(row_count) over (partition by dataset, column_number) as real_rows,
 
     from cells
 
@@ -170,13 +168,13 @@ real_entropies as (
 
     select
         dataset,
-        set_number,
+        column_number,
         ln(any_value(real_rows))
         - sum(row_count * ln(row_count)) / any_value(real_rows)
         + (count(*) - 1) / (2 * any_value(real_rows)) as entropy,
 
     from real_shares
-    group by dataset, set_number
+    group by dataset, column_number
 
 ),
 
@@ -208,10 +206,10 @@ measured as (
     select
         entropies.dataset,
         entropies.run_number,
-        column_sets.column_1 as column_name,
+        scored_columns.column_name,
         'entropy' as measure,
         -- Bins are those of the reference: a number in one bin may still be various, but elsewhere.
-        if(column_sets.is_number, null, 'values') as part,
+        if(scored_columns.is_number, null, 'values') as part,
         entropies.draw,
         entropies.row_count,
         entropies.entropy as measured,
@@ -220,10 +218,10 @@ measured as (
     from entropies
     inner join real_entropies
     on entropies.dataset = real_entropies.dataset
-    and entropies.set_number = real_entropies.set_number
-    inner join column_sets
-    on entropies.dataset = column_sets.dataset
-    and entropies.set_number = column_sets.set_number
+    and entropies.column_number = real_entropies.column_number
+    inner join scored_columns
+    on entropies.dataset = scored_columns.dataset
+    and entropies.column_number = scored_columns.column_number
 
 ),
 

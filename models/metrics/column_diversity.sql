@@ -24,10 +24,9 @@ number_steps as (
 
 ),
 
-column_sets as (
+scored_columns as (
 
-    select * from {{ ref('int_column_sets') }}
-    where column_count = 1
+    select * from {{ ref('int_scored_columns') }}
 
 ),
 
@@ -101,16 +100,16 @@ repeated_categories as (
         allowed_values.column_name,
         allowed_values.allowed_value as repeated_value,
         cells.row_count / sum(cells.row_count) over (
-            partition by cells.dataset, cells.run_number, cells.set_number
+            partition by cells.dataset, cells.run_number, cells.column_number
         ) as share,
 
     from cells
-    inner join column_sets
-    on cells.dataset = column_sets.dataset
-    and cells.set_number = column_sets.set_number
+    inner join scored_columns
+    on cells.dataset = scored_columns.dataset
+    and cells.column_number = scored_columns.column_number
     inner join allowed_values
-    on column_sets.dataset = allowed_values.dataset
-    and column_sets.column_1 = allowed_values.column_name
+    on scored_columns.dataset = allowed_values.dataset
+    and scored_columns.column_name = allowed_values.column_name
     and cells.cell = allowed_values.code
 
 ),
@@ -120,9 +119,9 @@ repeated_numbers as (
     select
         number_steps.dataset,
         number_steps.run_number,
-        column_sets.column_1 as column_name,
+        scored_columns.column_name,
         if(
-            column_sets.kind = 'date',
+            scored_columns.kind = 'date',
             strftime(date '1970-01-01' + cast(number_steps.number as integer), '%Y-%m-%d'),
             regexp_replace(cast(number_steps.number as varchar), '\.0$', '')
         ) as repeated_value,
@@ -130,9 +129,9 @@ repeated_numbers as (
         number_steps.real_step as real_share,
 
     from number_steps
-    inner join column_sets
-    on number_steps.dataset = column_sets.dataset
-    and number_steps.set_number = column_sets.set_number
+    inner join scored_columns
+    on number_steps.dataset = scored_columns.dataset
+    and number_steps.column_number = scored_columns.column_number
 
 ),
 

@@ -1,30 +1,18 @@
-with distances as (
+with scores as (
 
-    select * from {{ ref('int_distances') }}
-
-),
-
-margins as (
-
-    select * from {{ ref('int_score_margins') }}
+    select * from {{ ref('scores') }}
 
 ),
 
-column_sets as (
+scored_columns as (
 
-    select * from {{ ref('int_column_sets') }}
+    select * from {{ ref('int_scored_columns') }}
 
 ),
 
 cells as (
 
     select * from {{ ref('int_cells') }}
-
-),
-
-number_steps as (
-
-    select * from {{ ref('int_number_steps') }}
 
 ),
 
@@ -46,171 +34,33 @@ reference_files as (
 
 ),
 
----------- categories and bins: both sides of every cell
+{% set names = [
+    'jensen_shannon_divergence', 'jensen_shannon_distance', 'kullback_leibler_divergence',
+    'wasserstein_distance', 'chi_square',
+] -%}
 
-real_cells as (
-
-    select * from cells
-    where run_number = 0
-
-),
-
-runs_and_columns as (
+measured as (
 
     select
-        runs.run_number,
-        runs.run_id,
-        column_sets.*,
+        scores.run_id,
+        scores.dataset,
+        scores.subject as column_name,
+        scored_columns.kind,
+        runs.rows_accepted,
+        max(scores.value) filter (where scores.score_name = 'column_fidelity') as score,
+        max(scores.low) filter (where scores.score_name = 'column_fidelity') as score_low,
+        max(scores.high) filter (where scores.score_name = 'column_fidelity') as score_high,
+        max(scores.floor) filter (where scores.score_name = 'column_fidelity') as expected_distance,
+        {%- for name in names + ['chi_square_degrees_of_freedom', 'coverage'] %}
+        max(scores.value) filter (where scores.score_name = '{{ name }}') as {{ name }},
+        {%- endfor %}
 
-    from runs
-    inner join column_sets on runs.dataset = column_sets.dataset
-    where column_sets.column_count = 1
-
-),
-
-counts as (
-
-    select
-        runs_and_columns.run_number,
-        runs_and_columns.set_number,
-        cells.cell,
-        cells.row_count,
-        0 as real_count,
-
-    from runs_and_columns
-    inner join cells
-    on runs_and_columns.run_number = cells.run_number
-    and runs_and_columns.set_number = cells.set_number
-
-    union all
-
-    select
-        runs_and_columns.run_number,
-        runs_and_columns.set_number,
-        real_cells.cell,
-        0 as row_count,
-        real_cells.row_count as real_count,
-
-    from runs_and_columns
-    inner join real_cells
-    on runs_and_columns.dataset = real_cells.dataset
-    and runs_and_columns.set_number = real_cells.set_number
-
-),
-
-both_sides as (
-
-    select
-        run_number,
-        set_number,
-        cell,
-        sum(row_count) as row_count,
-        sum(real_count) as real_count,
-        sum(sum(row_count)) over whole as row_total,
-        sum(sum(real_count)) over whole as real_total,
-        count(*) over whole as cell_count,
-
-    from counts
-    group by run_number, set_number, cell
-    window whole as (partition by run_number, set_number)
-
-),
-
-shares as (
-
-    select
-        run_number,
-        set_number,
-        cell,
-        row_count,
-        real_count,
-        row_total,
-        real_total,
-        row_count / row_total as share,
-        real_count / real_total as real_share,
-        (row_count / row_total + real_count / real_total) / 2 as mean_share,
-        -- half a row more in each cell, so that none is empty
-        (row_count + 0.5) / (row_total + cell_count / 2) as smooth_share,
-        (real_count + 0.5) / (real_total + cell_count / 2) as real_smooth_share,
-
-    from both_sides
-
-),
-
-missing as (
-
-    select
-        run_number,
-        set_number,
-        coalesce(sum(share) filter (where cell = 0), 0) as missing_share,
-        coalesce(sum(real_share) filter (where cell = 0), 0) as real_missing_share,
-        1 - missing_share as known_share,
-        1 - real_missing_share as real_known_share,
-
-    from shares
-    group by run_number, set_number
-
-),
-
----------- numbers, one by one: a missing one counts as smaller than any
-
-by_number as (
-
-    select
-        number_steps.run_number,
-        number_steps.set_number,
-        -- Between two values only one side rises, and both have been counted at each.
-        greatest(
-            max(abs(
-                missing.known_share * number_steps.share_up_to + missing.missing_share
-                - missing.real_known_share * number_steps.real_share_up_to
-                - missing.real_missing_share
-            )),
-            any_value(abs(missing.missing_share - missing.real_missing_share))
-        ) as distance,
-        sum(
-            abs(number_steps.share_up_to - number_steps.real_share_up_to)
-            * (number_steps.next_number - number_steps.number)
-        ) as moved_distance,
-        sqrt(
-            sum(number_steps.real_step * power(number_steps.number, 2))
-            - power(sum(number_steps.real_step * number_steps.number), 2)
-        ) as real_spread,
-        min(number_steps.number) filter (where number_steps.step > 0) as smallest,
-        max(number_steps.number) filter (where number_steps.step > 0) as largest,
-        min(number_steps.number) filter (where number_steps.real_step > 0) as real_smallest,
-        max(number_steps.number) filter (where number_steps.real_step > 0) as real_largest,
-
-    from number_steps
-    inner join missing
-    on number_steps.run_number = missing.run_number
-    and number_steps.set_number = missing.set_number
-    group by number_steps.run_number, number_steps.set_number
-
-),
-
-by_cell as (
-
-    select
-        run_number,
-        set_number,
-        greatest(0, sum(
-            if(share > 0, share * log2(share / mean_share), 0)
-            + if(real_share > 0, real_share * log2(real_share / mean_share), 0)
-        ) / 2) as jensen_shannon_divergence,
-        sum(real_smooth_share * ln(real_smooth_share / smooth_share))
-            as kullback_leibler_divergence,
-        -- Pearson's test of homogeneity of the two samples
-        sum(
-            power(row_count * real_total - real_count * row_total, 2)
-            / (row_total * real_total * (row_count + real_count))
-        ) as chi_square,
-        count(*) - 1 as chi_square_degrees_of_freedom,
-        count(*) filter (where row_count > 0 and real_count > 0)
-        / count(*) filter (where real_count > 0) as category_coverage,
-
-    from shares
-    group by run_number, set_number
+    from scores
+    inner join runs on scores.run_id = runs.run_id
+    inner join scored_columns
+    on scores.dataset = scored_columns.dataset
+    and scores.subject = scored_columns.column_name
+    group by all
 
 ),
 
@@ -237,12 +87,13 @@ written as (
 real_shares as (
 
     select
-        set_number,
+        column_number,
         dataset,
         cell,
-        row_count / sum(row_count) over (partition by dataset, set_number) as share,
+        row_count / sum(row_count) over (partition by dataset, column_number) as share,
 
-    from real_cells
+    from cells
+    where run_number = 0
 
 ),
 
@@ -252,8 +103,8 @@ as_written as (
         written.run_id,
         written.dataset,
         written.column_name,
-        column_sets.kind,
-        column_sets.is_number,
+        scored_columns.kind,
+        scored_columns.is_number,
         1 - sum(coalesce(written.allowed_count, 0)) / sum(written.record_count)
             as out_of_vocabulary_share,
         1 - sum(coalesce(written.verbatim_count, 0)) / sum(written.record_count)
@@ -264,54 +115,14 @@ as_written as (
         )) as raw_distance,
 
     from written
-    inner join column_sets
-    on written.dataset = column_sets.dataset
-    and written.column_name = column_sets.column_1
-    and column_sets.column_count = 1
+    inner join scored_columns
+    on written.dataset = scored_columns.dataset
+    and written.column_name = scored_columns.column_name
     left join real_shares
-    on column_sets.dataset = real_shares.dataset
-    and column_sets.set_number = real_shares.set_number
+    on scored_columns.dataset = real_shares.dataset
+    and scored_columns.column_number = real_shares.column_number
     and written.code = real_shares.cell
     group by all
-
-),
-
-measured as (
-
-    select
-        runs_and_columns.run_id,
-        runs_and_columns.dataset,
-        runs_and_columns.column_1 as column_name,
-        runs_and_columns.kind,
-        runs_and_columns.is_number,
-        distances.row_count,
-        coalesce(by_number.distance, distances.distance) as distance,
-        distances.expected_distance,
-        margins.margin,
-        by_cell.* exclude (run_number, set_number),
-        by_number.moved_distance / nullif(by_number.real_spread, 0) as wasserstein_distance,
-        greatest(
-            0,
-            1 - (
-                greatest(0, by_number.smallest - by_number.real_smallest)
-                + greatest(0, by_number.real_largest - by_number.largest)
-            ) / nullif(by_number.real_largest - by_number.real_smallest, 0)
-        ) as range_coverage,
-
-    from runs_and_columns
-    inner join distances
-    on runs_and_columns.run_id = distances.run_id
-    and runs_and_columns.set_number = distances.set_number
-    and distances.draw = 0
-    left join margins
-    on runs_and_columns.run_id = margins.run_id
-    and runs_and_columns.set_number = margins.set_number
-    left join by_number
-    on runs_and_columns.run_number = by_number.run_number
-    and runs_and_columns.set_number = by_number.set_number
-    left join by_cell
-    on runs_and_columns.run_number = by_cell.run_number
-    and runs_and_columns.set_number = by_cell.set_number
 
 ),
 
@@ -326,21 +137,19 @@ final as (
         reference_files.reference,
 
         ---------- the score
-        coalesce(measured.row_count, 0) as rows_compared,
-        measured.distance,
+        coalesce(measured.rows_accepted, 0) as rows_compared,
+        1 - measured.score * (1 - measured.expected_distance) as distance,
         measured.expected_distance,
-        (1 - measured.distance) / (1 - measured.expected_distance) as score,
-        score - measured.margin as score_low,
-        score + measured.margin as score_high,
+        measured.score,
+        measured.score_low,
+        measured.score_high,
 
         ---------- other distances
-        measured.jensen_shannon_divergence,
-        sqrt(measured.jensen_shannon_divergence) as jensen_shannon_distance,
-        measured.kullback_leibler_divergence,
-        measured.wasserstein_distance,
-        measured.chi_square,
-        measured.chi_square_degrees_of_freedom,
-        if(measured.is_number, measured.range_coverage, measured.category_coverage) as coverage,
+        {%- for name in names %}
+        measured.{{ name }},
+        {%- endfor %}
+        cast(measured.chi_square_degrees_of_freedom as bigint) as chi_square_degrees_of_freedom,
+        measured.coverage,
 
         ---------- as written
         as_written.out_of_vocabulary_share,

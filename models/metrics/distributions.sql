@@ -4,10 +4,9 @@ with runs as (
 
 ),
 
-column_sets as (
+scored_columns as (
 
-    select * from {{ ref('int_column_sets') }}
-    where column_count = 1
+    select * from {{ ref('int_scored_columns') }}
 
 ),
 
@@ -34,29 +33,29 @@ number_steps as (
 categories as (
 
     select
-        column_sets.dataset,
-        column_sets.set_number,
+        scored_columns.dataset,
+        scored_columns.column_number,
         allowed_values.code,
         allowed_values.allowed_value,
 
-    from column_sets
+    from scored_columns
     inner join allowed_values
-    on column_sets.dataset = allowed_values.dataset
-    and column_sets.column_1 = allowed_values.column_name
+    on scored_columns.dataset = allowed_values.dataset
+    and scored_columns.column_name = allowed_values.column_name
 
     union all
 
     select distinct
-        column_sets.dataset,
-        column_sets.set_number,
+        scored_columns.dataset,
+        scored_columns.column_number,
         cells.cell as code,
         null as allowed_value,
 
     from cells
-    inner join column_sets
-    on cells.dataset = column_sets.dataset
-    and cells.set_number = column_sets.set_number
-    where cells.cell = 0 and not column_sets.is_number
+    inner join scored_columns
+    on cells.dataset = scored_columns.dataset
+    and cells.column_number = scored_columns.column_number
+    where cells.cell = 0 and not scored_columns.is_number
 
 ),
 
@@ -65,9 +64,9 @@ shares as (
     select
         dataset,
         run_number,
-        set_number,
+        column_number,
         cell,
-        row_count / sum(row_count) over (partition by dataset, run_number, set_number) as share,
+        row_count / sum(row_count) over (partition by dataset, run_number, column_number) as share,
 
     from cells
 
@@ -78,7 +77,7 @@ category_bars as (
     select
         runs.run_number,
         categories.dataset,
-        categories.set_number,
+        categories.column_number,
         categories.code as bar_number,
         categories.allowed_value as category,
         cast(null as double) as low,
@@ -90,11 +89,11 @@ category_bars as (
     inner join categories on runs.dataset = categories.dataset
     left join shares
     on runs.run_number = shares.run_number
-    and categories.set_number = shares.set_number
+    and categories.column_number = shares.column_number
     and categories.code = shares.cell
     left join shares as real_shares
     on categories.dataset = real_shares.dataset
-    and categories.set_number = real_shares.set_number
+    and categories.column_number = real_shares.column_number
     and categories.code = real_shares.cell
     and real_shares.run_number = 0
 
@@ -107,17 +106,17 @@ ranges as (
 
     select
         number_steps.dataset,
-        number_steps.set_number,
+        number_steps.column_number,
         min(number_steps.number) as smallest,
         max(number_steps.number) as largest,
-        any_value(column_sets.kind) = 'decimal' as is_decimal,
+        any_value(scored_columns.kind) = 'decimal' as is_decimal,
 
     from number_steps
-    inner join column_sets
-    on number_steps.dataset = column_sets.dataset
-    and number_steps.set_number = column_sets.set_number
+    inner join scored_columns
+    on number_steps.dataset = scored_columns.dataset
+    and number_steps.column_number = scored_columns.column_number
     where number_steps.real_step > 0
-    group by number_steps.dataset, number_steps.set_number
+    group by number_steps.dataset, number_steps.column_number
 
 ),
 
@@ -126,7 +125,7 @@ widths as (
 
     select
         dataset,
-        set_number,
+        column_number,
         smallest,
         largest,
         coalesce(
@@ -150,7 +149,7 @@ placed as (
     select
         number_steps.run_number,
         number_steps.dataset,
-        number_steps.set_number,
+        number_steps.column_number,
         widths.smallest,
         widths.width,
         number_steps.step,
@@ -167,7 +166,7 @@ placed as (
     from number_steps
     inner join widths
     on number_steps.dataset = widths.dataset
-    and number_steps.set_number = widths.set_number
+    and number_steps.column_number = widths.column_number
 
 ),
 
@@ -176,7 +175,7 @@ number_bars as (
     select
         run_number,
         dataset,
-        set_number,
+        column_number,
         bar_number,
         cast(null as varchar) as category,
         if(bar_number = 0, null, smallest + (bar_number - 1) * width) as low,
@@ -185,7 +184,7 @@ number_bars as (
         sum(real_step) as reference_share,
 
     from placed
-    group by run_number, dataset, set_number, bar_number, smallest, width
+    group by run_number, dataset, column_number, bar_number, smallest, width
 
 ),
 
@@ -195,23 +194,23 @@ missing_numbers as (
 
     select
         runs.run_number,
-        column_sets.dataset,
-        column_sets.set_number,
+        scored_columns.dataset,
+        scored_columns.column_number,
         coalesce(shares.share, 0) as share,
         coalesce(real_shares.share, 0) as reference_share,
 
     from runs
-    inner join column_sets on runs.dataset = column_sets.dataset
+    inner join scored_columns on runs.dataset = scored_columns.dataset
     left join shares
     on runs.run_number = shares.run_number
-    and column_sets.set_number = shares.set_number
+    and scored_columns.column_number = shares.column_number
     and shares.cell = 0
     left join shares as real_shares
-    on column_sets.dataset = real_shares.dataset
-    and column_sets.set_number = real_shares.set_number
+    on scored_columns.dataset = real_shares.dataset
+    and scored_columns.column_number = real_shares.column_number
     and real_shares.cell = 0
     and real_shares.run_number = 0
-    where column_sets.is_number
+    where scored_columns.is_number
 
 ),
 
@@ -229,14 +228,14 @@ bars as (
     from number_bars
     inner join missing_numbers
     on number_bars.run_number = missing_numbers.run_number
-    and number_bars.set_number = missing_numbers.set_number
+    and number_bars.column_number = missing_numbers.column_number
 
     union all
 
     select
         run_number,
         dataset,
-        set_number,
+        column_number,
         {{ var('bars') + 2 }} as bar_number,
         null as category,
         null as low,
@@ -255,8 +254,8 @@ final as (
         ---------- ids
         runs.run_id,
         bars.dataset,
-        column_sets.column_1 as column_name,
-        column_sets.kind,
+        scored_columns.column_name,
+        scored_columns.kind,
         cast(bars.bar_number as integer) as bar_number,
 
         ---------- the bar
@@ -270,9 +269,9 @@ final as (
 
     from bars
     inner join runs on bars.run_number = runs.run_number
-    inner join column_sets
-    on bars.dataset = column_sets.dataset
-    and bars.set_number = column_sets.set_number
+    inner join scored_columns
+    on bars.dataset = scored_columns.dataset
+    and bars.column_number = scored_columns.column_number
 
 )
 

@@ -1,26 +1,6 @@
-with distances as (
+with scores as (
 
-    select * from {{ ref('int_distances') }}
-    where draw = 0
-
-),
-
-margins as (
-
-    select * from {{ ref('int_score_margins') }}
-
-),
-
-column_sets as (
-
-    select * from {{ ref('int_column_sets') }}
-    where column_count = 0
-
-),
-
-cells as (
-
-    select * from {{ ref('int_cells') }}
+    select * from {{ ref('scores') }}
 
 ),
 
@@ -30,19 +10,22 @@ runs as (
 
 ),
 
-shares as (
+by_column as (
 
     select
-        cells.dataset,
-        cells.run_number,
-        cells.set_number,
-        sum(cells.row_count * cells.cell) / sum(cells.row_count) as missing_share,
+        run_id,
+        dataset,
+        subject as column_name,
+        max(value) filter (where score_name = 'missingness') as score,
+        max(low) filter (where score_name = 'missingness') as score_low,
+        max(high) filter (where score_name = 'missingness') as score_high,
+        max(floor) filter (where score_name = 'missingness') as expected_distance,
+        max(value) filter (where score_name = 'missing_share') as missing_share,
+        max(value) filter (where score_name = 'reference_missing_share') as reference_missing_share,
 
-    from cells
-    inner join column_sets
-    on cells.dataset = column_sets.dataset
-    and cells.set_number = column_sets.set_number
-    group by cells.dataset, cells.run_number, cells.set_number
+    from scores
+    where subject is not null
+    group by run_id, dataset, subject
 
 ),
 
@@ -50,37 +33,25 @@ final as (
 
     select
         ---------- ids
-        distances.run_id,
-        distances.dataset,
-        column_sets.column_1 as column_name,
+        by_column.run_id,
+        by_column.dataset,
+        by_column.column_name,
 
         ---------- the score
-        distances.row_count as rows_compared,
-        distances.score,
-        distances.score - margins.margin as score_low,
-        distances.score + margins.margin as score_high,
+        runs.rows_accepted as rows_compared,
+        by_column.score,
+        by_column.score_low,
+        by_column.score_high,
 
         ---------- what it is made of
-        shares.missing_share,
-        real_shares.missing_share as reference_missing_share,
-        distances.distance,
-        distances.expected_distance,
+        by_column.missing_share,
+        by_column.reference_missing_share,
+        1 - by_column.score * (1 - by_column.expected_distance) as distance,
+        by_column.expected_distance,
 
-    from distances
-    inner join column_sets
-    on distances.dataset = column_sets.dataset
-    and distances.set_number = column_sets.set_number
-    inner join runs on distances.run_id = runs.run_id
-    inner join shares
-    on runs.run_number = shares.run_number
-    and distances.set_number = shares.set_number
-    left join shares as real_shares
-    on distances.dataset = real_shares.dataset
-    and distances.set_number = real_shares.set_number
-    and real_shares.run_number = 0
-    left join margins
-    on distances.run_id = margins.run_id
-    and distances.set_number = margins.set_number
+    from by_column
+    inner join runs on by_column.run_id = runs.run_id
+    where by_column.missing_share is not null
 
 )
 

@@ -11,28 +11,10 @@ response_audit as (
 
 ),
 
-column_fidelity as (
+scores as (
 
-    select * from {{ ref('column_fidelity') }}
-
-),
-
-pair_fidelity as (
-
-    select * from {{ ref('pair_fidelity') }}
-
-),
-
-margins as (
-
-    select * from {{ ref('int_score_margins') }}
-    where set_number is null
-
-),
-
-missingness as (
-
-    select * from {{ ref('missingness') }}
+    select * from {{ ref('scores') }}
+    where subject is null
 
 ),
 
@@ -85,39 +67,6 @@ validity as (
 
 ),
 
-columns_per_run as (
-
-    select
-        run_id,
-        avg(score) as score,
-
-    from column_fidelity
-    group by run_id
-
-),
-
-pairs_per_run as (
-
-    select
-        run_id,
-        avg(score) as score,
-
-    from pair_fidelity
-    group by run_id
-
-),
-
-missingness_per_run as (
-
-    select
-        run_id,
-        avg(score) as score,
-
-    from missingness
-    group by run_id
-
-),
-
 -- Targets and learners look at the same rows, so their margins are not smaller together.
 utility_per_run as (
 
@@ -154,15 +103,15 @@ joined as (
         {{ wilson_high('validity.accept_rate', 'validity.effective_size') }} as accept_rate_high,
 
         ---------- realism
-        columns_per_run.score as column_fidelity,
-        columns_per_run.score - column_margins.margin as column_fidelity_low,
-        columns_per_run.score + column_margins.margin as column_fidelity_high,
-        pairs_per_run.score as pair_fidelity,
-        pairs_per_run.score - pair_margins.margin as pair_fidelity_low,
-        pairs_per_run.score + pair_margins.margin as pair_fidelity_high,
-        missingness_per_run.score as missingness,
-        missingness_per_run.score - missing_margins.margin as missingness_low,
-        missingness_per_run.score + missing_margins.margin as missingness_high,
+        column_fidelity.value as column_fidelity,
+        column_fidelity.low as column_fidelity_low,
+        column_fidelity.high as column_fidelity_high,
+        pair_fidelity.value as pair_fidelity,
+        pair_fidelity.low as pair_fidelity_low,
+        pair_fidelity.high as pair_fidelity_high,
+        missingness.value as missingness,
+        missingness.low as missingness_low,
+        missingness.high as missingness_high,
         detection.detection,
         detection.detection_low,
         detection.detection_high,
@@ -198,24 +147,21 @@ joined as (
         case
             when runs.rows_accepted = 0 then 'no record was accepted: see metrics.reject_reasons'
             when reference_files.reference is null then 'no reference table: synthcare reference'
-            when columns_per_run.score is null
+            when column_fidelity.value is null
                 then 'drawn from another reference: generate it again'
         end as not_scored_because,
 
     from runs
     left join validity on runs.run_id = validity.run_id
-    left join columns_per_run on runs.run_id = columns_per_run.run_id
-    left join margins as column_margins
-    on runs.run_id = column_margins.run_id
-    and column_margins.column_count = 1
-    left join pairs_per_run on runs.run_id = pairs_per_run.run_id
-    left join margins as pair_margins
-    on runs.run_id = pair_margins.run_id
-    and pair_margins.column_count = 2
-    left join missingness_per_run on runs.run_id = missingness_per_run.run_id
-    left join margins as missing_margins
-    on runs.run_id = missing_margins.run_id
-    and missing_margins.column_count = 0
+    left join scores as column_fidelity
+    on runs.run_id = column_fidelity.run_id
+    and column_fidelity.score_name = 'column_fidelity'
+    left join scores as pair_fidelity
+    on runs.run_id = pair_fidelity.run_id
+    and pair_fidelity.score_name = 'pair_fidelity'
+    left join scores as missingness
+    on runs.run_id = missingness.run_id
+    and missingness.score_name = 'missingness'
     left join detection on runs.run_id = detection.run_id
     left join diversity on runs.run_id = diversity.run_id
     left join plausibility on runs.run_id = plausibility.run_id

@@ -4,10 +4,9 @@ with target_skills as (
 
 ),
 
-drawn_sets as (
+drawn_columns as (
 
-    select * from {{ ref('int_drawn_sets') }}
-    where column_count = 1
+    select * from {{ ref('int_drawn_columns') }}
 
 ),
 
@@ -51,9 +50,9 @@ with_margins as (
 
     from skills
     inner join runs on skills.run_number = runs.run_number
-    anti join drawn_sets
-    on skills.run_number = drawn_sets.run_number
-    and skills.column_name = drawn_sets.column_1
+    anti join drawn_columns
+    on skills.run_number = drawn_columns.run_number
+    and skills.column_name = drawn_columns.column_name
 
 ),
 

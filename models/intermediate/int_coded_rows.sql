@@ -1,4 +1,4 @@
 {% for dataset in var('datasets') %}
-{{ correlations(dataset) }}
+{{ coded_lists(dataset) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -1,4 +1,4 @@
 {% for dataset in var('datasets') %}
-{{ column_set_rows(dataset) }}
+{{ scored_column_rows(dataset) }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

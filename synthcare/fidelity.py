@@ -1,0 +1,296 @@
+"""How near columns, pairs of columns and missing values are to those of a real table."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from synthcare.chance import expected_kolmogorov_smirnov, expected_total_variation, margin
+from synthcare.halves import Halves
+from synthcare.tables import Table
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number about a table, or about the columns of `subject`, with its 95 % interval.
+
+    `low` and `high` are None where it has none; a value is None where it cannot be told. `floor` is
+    the distance that chance alone leads to, of a score that is divided by it.
+    """
+
+    name: str
+    subject: tuple[str, ...]
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True)
+class _Similarity:
+    """Distance, the one that chance leads to, and the score of each half."""
+
+    subject: tuple[str, ...]
+    distance: float
+    expected: float
+    in_halves: Floats
+
+    @property
+    def score(self) -> float:
+        return (1 - self.distance) / (1 - self.expected)
+
+
+def fidelity(
+    real: Table, table: Table, halves: Halves, left_out: Iterable[str] = ()
+) -> Iterator[Score]:
+    """Scores of each column, each pair, each column that may lack values, and their means.
+
+    A score is the similarity divided by what a perfect generator would reach at this size. What is
+    made from nothing but columns that are `left_out` has none.
+    """
+    left_out = frozenset(left_out)
+    places = range(len(real.columns))
+    columns = [place for place in places if not real.columns[place].sources <= left_out]
+    singles = [_column(real, table, halves, place) for place in columns]
+    yield from _with_mean("column_fidelity", [similarity for similarity, _ in singles], halves)
+    for _, other_distances in singles:
+        yield from other_distances
+
+    pairs = [
+        pair
+        for pair in combinations(places, 2)
+        if not real.columns[pair[0]].sources | real.columns[pair[1]].sources <= left_out
+    ]
+    yield from _with_mean(
+        "pair_fidelity", [_total_variation(real, table, halves, pair) for pair in pairs], halves
+    )
+    for pair in pairs:
+        yield from _dependence(real, table, pair)
+
+    lacking = [place for place in columns if real.columns[place].is_nullable]
+    yield from _with_mean(
+        "missingness", [_missing(real, table, halves, place) for place in lacking], halves
+    )
+    for place in lacking:
+        for name, side in (("missing_share", table), ("reference_missing_share", real)):
+            yield Score(name, (real.columns[place].name,), float(side.counts(place)[0] / len(side)))
+
+
+def _with_mean(name: str, found: Sequence[_Similarity], halves: Halves) -> Iterator[Score]:
+    """The score of each subject, what it is made of, and the mean of all."""
+    if not found:
+        return
+    in_halves = np.stack([similarity.in_halves for similarity in found])
+    widths = margin(in_halves, halves.blocks) * halves.shrink
+    for similarity, width in zip(found, widths, strict=True):
+        yield _score(name, similarity.subject, similarity.score, width, similarity.expected)
+    mean = float(np.mean([similarity.score for similarity in found]))
+    yield _score(name, (), mean, margin(in_halves.mean(axis=0), halves.blocks) * halves.shrink)
+
+
+def _score(
+    name: str, subject: tuple[str, ...], value: float, width: float, floor: float | None = None
+) -> Score:
+    if np.isnan(width):
+        return Score(name, subject, value, floor=floor)
+    return Score(name, subject, value, float(value - width), float(value + width), floor)
+
+
+def _column(
+    real: Table, table: Table, halves: Halves, place: int
+) -> tuple[_Similarity, list[Score]]:
+    """The similarity of a column, and distances that are told beside its score."""
+    column = real.columns[place]
+    found = _distances_of_codes(real.counts(place), table.counts(place))
+    if column.is_number:
+        known, real_known = table.known(column), real.known(column)
+        steps = distribution_functions(known, real_known)
+        missing = [float(side.counts(place)[0] / len(side)) for side in (table, real)]
+        similarity = _Similarity(
+            (column.name,),
+            kolmogorov_smirnov(*steps[1:], *missing),
+            expected_kolmogorov_smirnov(len(table), len(real)),
+            _binned_kolmogorov_smirnov(real, table, halves, place),
+        )
+        found["coverage"] = range_coverage(known, real_known)
+        if len(known) and len(real_known) and np.ptp(real_known):
+            found["wasserstein_distance"] = wasserstein(*steps) / float(real_known.std())
+    else:
+        similarity = _total_variation(real, table, halves, (place,))
+    return similarity, [Score(name, (column.name,), value) for name, value in found.items()]
+
+
+def _binned_kolmogorov_smirnov(real: Table, table: Table, halves: Halves, place: int) -> Floats:
+    """The score of each half, by the distance at the edges of the bins."""
+    present, shares = halves.shares(table.cells(place))
+    steps = np.zeros((len(shares), real.columns[place].size))
+    steps[:, present] = shares
+    steps -= real.counts(place) / len(real)
+    distances = np.abs(steps.cumsum(axis=1)).max(axis=1)
+    expected = [expected_kolmogorov_smirnov(int(size), len(real)) for size in halves.sizes]
+    return (1 - distances) / (1 - np.array(expected))
+
+
+def _total_variation(
+    real: Table, table: Table, halves: Halves, places: tuple[int, ...]
+) -> _Similarity:
+    real_counts = real.counts(*places)
+    return _similarity(
+        tuple(real.columns[place].name for place in places),
+        real_counts,
+        table.counts(*places),
+        halves,
+        table.cells(*places),
+    )
+
+
+def _missing(real: Table, table: Table, halves: Halves, place: int) -> _Similarity:
+    """The total variation of whether a value is missing."""
+    counts = [
+        np.array([known := side.counts(place)[1:].sum(), len(side) - known])
+        for side in (real, table)
+    ]
+    is_missing = (table.codes[:, place] == 0).astype(np.int64)
+    return _similarity((real.columns[place].name,), *counts, halves, is_missing)
+
+
+def _similarity(
+    subject: tuple[str, ...],
+    real_counts: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    halves: Halves,
+    cells: NDArray[np.int64],
+) -> _Similarity:
+    real_shares = real_counts / real_counts.sum()
+    present, shares = halves.shares(cells)
+    # Both sides sum to one: what one has too much of, the other has too little.
+    distances = np.maximum(shares - real_shares[present], 0).sum(axis=1)
+    by_size = {
+        size: expected_total_variation(real_counts, size) for size in set(halves.sizes.tolist())
+    }
+    expected = np.array([by_size[size] for size in halves.sizes.tolist()])
+    return _Similarity(
+        subject,
+        float(np.maximum(counts / counts.sum() - real_shares, 0).sum()),
+        expected_total_variation(real_counts, int(counts.sum())),
+        (1 - distances) / (1 - expected),
+    )
+
+
+def _distances_of_codes(
+    real_counts: NDArray[np.int64], counts: NDArray[np.int64]
+) -> dict[str, float | None]:
+    is_there = (real_counts > 0) | (counts > 0)
+    real_counts, counts = real_counts[is_there], counts[is_there]
+    divergence = jensen_shannon_divergence(counts, real_counts)
+    return {
+        "jensen_shannon_divergence": divergence,
+        "jensen_shannon_distance": divergence**0.5,
+        "kullback_leibler_divergence": kullback_leibler_divergence(counts, real_counts),
+        "chi_square": chi_square(counts, real_counts),
+        "chi_square_degrees_of_freedom": len(counts) - 1,
+        "coverage": float(((counts > 0) & (real_counts > 0)).sum() / (real_counts > 0).sum()),
+    }
+
+
+def distribution_functions(known: Floats, real_known: Floats) -> tuple[Floats, Floats, Floats]:
+    """All numbers of both sides in ascending order, and the share of each side that is as large.
+
+    Both sides, too, are in ascending order.
+    """
+    # Stable: quick where there are two runs in order.
+    numbers = np.sort(np.concatenate([known, real_known]), kind="stable")
+    steps, real_steps = (
+        np.searchsorted(side, numbers, side="right") / max(len(side), 1)
+        for side in (known, real_known)
+    )
+    return numbers, steps, real_steps
+
+
+def kolmogorov_smirnov(
+    steps: Floats, real_steps: Floats, missing: float, real_missing: float
+) -> float:
+    """The largest gap between two distribution functions, at each number of either side.
+
+    `missing` and `real_missing` are the shares of rows that have no number; they count as smaller
+    than any.
+    """
+    gaps = steps * (1 - missing) + missing - real_steps * (1 - real_missing) - real_missing
+    return float(np.abs(gaps).max(initial=abs(missing - real_missing)))
+
+
+def wasserstein(numbers: Floats, steps: Floats, real_steps: Floats) -> float:
+    """The area between two distribution functions, both at each of `numbers`."""
+    return float((np.abs(steps - real_steps)[:-1] * np.diff(numbers)).sum())
+
+
+def jensen_shannon_divergence(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
+    """In bits, of two counts of the same cells; 0 for the same shares, 1 for none in common."""
+    shares, real = counts / counts.sum(), real_counts / real_counts.sum()
+    middle = (shares + real) / 2
+    return max(
+        0.0, float(stats.entropy(shares, middle, base=2) + stats.entropy(real, middle, base=2)) / 2
+    )
+
+
+def kullback_leibler_divergence(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
+    """Of the real shares from the others, in nats; with half a row more each, no cell is empty."""
+    return float(stats.entropy(real_counts + 0.5, counts + 0.5))
+
+
+def chi_square(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
+    """Pearson's statistic of the test that both samples are of one distribution."""
+    return float(stats.chi2_contingency([counts, real_counts], correction=False).statistic)
+
+
+def range_coverage(known: Floats, real_known: Floats) -> float | None:
+    """The share of the real range between the smallest and the largest number, in ascending order.
+
+    None where the real numbers are all one.
+    """
+    if not len(known):
+        return 0.0
+    span = np.ptp(real_known) if len(real_known) else 0
+    if not span:
+        return None
+    missed = max(0, known[0] - real_known[0]) + max(0, real_known[-1] - known[-1])
+    return max(0.0, float(1 - missed / span))
+
+
+def _dependence(real: Table, table: Table, pair: tuple[int, int]) -> Iterator[Score]:
+    """How much two columns have to do with each other, here and in the real table."""
+    first, second = (real.columns[place] for place in pair)
+    subject = (first.name, second.name)
+    for side, prefix in ((table, ""), (real, "reference_")):
+        counts = side.counts(*pair).reshape(first.size, second.size)
+        yield Score(f"{prefix}mutual_information", subject, mutual_information(counts))
+        if first.is_number and second.is_number:
+            numbers = (side.numbers[column.name] for column in (first, second))
+            yield Score(f"{prefix}correlation", subject, correlation(*numbers))
+
+
+def mutual_information(counts: NDArray[np.int64]) -> float:
+    """Of two columns, in nats, from their contingency table (rows, columns).
+
+    Few rows show too much of it: less the bias after Miller and Madow (1955).
+    """
+    joint, size = counts[counts > 0], counts.sum()
+    sides = [counts.sum(axis=axis) for axis in (0, 1)]
+    sides = [side[side > 0] for side in sides]
+    plain = sum(stats.entropy(side) for side in sides) - stats.entropy(joint)
+    bias = (len(joint) - len(sides[0]) - len(sides[1]) + 1) / (2 * size)
+    return max(0.0, float(plain - bias))
+
+
+def correlation(one: Floats, other: Floats) -> float | None:
+    """Pearson's, over the rows in which neither is missing; None where one of them is constant."""
+    both = ~(np.isnan(one) | np.isnan(other))
+    one, other = one[both], other[both]
+    if not both.any() or not np.ptp(one) or not np.ptp(other):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
