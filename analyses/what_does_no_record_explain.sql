@@ -5,12 +5,6 @@ with response_audit as (
 
 ),
 
-responses as (
-
-    select * from {{ ref('stg_llm_responses') }}
-
-),
-
 -- Without the baselines, whose answers are real rows.
 runs as (
 
@@ -26,10 +20,9 @@ final as (
         response_audit.records_found,
         response_audit.taken_for,
         response_audit.unexplained_share,
-        coalesce(response_audit.begins, left(responses.response_text, 80)) as begins,
+        response_audit.longest_unexplained,
 
     from response_audit
-    inner join responses on response_audit.response_id = responses.response_id
     inner join runs on response_audit.run_id = runs.run_id
     where response_audit.records_found = 0 or response_audit.unexplained_share > 0
     qualify

@@ -143,7 +143,7 @@ def _column(
     found = {"name": values.name, "description": f"{values.label}."}
     if is_key:
         doubts.append(f"{values.name}: looks like a key; taken as an identifier, not scored")
-        found |= identifier(values.label)
+        found |= identifier(database, values)
     else:
         found |= kind_of(database, values, doubts)
     meta = found["config"]["meta"]

@@ -119,7 +119,7 @@ def kind_of(
         if number:
             return number
         doubts.append(f"{values.name}: numbers too long to be kept; taken as an identifier")
-        return identifier(values.label)
+        return identifier(database, values)
     is_text = values.reading.kind in ("text", "number")
     if is_text and values.distinct <= MOST_CATEGORIES:
         category = _category(database, values, doubts)
@@ -127,12 +127,16 @@ def kind_of(
             return category
     if not values.reading.note:
         doubts.append(f"{values.name}: {_why_identifier(database, values)}")
-    return identifier(values.label)
+    return identifier(database, values)
 
 
-def identifier(label: str) -> dict[str, Any]:
-    """Data type and `meta` of a column that is not scored."""
-    meta = {"label": label, "kind": "identifier", "population": {"faker": "name"}}
+def identifier(database: duckdb.DuckDBPyConnection, values: Values) -> dict[str, Any]:
+    """Data type and `meta` of a column that is not scored: codes of digits, or names."""
+    (is_code,) = database.execute(
+        f"select bool_and(regexp_full_match({values.text}, '[0-9]+')) from rows"  # noqa: S608
+    ).fetchone()
+    population = {"faker": "postcode" if is_code else "name"}
+    meta = {"label": values.label, "kind": "identifier", "population": population}
     return {"data_type": "varchar", "config": {"meta": meta}}
 
 

@@ -69,7 +69,7 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
     ours = [column for column in mart["columns"] if "kind" not in _meta(column)]
     mart["columns"] = ours + inferred.columns
     mart["config"]["meta"] = {
-        "record": f"row of {name}",
+        "record": name.replace("_", " "),
         "rules": inferred.rules,
         "derived": inferred.derived,
         "quotas": inferred.quotas,

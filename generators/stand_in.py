@@ -4,11 +4,12 @@ from functools import cache
 
 import numpy as np
 
-from generators.contract import Contract
+from generators.contract import Column, Contract
 from generators.draws import as_text, draw, lawful
 from generators.errors import SynthcareError
 
 _SEED = 20240507
+_SAMPLE = 20  # texts that show what a generator of Faker's writes
 _ROUNDS = 20  # after which rules that hardly any drawn row keeps are given up
 
 
@@ -39,6 +40,12 @@ def stand_in_rows(contract: Contract, size: int, *, has_gaps: bool = True) -> li
         if column.name in drawn:
             texts[column.name] = [as_text(column, value) for value in drawn[column.name]]
     return list(zip(*(texts[column.name] for column in contract.columns), strict=True))
+
+
+def is_code(column: Column) -> bool:
+    """Whether an identifier is a code of digits, as a postcode is, and no name."""
+    ((*texts,),) = _texts((column.population["faker"],), _SAMPLE)
+    return not any(text[:1].isalpha() for text in texts)
 
 
 @cache

@@ -15,7 +15,7 @@ from generators.estimates import estimate_run, total
 from generators.exports import export_run
 from generators.home import Home
 from generators.imports import import_file
-from generators.judge import Counts, Judge
+from generators.judge import Counts, Judge, count_records
 from generators.landing import land
 from generators.ledger import read_ledger
 from generators.llms import load_llm
@@ -74,6 +74,11 @@ class Workflow:
         else:
             landed = land_stand_in(self.home, self.contract)
         self._tell_landed(landed)
+        self.console.print(
+            f"next: synthcare run --dataset {self.contract.dataset} --llm independent --llm holdout"
+            " --rows 100",
+            markup=False,
+        )
         return asdict(landed)
 
     def ensure_reference(self) -> str:
@@ -107,13 +112,23 @@ class Workflow:
             self.console.print(line, markup=False)
         landed = land(self.home)
         runs = f"run{'s' if len(imported.run_ids) > 1 else ''} {', '.join(imported.run_ids)}"
-        self.console.print(f"landed {landed} new responses in raw.llm_responses as {runs}")
+        new = f"{landed:,} new response{'' if landed == 1 else 's'}" if landed else "nothing new"
+        self.console.print(f"landed {new} in raw.llm_responses as {runs}")
         if nodes_passed(self.home) is None:
             with self.console.status("looking for records"):
                 run_dbt(self.home, "run", "--select", "+unread_answers")
+        found, accepted = count_records(self.home, imported.run_ids)
+        self.console.print(f"found {found:,} records, {accepted:,} of them accepted")
         unread = self._tell_unread(imported.run_ids)
         self.console.print("next: synthcare report")
-        return {"run_id": imported.run_ids[0], "landed": landed, **asdict(imported), **unread}
+        counts = {"records_found": found, "rows_accepted": accepted}
+        return {
+            "run_id": imported.run_ids[0],
+            "landed": landed,
+            **asdict(imported),
+            **counts,
+            **unread,
+        }
 
     def export(self, run_id: str, *, export_format: str, path: Path | None) -> Summary:
         """Type what was landed, and write the accepted rows of a run to a file."""

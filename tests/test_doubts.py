@@ -177,3 +177,24 @@ def test_entities_are_neither_expanded_nor_fetched() -> None:
         "<r><p><Name>&x;</Name><Doctor>&y;</Doctor><Hospital>K</Hospital></p></r>"
     )
     assert read(text) == [["&x;", "&y;", "K"]]
+
+
+@pytest.mark.parametrize(
+    "text, kind",
+    [
+        ("I'm sorry, but I can't help with creating patient records.", "refusal"),
+        ("As an AI language model I must not write data of patients.", "refusal"),
+        ("Unfortunately I am unable to generate that many rows in one answer.", "refusal"),
+        ("Leider kann ich keine Patientendaten erzeugen.", "refusal"),
+        ("Here are the rows that you asked for. Let me know what else you need!", "prose"),
+        ("Which columns can be empty? Please tell me before I begin.", "prose"),
+    ],
+)
+def test_a_refusal_in_words_is_told_from_other_prose(text: str, kind: str) -> None:
+    assert read_answer(text, NAMES).taken_for == kind
+
+
+def test_the_longest_piece_that_no_record_explains_is_kept() -> None:
+    text = f"Sure!\n\n{HEAD}\n{ROW}\n{OTHER}\n\nGus Hart was there in 2021 too; he has no row."
+    assert read_answer(text, NAMES).rest == "Gus Hart was there in 2021 too; he has no row."
+    assert read_answer(f"{HEAD}\n{ROW}", NAMES).rest == ""

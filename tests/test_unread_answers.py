@@ -26,8 +26,8 @@ CORRECTED = (
 # Text and finish reason of each answer, and what it is taken for.
 ANSWERS = [
     (csv_row(), "stop", "delimited"),
-    (SORRY, "stop", "prose"),
-    (SORRY + " Ask someone else.", "stop", "prose"),  # they differ after the 80th character
+    (SORRY, "stop", "refusal"),
+    (SORRY + " Ask someone else.", "stop", "refusal"),  # they differ after the 80th character
     ("Which of the columns do you need?", "stop", "prose"),
     ("I cannot help with that.", "refusal", "refusal"),
     ("", "content_filter", "filtered"),
@@ -38,7 +38,7 @@ ANSWERS = [
     (CORRECTED, "stop", "delimited"),
 ]
 COUNTS = {"answers": 11, "answers_without_record": 8}
-COUNTS |= {"refused": 1, "filtered": 1, "failed": 1, "only_reasoned": 1, "only_prose": 3}
+COUNTS |= {"refused": 3, "filtered": 1, "failed": 1, "only_reasoned": 1, "only_prose": 1}
 COUNTS |= {"empty": 1, "answers_beginning_so": 2, "records_superseded": 2}
 COUNTS |= {"most_common_beginning": SORRY[:80]}
 
@@ -104,9 +104,10 @@ def analysis(home: Home) -> list[tuple]:
 def test_an_analyst_sees_what_no_record_explains(built: Home) -> None:
     found = analysis(built)
     assert {response_id for _, response_id, *_ in found} == {f"r-{n}" for n in (*range(2, 10), 11)}
-    assert found[0] == ("r", "r-2", 0, "prose", 1.0, SORRY[:80])
-    *_, (_, last, records, kind, share, begins) = found  # the one that has records
-    assert (last, records, kind, begins) == ("r-11", 4, "delimited", CORRECTED[:80])
+    assert found[0] == ("r", "r-2", 0, "refusal", 1.0, SORRY[:80])
+    *_, (_, last, records, kind, share, rest) = found  # the one that has records
+    assert (last, records, kind) == ("r-11", 4, "delimited")
+    assert rest == "Wait, the ages are wrong. Corrected:"
     assert 0 < share < 0.5
 
 
@@ -118,7 +119,9 @@ def test_the_contract_holds_where_every_answer_has_a_record(home: Home) -> None:
     journal(home, RUN, [(csv_row(), "stop")])
     land(home)
     run_dbt(home, "run", "--select", "+unread_answers")
-    assert query(home, "select begins from marts.response_audit") == [(None,)]
+    assert query(home, "select begins, longest_unexplained from marts.response_audit") == [
+        (None, None)
+    ]
 
 
 def summary(**changes: object) -> dict:
@@ -128,8 +131,8 @@ def summary(**changes: object) -> dict:
 
 def test_a_run_is_told_in_one_line() -> None:
     assert list(unread_lines([summary(), summary(answers_without_record=0)])) == [
-        "gpt-4o basic: 8 of 11 answers held no record: 1 refused, 1 filtered, 1 only reasoned,"
-        f' 1 failed, 3 prose, 1 empty, most often "{SORRY[:80]}…"'
+        "gpt-4o basic: 8 of 11 answers held no record: 3 refused, 1 filtered, 1 only reasoned,"
+        f' 1 failed, 1 prose, 1 empty, most often "{SORRY[:80]}…"'
     ]
     nothing = dict.fromkeys(("refused", "filtered", "failed", "only_reasoned", "empty"), 0)
     once = nothing | {"answers": 1, "answers_without_record": 1, "only_prose": 1}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from generators.contract import Column, Contract
 from generators.draws import Values, pool
+from generators.stand_in import is_code
 from generators.variety.brief import Brief, Limits, listed
 
 # Q and X begin few names in any language.
@@ -38,11 +39,11 @@ def draw_slice(contract: Contract, *, seed: int, rows: int) -> Brief:
 
 
 def draw_initials(contract: Contract, draw: random.Random) -> dict[str, Sequence[str]]:
-    """Letters with which each identifier is to begin, so that names do not repeat."""
+    """Letters with which each identifier of letters is to begin, so that names do not repeat."""
     return {
         column.name: draw.sample(_LETTERS, _INITIALS)
         for column in contract.columns
-        if column.kind == "identifier"
+        if column.kind == "identifier" and not is_code(column)
     }
 
 

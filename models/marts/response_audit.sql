@@ -72,8 +72,9 @@ joined as (
         end as taken_for,
         -- SQL reads only what it explains whole.
         coalesce(readings.unexplained_share, 0) as unexplained_share,
-        -- The column has no type of its own while every answer holds records.
+        -- The columns have no type of their own while every answer holds nothing but records.
         cast(readings.begins as varchar) as begins,
+        cast(readings.rest as varchar) as longest_unexplained,
 
         ---------- how it ended
         responses.finish_reason,

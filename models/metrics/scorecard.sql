@@ -145,6 +145,8 @@ joined as (
 
         ---------- what is missing, and why
         case
+            when validity.accept_rate is null
+                then 'no answer held a record: see metrics.unread_answers'
             when runs.rows_accepted = 0 then 'no record was accepted: see metrics.reject_reasons'
             when reference_files.reference is null then 'no reference table: synthcare reference'
             when column_fidelity.value is null

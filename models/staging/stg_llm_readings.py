@@ -12,6 +12,7 @@ COLUMNS = {
     "taken_for": "string",
     "unexplained_share": "float64",
     "begins": "string",
+    "rest": "string",
     "records": "string",
     "logic_hash": "string",
 }
@@ -23,7 +24,10 @@ def model(dbt, session) -> pd.DataFrame:
     A response that the same code has read already, for the same fields, is not read again.
     """
     dbt.config(
-        materialized="incremental", incremental_strategy="delete+insert", unique_key="response_id"
+        materialized="incremental",
+        incremental_strategy="delete+insert",
+        unique_key="response_id",
+        on_schema_change="sync_all_columns",
     )
     code = version()
     asked = dbt.ref("stg_llm_irregular_responses")
@@ -36,18 +40,24 @@ def model(dbt, session) -> pd.DataFrame:
         if known.get(response_id) != logic_hash:
             expected = Expected(tuple(labels), tuple(map(tuple, fields)))
             reading = read_answer(text or "", expected, is_truncated=is_truncated)
-            begins = None if reading.records else " ".join(reading.text[:200].split())[:80]
+            begins = None if reading.records else _beginning(reading.text)
             rows.append(
                 [
                     response_id,
                     reading.taken_for,
                     reading.unexplained,
                     begins,
+                    _beginning(reading.rest) or None,
                     _records(reading),
                     logic_hash,
                 ]
             )
     return pd.DataFrame(rows, columns=[*COLUMNS]).astype(COLUMNS)
+
+
+def _beginning(text: str) -> str:
+    """On one line."""
+    return " ".join(text[:200].split())[:80]
 
 
 def _records(reading: Reading) -> str:

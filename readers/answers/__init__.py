@@ -16,6 +16,7 @@ from readers.answers.lines import delimited
 from readers.answers.loose_json import Node, find_values, unescape
 from readers.answers.markup import has_markup, markup_values
 from readers.answers.reasoning import answer_of, is_thought
+from readers.answers.refusals import is_refusal
 from readers.answers.trees import records_in, rows_in
 from readers.answers.yaml_text import yaml_values
 
@@ -30,13 +31,15 @@ class Reading:
     """What an answer was taken for, its records, and the text that they stand in.
 
     `taken_for` is the format of the records; without records `thought` (nothing but reasoning),
-    `prose` or `nothing`. `unexplained` is the share of its letters and digits in no record.
+    `refusal` (prose that begins with an apology or says that it cannot), `prose` or `nothing`.
+    `unexplained` is the share of its letters and digits in no record, `rest` the longest piece.
     """
 
     taken_for: str
     text: str
     records: list[Record]
     unexplained: float
+    rest: str = ""
 
 
 def read_answer(text: str, expected: Expected, *, is_truncated: bool = False) -> Reading:
@@ -54,10 +57,14 @@ def read_answer(text: str, expected: Expected, *, is_truncated: bool = False) ->
     found = _read(answer, expected, is_truncated, 0)
     if found is None:
         kind = "prose" if letters(answer) else "thought" if letters(cleaned) else "nothing"
-        return Reading(kind, answer, [], 1.0 if letters(cleaned) else 0.0)
+        if kind == "prose" and is_refusal(answer):
+            kind = "refusal"
+        return Reading(kind, answer, [], 1.0 if letters(cleaned) else 0.0, answer)
     inner = found.text if found.text is not None else answer
     records = mark_superseded(inner, found.records, expected)
-    return Reading(found.format, inner, records, _unexplained(cleaned, inner, found))
+    return Reading(
+        found.format, inner, records, _unexplained(cleaned, inner, found), _rest(inner, found)
+    )
 
 
 def version() -> str:
@@ -205,6 +212,18 @@ def _tuples(text: str, expected: Expected) -> Found | None:
 def _unexplained(cleaned: str, text: str, found: Found) -> float:
     """The share of letters and digits of the whole answer that no record explains."""
     return max(0.0, 1 - _explained(text, found) / max(letters(cleaned), 1))
+
+
+def _rest(text: str, found: Found) -> str:
+    """The longest piece of a text that stands in no record and no frame."""
+    longest, last = "", 0
+    explained = sorted([*((r.start, r.end) for r in found.records), *found.frames])
+    for start, end in [*explained, (len(text), len(text))]:
+        piece = text[last:start]
+        if letters(piece) > letters(longest):
+            longest = piece
+        last = max(last, end)
+    return longest.strip()
 
 
 def _explained(text: str, found: Found) -> int:
