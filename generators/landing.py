@@ -79,7 +79,7 @@ def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:
             "journal": str(journal),
             "columns": columns,
             # The default of 16 MB is too small for a large import.
-            "size": max(16_777_216, journal.stat().st_size + 1),
+            "size": min(max(16_777_216, journal.stat().st_size + 1), 2**32 - 1),
         },
     ).fetchone()
     return row[0]

@@ -31,6 +31,11 @@ places as (
             {{ label_list(dataset, plain=true) }},
             lambda label: len(list_filter(plain_names, lambda name: name = label)) > 1
         ) as are_repeated,
+        [
+            {%- for column in columns %}
+            {{ names_other_unit(column, 'field_names[value_places[' ~ loop.index ~ ']]') }},
+            {%- endfor %}
+        ] as have_other_units,
         list_position(plain_names, 'row') as row_place,
 
     from name_lists
@@ -139,6 +144,7 @@ judged as (
             end,
             {%- for column in columns %}
             if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
+            if(have_other_units[{{ loop.index }}], '{{ column.name }}.other_unit', null),
             {{ reject_reason(column, '_text_' ~ column.name) }},
             {%- endfor %}
             {%- for rule in contract_rules(dataset) %}
@@ -243,6 +249,7 @@ placed_{{ source }} as (
             )
         ) as texts,
         places.are_repeated,
+        places.have_other_units,
         -- The number of the row, where some of its values were handed over.
         trim(written.field_values[places.row_place]) as row_key,
 

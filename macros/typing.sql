@@ -26,6 +26,30 @@
     {%- do return(0 if column.kind == 'integer' else found.group(1) | int if found else 2) -%}
 {% endmacro %}
 
+{#- SQL of whether a name has, in brackets, a unit that is none of the contract's: `Age (months)`. -#}
+{% macro names_other_unit(column, name) -%}
+    {%- set units = [] -%}
+    {%- for unit in [column.unit or ''] + column.get('unit_synonyms', []) if unit -%}
+        {%- do units.append(sql_text(unit | lower)) -%}
+    {%- endfor -%}
+    {%- if units -%}
+        coalesce(
+            regexp_matches({{ name }}, '(?i)[(\[]\s*(?:in\s+)?(?:{{ known_units() }})\s*[)\]]\W*$')
+            and regexp_extract(lower({{ name }}), '[(\[]\s*(?:in\s+)?([^)\]]*?)\s*[)\]]\W*$', 1)
+            not in ({{ units | join(', ') }}),
+            false
+        )
+    {%- else -%} false
+    {%- endif -%}
+{%- endmacro %}
+
+{#- What stands for a unit, or a multiple of one. -#}
+{% macro known_units() -%}
+    years?|yrs?|y|months?|mos?|weeks?|wks?|days?|d|hours?|hrs?|h|minutes?|mins?|seconds?|secs?
+    {{- '|thousands?|millions?|k|m|cents?|usd|eur|gbp|inr|jpy|chf|cad|aud|[$€£₹¥]|%|percent' -}}
+    |kg|g|mg|lbs?|pounds?|cm|mm|in|inches|ft|feet|°?[cf]|mmhg|kpa|bpm
+{%- endmacro %}
+
 {#- SQL of a text with digits and signs of full width as plain ones. -#}
 {% macro narrow(text) -%}
     if(
@@ -74,7 +98,9 @@
                 |[0-9]+[.][0-9]+
                 {%- endif -%} )')
             then {{ text }}
-        when regexp_full_match({{ narrow(text) }}, {{ sql_text(number_pattern(column)) }})
+        when
+            regexp_full_match({{ narrow(text) }}, {{ sql_text(number_pattern(column)) }})
+            and contains({{ narrow(text) }}, '(') = contains({{ narrow(text) }}, ')')
             then
                 {{ 'list_filter([' if column.kind == 'integer' }}
                 if(

@@ -40,6 +40,7 @@ _OTHERS = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "shift_jis", "euc_j
 _OTHERS += ["big5", "euc_kr"]
 
 _SAMPLE_BYTES = 65_536
+_FEWEST_BYTES = 16  # by which UTF-16 is recognised without its mark
 _CLEARLY_BETTER = 0.02  # in disorder, from 0 to 1, before something else than Windows-1252 is taken
 _MOSTLY_FOREIGN = 0.3  # of the letters; accents are fewer in every Western language
 
@@ -112,6 +113,8 @@ def _recognised(data: bytes) -> Decoded:
 def _wide(data: bytes) -> str:
     """Which of UTF-16 and UTF-32 data without a mark are in, by where their zeros stand."""
     sample = data[:_SAMPLE_BYTES]
+    if len(sample) < _FEWEST_BYTES:
+        return "utf-8"
     zeros = [sample[place::4].count(0) / (len(sample) / 4) for place in range(4)]
     first, last = zeros[0] + zeros[2], zeros[1] + zeros[3]
     if sum(zeros) > 2.5:  # noqa: PLR2004 (of 4)

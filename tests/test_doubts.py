@@ -198,3 +198,95 @@ def test_the_longest_piece_that_no_record_explains_is_kept() -> None:
     text = f"Sure!\n\n{HEAD}\n{ROW}\n{OTHER}\n\nGus Hart was there in 2021 too; he has no row."
     assert read_answer(text, NAMES).rest == "Gus Hart was there in 2021 too; he has no row."
     assert read_answer(f"{HEAD}\n{ROW}", NAMES).rest == ""
+
+
+# In a contract of which one column alone is text that nothing else judges.
+HEADER = "Name,Age,Admitted,Hospital"
+ANN, BO = ["Ann Lee", "45", "2022-03-14", "Kim Clinic"], ["Bo Li", "46", "2022-03-15", "Hill Sons"]
+CY, DI = ["Cy Ray", "50", "2021-03-14", "Poe Clinic"], ["Di Poe", "33", "2020-03-15", "Ray Sons"]
+FIRST_TWO, NEXT_TWO = (
+    "\n".join([HEADER, *(",".join(row) for row in rows)]) for rows in ([ANN, BO], [CY, DI])
+)
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Note: billing amounts are adjusted for inflation.",
+        "Batch 2 (dates corrected for leap years):",
+        "Here are some more, with no wrong values:",
+        "Next, patients with medication errors:",
+        "## Patients corrected by surgery",
+    ],
+)
+def test_a_word_alone_takes_no_rows_back(between: str) -> None:
+    assert read(f"{FIRST_TWO}\n\n{between}\n\n{NEXT_TWO}", STAY) == [ANN, BO, CY, DI]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "Oops, that was wrong. Here they are again:",
+        "I made a mistake. Corrected version:",
+        "Corrected:",
+        "Wait, let me redo this.",
+    ],
+)
+def test_an_answer_may_take_all_of_its_rows_back(between: str) -> None:
+    assert read(f"{FIRST_TWO}\n\n{between}\n\n{NEXT_TWO}", STAY) == [CY, DI]
+
+
+CUT = {
+    "yaml": "- Name: Ann Lee\n  Age: 45\n  Admitted: 2022-03-14\n  Hospital: Kim Clinic\n"
+    "- Name: Bo Li\n  Age: 46\n  Admitted: 2022-03-15\n  Hospital: Hill S",
+    "columns of spaces": "Name     Age Admitted   Hospital\nAnn Lee   45 2022-03-14 Kim Clinic\n"
+    "Bo Li     46 2022-03-15 Hill S",
+    "labels": "Name: Ann Lee\nAge: 45\nAdmitted: 2022-03-14\nHospital: Kim Clinic\n\n"
+    "Name: Bo Li\nAge: 46\nAdmitted: 2022-03-15\nHospital: Hill S",
+    "a markdown table": "|Name|Age|Admitted|Hospital|\n|---|---|---|---|\n"
+    "|Ann Lee|45|2022-03-14|Kim Clinic|\n|Bo Li|46|2022-03-15|Hill S",
+    "lines in a list": '["Ann Lee,45,2022-03-14,Kim Clinic","Bo Li,46,2022-03-15,Hill S',
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_the_last_row_of_an_answer_that_was_cut_off_is_cut_off(name: str) -> None:
+    records = read_answer(CUT[name], STAY, is_truncated=True).records
+    assert [(record.values[0], record.is_cut_off) for record in records] == [
+        ("Ann Lee", False),
+        ("Bo Li", True),
+    ]
+
+
+def test_rows_are_read_where_all_of_the_answer_is_called_an_example() -> None:
+    assert read(f"<examples>\n{FIRST_TWO}\n</examples>", STAY) == [ANN, BO]
+    assert read(f"<example>\n{FIRST_TWO}\n</example>\n{NEXT_TWO}", STAY) == [CY, DI]
+
+
+def test_a_name_in_a_group_of_another_person_is_none_of_the_patient() -> None:
+    row = '"Age": 45, "Admitted": "2022-03-14", "Hospital": "Kim Clinic"'
+    contact = '"Emergency Contact": {"Name": "Zed"}'
+    assert read(f'[{{"Name": "Ann Lee", {row}, {contact}}}]', STAY) == [ANN]
+    assert read(f'[{{"Patient": "Ann Lee", {row}, {contact}}}]', STAY) == []
+
+
+def test_a_sign_of_a_comment_in_a_value_is_doubted() -> None:
+    text = "- Name: Ann Lee\n  Age: 45\n  Admitted: 2022-03-14\n  Hospital: {}\n"
+    assert read(text.format("Kim Clinic #2") + text.format("Kim Clinic"), STAY) == [ANN]
+
+
+def test_the_end_of_a_sentence_is_no_part_of_its_last_value() -> None:
+    text = "Name: Ann Lee. Age: 45. Admitted: 2022-03-14. Hospital: Kim Clinic."
+    assert read(text, STAY) == [ANN]
+
+
+@pytest.mark.parametrize(
+    "text", ["1" * 5_000 + ",,,", "- " * 990 + "a,b,c,d", "1. " * 990 + "a,b,c,d"]
+)
+def test_repetition_without_end_raises_nothing(text: str) -> None:
+    assert read(text, STAY) == []
+
+
+def test_words_for_sums_and_types_may_be_names() -> None:
+    assert read(f"{HEADER}\nSum,45,2022-03-14,Text", STAY) == [["Sum", "45", "2022-03-14", "Text"]]
+    assert read(f"{HEADER}\nvarchar,int,date,text\n{','.join(ANN)}", STAY) == [ANN]

@@ -215,6 +215,8 @@ def read(text: str) -> list[list[str | None]]:
 @pytest.mark.parametrize("name", FORMATS)
 def test_rows_are_read_in_every_format(name: str) -> None:
     expected = sorted(FEWER.get(name, ROWS))
+    if name == "values with units":  # which the contract's unit is compared with
+        expected = [[row[0], f"{row[1]} years", *row[2:]] for row in expected]
     if name == "single quotes":
         expected = sorted([value.replace("O'", "O") for value in row] for row in expected)
     assert sorted(read(FORMATS[name])) == expected, FORMATS[name]

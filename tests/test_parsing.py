@@ -1,5 +1,6 @@
 """Every record an LLM wrote is found and read as a person reads it."""
 
+import json
 from datetime import date
 from decimal import Decimal
 from random import Random
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from generators.contract import load_contract
 from generators.home import PROJECT
 from generators.stand_in import stand_in_rows
-from tests.driver import DATASET
+from tests.driver import DATASET, csv_row
 from tests.parser import Parser, new_parser
 from tests.writers import COLUMNS, FORMATS, LABELS, Row, responses
 
@@ -119,3 +120,21 @@ def test_no_text_makes_the_build_fail(parser: Parser) -> None:
     read = parser.read([{"text": text} for text in texts])
     assert len(read) == len(texts)
     assert sum(bool(records) for records in read) > len(texts) / 4
+
+
+def test_a_unit_that_is_not_the_contracts_is_seen(parser: Parser) -> None:
+    """In the name of a column, and beside the value."""
+    row = dict(zip(LABELS, csv_row().split(","), strict=True))
+    named = {"Age (months)" if name == "Age" else name: value for name, value in row.items()}
+    own = {"Age (years)" if name == "Age" else name: value for name, value in row.items()}
+    beside = row | {"Age": {"value": 40, "unit": "months"}}
+    known = row | {"Age": {"value": 40, "unit": "years"}}
+    texts = [json.dumps([each]) for each in (named, own, beside, known, row | {"Age": "(40"})]
+    found = parser.read([{"text": text} for text in texts])
+    assert [record["reject_reasons"] for (record,) in found] == [
+        ["age.other_unit"],
+        [],
+        ["age.unparseable"],
+        [],
+        ["age.unparseable"],
+    ]

@@ -1,6 +1,7 @@
 """What readers/answers finds in the responses that are neither flat JSON nor plain CSV."""
 
 import json
+import logging
 
 import pandas as pd
 
@@ -39,7 +40,7 @@ def model(dbt, session) -> pd.DataFrame:
         logic_hash = f"{code}-{expected_hash}"
         if known.get(response_id) != logic_hash:
             expected = Expected(tuple(labels), tuple(map(tuple, fields)))
-            reading = read_answer(text or "", expected, is_truncated=is_truncated)
+            reading = _read(text or "", expected, is_truncated=is_truncated)
             begins = None if reading.records else _beginning(reading.text)
             rows.append(
                 [
@@ -53,6 +54,15 @@ def model(dbt, session) -> pd.DataFrame:
                 ]
             )
     return pd.DataFrame(rows, columns=[*COLUMNS]).astype(COLUMNS)
+
+
+def _read(text: str, expected: Expected, *, is_truncated: bool) -> Reading:
+    """The reading of an answer, or that it failed: no text may end the build."""
+    try:
+        return read_answer(text, expected, is_truncated=is_truncated)
+    except Exception:  # a fault of the reader, which raises nothing
+        logging.exception("An answer could not be read; it is counted as one without a record.")
+        return Reading("error", text, [], 1.0, text)
 
 
 def _beginning(text: str) -> str:

@@ -23,6 +23,7 @@ from readers.answers.yaml_text import yaml_values
 __all__ = ["Expected", "Reading", "Record", "read_answer", "version"]
 
 _MOST_TEXTS = 3  # texts within texts
+_WITHOUT_END = {"yaml", "labelled", "delimited", "markdown", "spaces"}  # formats of lines
 _MOST_OF_IT = 0.7  # of the letters of a text: no other format explains more
 
 
@@ -49,22 +50,42 @@ def read_answer(text: str, expected: Expected, *, is_truncated: bool = False) ->
     unclear what belongs to a value, have a doubt. Never raises.
     """
     cleaned = clean(text)
-    answer = answer_of(cleaned, expected.labels)
-    if "&quot;:" in answer:
-        answer = html.unescape(answer)  # it came out of a page
-    if is_escaped(answer):
-        answer = unescaped(answer)
+    answer = _plain(answer_of(cleaned, expected.labels))
     found = _read(answer, expected, is_truncated, 0)
+    if found is None and "<example" in cleaned.lower():
+        # Examples are drafts, unless the answer is nothing but examples.
+        answer = _plain(answer_of(cleaned, expected.labels, with_examples=True))
+        found = _read(answer, expected, is_truncated, 0)
     if found is None:
         kind = "prose" if letters(answer) else "thought" if letters(cleaned) else "nothing"
         if kind == "prose" and is_refusal(answer):
             kind = "refusal"
         return Reading(kind, answer, [], 1.0 if letters(cleaned) else 0.0, answer)
     inner = found.text if found.text is not None else answer
+    if is_truncated:
+        found.records[:] = _cut_off(found, inner, answer)
     records = mark_superseded(inner, found.records, expected)
     return Reading(
         found.format, inner, records, _unexplained(cleaned, inner, found), _rest(inner, found)
     )
+
+
+def _plain(answer: str) -> str:
+    if "&quot;:" in answer:
+        answer = html.unescape(answer)  # it came out of a page
+    return unescaped(answer) if is_escaped(answer) else answer
+
+
+def _cut_off(found: Found, text: str, answer: str) -> list[Record]:
+    """The records, the last one cut off where `text` ends with it and nothing closes it.
+
+    `text` is the answer, or a text within it.
+    """
+    *others, last = found.records
+    is_within = found.text is not None and answer.rstrip()[-1:] in ('"', "]", "}")
+    if found.format in _WITHOUT_END and not letters(text[last.end :]) and not is_within:
+        last = replace(last, is_cut_off=True)
+    return [*others, last]
 
 
 def version() -> str:
@@ -154,8 +175,8 @@ def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Fou
 
 
 def _strings(node: Node) -> Iterator[str]:
-    if node.is_scalar and node.is_quoted and node.text:
-        yield node.text
+    if node.is_scalar and (node.is_quoted or node.is_open) and node.text:
+        yield node.text if node.is_quoted else node.text.removeprefix('"')
     said = [value for name, value in node.pairs or [] if not is_thought(name)]
     for child in [*(node.items or []), *said]:
         yield from _strings(child)
@@ -177,7 +198,7 @@ def _labels_or_lines(
     lines = delimited(text, expected, is_truncated=is_truncated)
     if only_lines:
         return lines
-    behind = labelled(text, expected, is_truncated=is_truncated)
+    behind = labelled(text, expected)
     if behind is None:
         return lines
     whole = [r for r in lines.records if not r.doubt and _is_whole(r, expected)] if lines else []

@@ -7,6 +7,7 @@ from readers.answers.fields import Line
 from readers.answers.found import Expected
 
 _FEWEST_WRAPPED = 4  # lines, of two rows
+_MOST_DIGITS = 9  # of the number of a row
 
 
 def wrapped(block: list[Line], delimiter: str, expected: Expected) -> list[Line]:
@@ -76,7 +77,7 @@ def drop_index(
     """A column that numbers the rows and has no name is no column."""
     rows = [line for line in block if line not in headers]
     firsts = [line.values[0].strip() for line in rows]
-    if not rows or not all(first.isdecimal() for first in firsts):
+    if not rows or not all(first.isdecimal() and len(first) <= _MOST_DIGITS for first in firsts):
         return
     numbers = [int(first) for first in firsts]
     if any(after - before != 1 for before, after in pairwise(numbers)):

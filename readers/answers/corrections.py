@@ -20,9 +20,24 @@ _CORRECTION = re.compile(
     r"korrigiert\w*|korrektur|corregid\w+|corrig\w+)\b",
     re.I,
 )
+# What says so where no row comes again, in which `corrected` may speak of patients.
+_TAKEN_BACK = re.compile(
+    r"\b(?:oops|redo\w*|re-?do|rewrit\w+|regenerat\w+|try again|start over|scratch that|"
+    r"strike that|disregard|second (?:attempt|try|version)|not right|erratum|"
+    r"(?:i|my|made an?|was an?|there (?:is|are|was|were)) (?:\w+ )?(?:mistakes?|errors?)|"
+    r"(?:corrected|fixed|revised) "
+    r"(?:version|table|data|rows?|records?|list|output|answer|csv|json)|"
+    r"(?:correct(?:ed|ion)?|fixed|revised|korrigiert|corregido)\W*$|"
+    r"(?:replace|ignore)\s+(?:the\s+)?(?:rows?|lines?|records?|above|first|previous))\b|"
+    r"(?:corrected|correction|fixed|revised|korrigiert|corregido)\s*:",
+    re.I,
+)
 # Words that say so, too, unless more of the same follows.
 _HESITATION = re.compile(r"\b(?:actually|wait|sorry|apolog\w+|hold on|my bad)\b", re.I)
-_MORE = re.compile(r"\b(?:rest|remaining|continu\w+|next|more|further)\b", re.I)
+_MORE = re.compile(
+    r"\b(?:rest|remaining|continu\w+|next|more|further|another|(?:batch|part|page|set) [2-9])\b",
+    re.I,
+)
 _NOTHING_WRONG = re.compile(r"\b(?:no|without|any) (?:mistakes?|errors?|corrections?)\b", re.I)
 _EXAMPLE = re.compile(
     r"\b(?:for example|example|e\.g\.|format is|template|placeholder|sketch)\b", re.I
@@ -51,13 +66,20 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
     what stands between says that something was wrong, or that this is a better version of the same.
     A correction of single rows replaces these.
     """
-    blocks = _blocks(text, records)
+    are_prose = [_is_prose(record, expected) for record in records]
+    blocks = _blocks(
+        text, [r for r, is_prose in zip(records, are_prose, strict=True) if not is_prose]
+    )
     for (before, earlier), (gap, later) in pairwise(blocks):
         said = _NOTHING_WRONG.sub("", re.sub(r'"[^"\n]*"|\w+_\w+', "", gap))  # without keys
         is_whole = not any(record.is_cut_off for record in later)
         alike = _alike(earlier, later, expected)
+        is_more = _MORE.search(said) is not None and not alike
         is_hesitation = _HESITATION.search(said) and not _MORE.search(said)
-        is_corrected = _CORRECTION.search(said) or is_hesitation or _DRAFT.search(before)
+        words = _CORRECTION if alike or len(earlier) > _MOST_COMPARED else _TAKEN_BACK
+        is_corrected = not is_more and (
+            words.search(said) or is_hesitation or _DRAFT.search(before)
+        )
         is_example = (
             _EXAMPLE.search(before) and _REAL.search(said) and len(earlier) <= _MOST_EXAMPLES
         )
@@ -73,7 +95,14 @@ def mark_superseded(text: str, records: Sequence[Record], expected: Expected) ->
             continue
         for place in replaced:
             earlier[place] = replace(earlier[place], doubt=SUPERSEDED)
-    return [record for _, block in blocks for record in block]
+    rows = iter(record for _, block in blocks for record in block)
+    return [r if is_prose else next(rows) for r, is_prose in zip(records, are_prose, strict=True)]
+
+
+def _is_prose(record: Record, expected: Expected) -> bool:
+    """Whether a record may be a sentence with a comma: `Oops, that was wrong.`"""
+    width = len(record.names) if record.names else expected.width
+    return record.doubt is not None and len(record.values) < width
 
 
 def _blocks(text: str, records: Sequence[Record]) -> list[tuple[str, list[Record]]]:

@@ -29,7 +29,7 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     )
 
 
-def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Found | None:
+def labelled(text: str, expected: Expected) -> Found | None:
     """The records of values behind their labels."""
     text = _without_frame(text)
     labels = [*_pattern(expected.labels).finditer(text)]
@@ -37,21 +37,21 @@ def labelled(text: str, expected: Expected, *, is_truncated: bool = False) -> Fo
         return None
     groups = _groups(text, labels, expected)
     found = Found("labelled")
-    for number, group in enumerate(groups):
+    for group in groups:
         values, last_end = [], group[0][0].start()
         doubt = None
         for match, end in group:
-            value, last_end, is_unclear = _value(text, match.end(), end)
+            value, last_end, is_odd = _value(text, match.end(), end)
             values.append(value)
-            doubt = UNCLEAR if is_unclear else doubt
-        is_last = number == len(groups) - 1
+            doubt = UNCLEAR if is_odd else doubt
+        if all(match["before"].lstrip().startswith(".") for match, _ in group[1:]) and group[1:]:
+            values[-1] = values[-1].removesuffix(".")  # of the sentence
         found.records.append(
             Record(
                 group[0][0].start(),
                 last_end,
                 tuple(values),
                 tuple(match["label"] for match, _ in group),
-                is_cut_off=is_truncated and is_last and last_end >= len(text.rstrip("\n")),
                 doubt=doubt,
             )
         )

@@ -19,7 +19,10 @@ _LONGEST = 100_000  # characters of a line that may be a row
 _FEWEST_WITHOUT_HEADER = 6  # columns; with fewer, a line of prose may look like a row
 _MARKDOWN_RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
 # What stands in a row for values that were left out, and at the head of a row that sums up.
-_PLACEHOLDER = re.compile(r"\.\.\.|…|⋮|<[A-Za-z][\w ]*>|(?i:str|string|varchar|text|<chr>|object)")
+_PLACEHOLDER = re.compile(r"\.\.\.|…|⋮|<[A-Za-z][\w ]*>")
+_TYPE = re.compile(
+    r"(?i)str|string|varchar|text|object|int|integer|float|double|number|date|bool(?:ean)?"
+)
 _SUMMARY = re.compile(r"(?i)totals?|sum|mean|average|count|std|median")
 
 
@@ -91,9 +94,6 @@ def _read(
     if expected.width < _FEWEST_WITHOUT_HEADER:
         found.records[:] = _without_stray(text, found.records)
     found.records[:] = _of_rows(found.records, parts, titled, expected)
-    if is_truncated and found.records and found.records[-1].end >= len(text):
-        last = found.records[-1]
-        found.records[-1] = Record(last.start, last.end, last.values, last.names, is_cut_off=True)
     return found if found.records else None
 
 
@@ -151,7 +151,9 @@ def _record(line: Line, names: list[str] | None, expected: Expected, delimiter: 
         len(bare) == len(values) > 0 and delimiter not in "|｜" and is_unclear_line(values)
     )
     doubt = UNCLEAR if line.is_unclear or is_marked else None
-    if any(_PLACEHOLDER.fullmatch(value) for value in values) or _SUMMARY.fullmatch(values[0]):
+    is_sum = _SUMMARY.fullmatch(values[0]) and not any(re.search(r"[^\W\d]", v) for v in values[1:])
+    are_types = len(values) > 1 and all(map(_TYPE.fullmatch, values))
+    if any(map(_PLACEHOLDER.fullmatch, values)) or is_sum or are_types:
         doubt = "placeholder"
     return Record(
         line.start,

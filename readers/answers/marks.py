@@ -29,6 +29,8 @@ _TAG = re.compile(
 _PAIRS = {"(": ")", "[": "]", "{": "}", "`": "`"}
 _BREAK = re.compile(r"\s*(?:<br\s*/?>|</?p>|\\\\|  )\s*$", re.I)
 
+_MOST_MARKS = 3  # before one another, as in `- 1. `
+
 # What is left of a mark in a value that nothing quotes.
 LEFT_OVER = re.compile(
     r"^\s*(?:```|\*\*|</?(?:row|record|tr|td|br|li|p|data|csv|output|answer|response|result|item)\b)"
@@ -74,12 +76,11 @@ def has_label_before(value: str) -> bool:
 def without_marks(lines: Sequence[str]) -> tuple[list[str], list[bool]]:
     """The lines of a block without their marks, and for each whether an unclear one is left."""
     plain = [*lines]
-    for take in (_tagged, _bracketed, _broken, _listed):
+    for take in (_tagged, _bracketed, _broken, *[_listed] * _MOST_MARKS):
         taken = take(plain)
         if taken is not None:
             plain = taken
-    unclear = [bool(_BEFORE.match(line)) for line in plain] if plain == [*lines] else []
-    return plain, unclear or [False] * len(plain)
+    return plain, [_BEFORE.match(line) is not None for line in plain]
 
 
 def _tagged(lines: Sequence[str]) -> list[str] | None:
@@ -122,7 +123,7 @@ def _listed(lines: Sequence[str]) -> list[str] | None:
     plain = [line[match.end() :] for line, match in zip(lines, found, strict=True) if match]
     if all(match["emphasis"] for match in found if match):
         return [re.sub(r"(?:\*\*|__)\s*$", "", line) for line in plain]
-    return _listed(plain) or plain if all(map(_BEFORE.match, plain)) else plain
+    return plain
 
 
 def _number(match: re.Match[str]) -> int | None:

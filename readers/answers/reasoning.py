@@ -8,7 +8,8 @@ _THOUGHT = (
     r"|thinking_\w+|\w+_thoughts?|scratchpad|cot|chain_of_thought|(?:inner_)?monologue|brainstorm"
     r"|analysis|draft"
 )
-_TAGS = rf"{_THOUGHT}|(?:self_?)?check|internal|plan|planning|example|examples"
+_TAGS = rf"{_THOUGHT}|(?:self_?)?check|internal|plan|planning"
+_EXAMPLES = (r"<examples?(?:\s[^>]*)?>", r"</\s?examples?\s*>")
 _MARKS = [  # how a thought begins and ends, by the template of a model or a program
     (rf"<\|?(?:{_TAGS})(?:\s[^>]*)?\|?>", rf"<\|?/\s?(?:{_TAGS})\s*\|?>"),
     (rf"&lt;(?:{_TAGS})&gt;", rf"&lt;/(?:{_TAGS})&gt;"),
@@ -55,16 +56,17 @@ _LLMS = {"assistant", "ai", "chatgpt", "claude", "gemini", "gpt-4o", "model", "r
 _LLMS |= {"output", "answer", "a"}
 
 
-def answer_of(text: str, labels: Sequence[str] = ()) -> str:
+def answer_of(text: str, labels: Sequence[str] = (), *, with_examples: bool = False) -> str:
     """What is left without thoughts; empty where there is nothing but a thought.
 
-    A tag or a role that is called like one of the `labels` is data.
+    A tag or a role that is called like one of the `labels` is data, and so is what is called an
+    example `with_examples`.
     """
     names = {re.sub(r"\W", "", label.lower()) for label in labels}
     text = _final_channel(text)
     text = _own_turns(text, names)
     if _SIGNS.search(text):
-        for begin, end in _MARKS:
+        for begin, end in _MARKS if with_examples else [*_MARKS, _EXAMPLES]:
             text = _without(text, begin, end, names)
     while end_of_turn := _END.search(text, max(0, len(text) - 100)):
         text = text[: end_of_turn.start()]
@@ -82,7 +84,7 @@ def _without(text: str, begin: str, end: str, names: set[str]) -> str:
     An end that nothing began ends a thought that the template of a chat had begun; a beginning
     without an end begins one that was cut off, if a line begins with it.
     """
-    kept, place, is_thought = [], 0, False
+    kept, place, in_thought = [], 0, False
     marks = [*re.finditer(f"(?P<begin>{begin})|(?P<end>{end})", text, re.I)]
     last_end = max((mark.start() for mark in marks if mark["end"]), default=-1)
     for mark in marks:
@@ -93,14 +95,14 @@ def _without(text: str, begin: str, end: str, names: set[str]) -> str:
         if is_mention or re.sub(r"\W", "", mark[0].lower()) in names:
             continue
         if mark["begin"]:
-            if not is_thought:
+            if not in_thought:
                 kept.append(text[place : mark.start()])
-            is_thought = True
-        elif is_thought:
-            place, is_thought = mark.end(), False
+            in_thought = True
+        elif in_thought:
+            place, in_thought = mark.end(), False
         elif not end.startswith((r"\n```", "</details")):  # which end other things, too
             kept, place = [], mark.end()
-    return "".join(kept) if is_thought else "".join(kept) + text[place:]
+    return "".join(kept) if in_thought else "".join(kept) + text[place:]
 
 
 def _final_channel(text: str) -> str:

@@ -1,5 +1,6 @@
 """Finds the records in a tree of objects, arrays and scalars, whatever its orientation."""
 
+import re
 from collections.abc import Iterator
 
 from readers.answers.found import Expected, Record
@@ -8,6 +9,7 @@ from readers.answers.reasoning import is_thought
 
 # Keys under which a value stands beside its unit.
 _VALUE_KEYS = {"value", "val", "text", "#text", "_value", "amount", "$"}
+_UNIT = re.compile(r"unit|currency|multiplier|scale", re.I)
 _FEWEST_LABELS = 2
 
 
@@ -96,16 +98,25 @@ def _record(node: Node, expected: Expected, text: str) -> Record:
     values: list[str | None] = []
     doubts: list[str] = []
 
-    def collect(pairs: list[tuple[str, Node]]) -> bool:
+    own = {expected.label(name) for name, value in node.pairs or [] if not _is_schema(value)}
+
+    def collect(pairs: list[tuple[str, Node]], group_of: str = "") -> bool:
         """Take the values of these pairs; whether one of them is cut off."""
         is_open = False
         for name, value in pairs:
-            is_label = expected.label(name) is not None
+            label = expected.label(name)
+            is_label = label is not None
             is_open |= value.is_open
             group = value.items[0] if value.items and len(value.items) == 1 else value
             if group.pairs and not is_label:
-                is_open |= collect(group.pairs)
+                is_open |= collect(group.pairs, name)
                 continue
+            if group_of and label in own:
+                continue  # of somebody else: {"Name": "Ann", "contact": {"Name": "Bo"}}
+            if group_of and is_label and 2 * len(own - {None}) >= expected.width:
+                is_alone = sum(expected.label(other) is not None for other, _ in pairs) == 1
+                if is_alone and not _share_a_word(group_of, name):
+                    doubts.append("composite_value")
             found, doubt = _scalar(value, text)
             if value.is_scalar and value.is_open and value.start < len(text):
                 found = text[value.start : value.end].strip()
@@ -126,6 +137,11 @@ def _record(node: Node, expected: Expected, text: str) -> Record:
     )
 
 
+def _share_a_word(one: str, other: str) -> bool:
+    words = (set(re.findall(r"[a-z]+", name.lower())) for name in (one, other))
+    return not set.isdisjoint(*words)
+
+
 def _scalar(value: Node, text: str = "") -> tuple[str | None, str | None]:
     """The text of a value, and the doubt whether it is one."""
     if value.is_scalar:
@@ -133,8 +149,14 @@ def _scalar(value: Node, text: str = "") -> tuple[str | None, str | None]:
     for name, part in value.pairs or []:
         if name.lower() in _VALUE_KEYS and part.is_scalar:
             others = [other for key, other in value.pairs or [] if other is not part]
+            if not others:
+                return part.text, part.doubt
             is_one = len(others) < _FEWEST_LABELS and all(other.is_scalar for other in others)
-            return part.text, part.doubt if is_one else "composite_value"
+            # With its unit, which the contract's is compared with.
+            unit = next((key for key, other in value.pairs or [] if other is not part), "")
+            is_unit = _UNIT.search(unit) is not None and bool(others[0].text)
+            said = f"{part.text} {others[0].text}" if is_unit and part.text else part.text
+            return said, part.doubt if is_one else "composite_value"
     return text[value.start : value.end], "composite_value"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from readers.answers.loose_json import DEEPEST, Node
+from readers.answers.marks import UNCLEAR
 
 _BASE: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # texts stay texts: no dates, no numbers
 _FENCE = re.compile(
@@ -24,7 +25,7 @@ def yaml_values(text: str) -> Iterator[Node]:
     for start, piece in pieces:
         try:
             for document in yaml.compose_all(piece, Loader=_NoAliases):
-                yield _node(document, start, 0)
+                yield _node(document, start, piece)
         except (yaml.YAMLError, RecursionError, ValueError):
             continue
 
@@ -50,14 +51,21 @@ class _NoAliases(_BASE):  # type: ignore[misc]
         return super().compose_node(parent, index)
 
 
-def _node(node: yaml.Node, offset: int, depth: int) -> Node:
+def _node(node: yaml.Node, offset: int, piece: str, depth: int = 0) -> Node:
     place = (offset + node.start_mark.index, offset + node.end_mark.index)
     if depth > DEEPEST:
         return Node(*place, text="")
     if isinstance(node, yaml.MappingNode):
-        pairs = [(str(k.value), _node(v, offset, depth + 1)) for k, v in node.value]
+        pairs = [(str(k.value), _node(v, offset, piece, depth + 1)) for k, v in node.value]
         return Node(*place, pairs=pairs)
     if isinstance(node, yaml.SequenceNode):
-        return Node(*place, items=[_node(item, offset, depth + 1) for item in node.value])
+        return Node(*place, items=[_node(item, offset, piece, depth + 1) for item in node.value])
     is_nothing = node.style is None and node.value in ("", "~", "null")
-    return Node(*place, text=None if is_nothing else node.value, is_quoted=node.style is not None)
+    # A comment, or part of a value such as `Clinic #2`.
+    is_odd = not node.style and re.match(r"[ \t]+#", piece[node.end_mark.index :]) is not None
+    return Node(
+        *place,
+        text=None if is_nothing else node.value,
+        is_quoted=node.style is not None,
+        doubt=UNCLEAR if is_odd else None,
+    )

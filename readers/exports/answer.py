@@ -18,6 +18,8 @@ _ENDINGS = {
     "finished": "stop",
     "max_tokens": "length",
     "max_output_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "model_length": "length",
     "safety": "content_filter",
     "recitation": "content_filter",
     "blocklist": "content_filter",

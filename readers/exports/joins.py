@@ -72,7 +72,7 @@ def join_anthropic(pieces: list[Document]) -> Document:
                 message |= {key: begun[key] for key in ("id", "model") if key in begun}
                 usage |= begun["usage"] if isinstance(begun.get("usage"), dict) else {}
             case "content_block_start" if isinstance(piece.get("content_block"), dict):
-                blocks[index] = {"type": piece["content_block"].get("type"), "said": []}
+                blocks[index] = {"type": str(piece["content_block"].get("type")), "said": []}
             case "content_block_delta":
                 block = blocks.setdefault(index, {"type": "text", "said": []})
                 for key in ("text", "thinking", "partial_json"):
