@@ -18,10 +18,11 @@ REAL_ROWS = 20_000
 RESPONSES = 20
 
 # Classifiers and nearest rows take a second a run, everything in SQL a few milliseconds.
-PYTHON_MODELS = tuple(path.stem for path in (PROJECT / "models").rglob("*.py"))
+# Classifiers and nearest rows, which take a second a run.
+SLOW_MODELS = tuple(path.stem for path in (PROJECT / "models" / "intermediate").glob("*.py"))
 
-SQL_SCORES = ("accept_rate", "column_fidelity", "pair_fidelity", "diversity", "plausibility")
-SCORES = (*SQL_SCORES, "detection", "utility", "privacy", "overall")
+QUICK_SCORES = ("accept_rate", "column_fidelity", "pair_fidelity", "diversity", "plausibility")
+SCORES = (*QUICK_SCORES, "detection", "utility", "privacy", "overall")
 GENERATORS = ("perfect", "flawed")
 
 

@@ -23,7 +23,8 @@ from readers.answers.yaml_text import yaml_values
 __all__ = ["Expected", "Reading", "Record", "read_answer", "version"]
 
 _MOST_TEXTS = 3  # texts within texts
-_WITHOUT_END = {"yaml", "labelled", "delimited", "markdown", "spaces"}  # formats of lines
+# Formats that nothing closes: rows of a line each, and of several.
+_LINES, _BLOCKS = {"delimited", "markdown", "spaces"}, {"labelled", "yaml"}
 _MOST_OF_IT = 0.7  # of the letters of a text: no other format explains more
 
 
@@ -82,8 +83,10 @@ def _cut_off(found: Found, text: str, answer: str) -> list[Record]:
     `text` is the answer, or a text within it.
     """
     *others, last = found.records
+    rest = text[last.end :]
     is_within = found.text is not None and answer.rstrip()[-1:] in ('"', "]", "}")
-    if found.format in _WITHOUT_END and not letters(text[last.end :]) and not is_within:
+    is_whole_line = found.format in _LINES and "\n" in rest
+    if found.format in {*_LINES, *_BLOCKS} and not (letters(rest) or is_within or is_whole_line):
         last = replace(last, is_cut_off=True)
     return [*others, last]
 

@@ -31,9 +31,9 @@ from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
 from tests.simulations import (
     GENERATORS,
-    PYTHON_MODELS,
+    QUICK_SCORES,
     SCORES,
-    SQL_SCORES,
+    SLOW_MODELS,
     Coverage,
     covered,
     land_simulations,
@@ -70,11 +70,16 @@ def coverage() -> str:
     without classifiers and nearest rows, which take a second a run.
     """
     lines = []
-    for size, scores in ((30, SCORES), (100, SCORES), (1_000, SQL_SCORES), (10_000, SQL_SCORES)):
+    for size, scores in (
+        (30, SCORES),
+        (100, SCORES),
+        (1_000, QUICK_SCORES),
+        (10_000, QUICK_SCORES),
+    ):
         with new_home() as home:
             build(home)  # so that what is left out below is there, and empty
             land_simulations(home, CONTRACT, [size], SIMULATIONS)
-            build(home, *([] if scores is SCORES else ["--exclude", *PYTHON_MODELS]))
+            build(home, *([] if scores is SCORES else ["--exclude", *SLOW_MODELS]))
             with open_warehouse(home) as warehouse:
                 cards = warehouse.execute("from metrics.scorecard").df()
         for generator in GENERATORS:
