@@ -55,7 +55,7 @@ format: setup ## Mend what ruff and sqlfluff can mend
 	@$(BIN)/sqlfluff fix models analyses tests
 
 prices: setup ## Write what the models of llms.yml cost into seeds/llm_prices.csv, from the package genai-prices
-	@$(BIN)/python -m generators.price_list
+	@$(BIN)/python -m generators.costs.price_list
 
 lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 	@uv pip compile pyproject.toml --group dev --universal --generate-hashes --python-version 3.11 \

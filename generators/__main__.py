@@ -1,3 +1,3 @@
-from generators.cli import main
+from generators.commands.cli import main
 
 main()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.files import new_file
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from generators.contract import Contract
+from generators.asking.llms import BASELINES
+from generators.contracts.contract import Contract
 from generators.files import new_file
-from generators.llms import BASELINES
+from generators.landing.reference import STAND_IN
 from generators.prompts import LEVELS
-from generators.reference import STAND_IN
 from reports.formats import (
     PRICES,
     interval,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from generators.contract import Contract, datasets
+from generators.contracts.contract import Contract, datasets
 from generators.home import Home
 from reports.drift import write_drift_report
 from reports.index import write_index

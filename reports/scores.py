@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import Home
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
 
 Row = dict[str, Any]
 

@@ -1,6 +1,6 @@
 """Which run leads in each column of the leaderboard, and which are tied with it."""
 
-from generators.llms import BASELINES
+from generators.asking.llms import BASELINES
 from reports.formats import PRICES, SCORES
 from reports.scores import Row, Scores
 

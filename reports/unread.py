@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from generators.home import Home
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
 from reports.formats import name
 from reports.scores import Row
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import Contract, load_contract
+from generators.contracts.contract import Contract, load_contract
 from generators.home import PROJECT, Home
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from click.testing import CliRunner, Result
 
-from generators.cli import main
+from generators.asking.runs import utc_now
+from generators.commands.cli import main
 from generators.home import Home
-from generators.journal import Response
-from generators.runs import utc_now
-from generators.warehouse import open_warehouse
+from generators.landing.journal import Response
+from generators.warehouse.database import open_warehouse
 
 DATASET = "admissions"
 HANDLER = "<img src=x onerror=alert(2)>"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.wire_formats import write_rows
 
 Row = dict[str, str]

@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import PROJECT, Home
-from generators.transform import run_dbt
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
+from generators.warehouse.transform import run_dbt
 from tests.driver import DATASET
 
 _RUN = f"insert into raw.llm_runs (run_id, dataset, llm) values ('r', '{DATASET}', 'x')"

@@ -14,18 +14,19 @@ from pathlib import Path
 import duckdb
 from rich.console import Console
 
-from generators import reference, transform
-from generators.contract import load_contract
+from generators.asking.runs import Run, utc_now
+from generators.commands.workflow import Workflow
+from generators.contracts.contract import load_contract
+from generators.contracts.infer import infer
+from generators.contracts.scaffold import scaffold
 from generators.home import PROJECT, Home
-from generators.infer import infer
-from generators.journal import Journal, Response
-from generators.landing import land
+from generators.landing import reference
+from generators.landing.journal import Journal, Response
+from generators.landing.loading import land
 from generators.providers import Request, baselines
-from generators.runs import Run, utc_now
-from generators.scaffold import scaffold
-from generators.transform import run_dbt
-from generators.warehouse import open_warehouse
-from generators.workflow import Workflow
+from generators.warehouse import transform
+from generators.warehouse.database import open_warehouse
+from generators.warehouse.transform import run_dbt
 
 BASELINES = ("independent", "holdout")
 TYPED_ONLY = "_typed_only"  # ends the names of tables that no baseline answers for

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import PROJECT, Home
 from tests.worlds import Table, draw, land_reference, land_runs
 

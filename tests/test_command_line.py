@@ -9,9 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from generators.asking.llms import load_llm
 from generators.errors import SynthcareError
 from generators.home import PROJECT, Home
-from generators.llms import load_llm
 from generators.providers.local import serve_locally
 from tests.driver import cli, query
 
@@ -85,7 +85,7 @@ def test_a_missing_model_file(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_locked_warehouse_names_its_holder_and_loses_nothing(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generators.warehouse._LOCK_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr("generators.warehouse.database._LOCK_WAIT_SECONDS", 0.5)
     answer = tmp_path / "answer.txt"
     answer.write_text("{}")
     hold = (

@@ -16,14 +16,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generators.contract import Contract, load_contract
-from generators.infer import infer
-from generators.journal import Journal, Response
-from generators.llms import load_llm
-from generators.runs import Run, plan_run, utc_now
-from generators.scaffold import scaffold
-from generators.stand_in import stand_in_rows
-from generators.tokens import tokens_per_row
+from generators.asking.llms import load_llm
+from generators.asking.runs import Run, plan_run, utc_now
+from generators.contracts.contract import Contract, load_contract
+from generators.contracts.infer import infer
+from generators.contracts.scaffold import scaffold
+from generators.costs.tokens import tokens_per_row
+from generators.drawing.stand_in import stand_in_rows
+from generators.landing.journal import Journal, Response
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats import write_rows
 from generators.wire_formats.grammar import csv_grammar
@@ -230,8 +230,8 @@ def lines_of(pattern: re.Pattern[str]) -> list[str]:
 
 LAND = """
 from generators.home import Home
-from generators.landing import land
-from generators.transform import run_dbt
+from generators.landing.loading import land
+from generators.warehouse.transform import run_dbt
 
 home = Home.from_environment()
 land(home)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generators.contract import datasets, load_contract
+from generators.contracts.contract import datasets, load_contract
 from generators.errors import SynthcareError
 from generators.home import PROJECT
 from tests.driver import DATASET, Flow

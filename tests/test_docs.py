@@ -9,10 +9,10 @@ import click
 import pytest
 import yaml
 
-from generators.cli import main
-from generators.contract import datasets, load_contract
+from generators.commands.cli import main
+from generators.contracts.contract import datasets, load_contract
 from generators.home import PROJECT
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
 from tests.driver import DATASET, Flow, query
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

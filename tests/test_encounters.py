@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import Home
-from generators.transform import run_dbt
+from generators.warehouse.transform import run_dbt
 from reports.drift import data_definition
 from reports.index import write_index
 from reports.scores import read_rows, read_scores

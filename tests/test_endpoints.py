@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.contract import Contract, load_contract
+from generators.asking.llms import LLM
+from generators.asking.pace import Limit
+from generators.contracts.contract import Contract, load_contract
 from generators.errors import SynthcareError
-from generators.llms import LLM
-from generators.pace import Limit
+from generators.landing.streams import BROKEN
 from generators.prompts import Prompt
 from generators.providers import Completion, Request, Unanswered
 from generators.providers.answers import Answer, completion_of
 from generators.providers.bodies import DONE, Body, Unreadable
 from generators.providers.llama_api import LlamaAPI
 from generators.providers.openai_api import OpenAICompatible
-from generators.streams import BROKEN
 from tests.odd_endpoints import (
     Endpoint,
     Reply,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import PROJECT, Home
-from generators.transform import run_dbt
+from generators.warehouse.transform import run_dbt
 from tests.driver import DATASET, HOSTILE, Flow, cli, query
 
 EXPECTED_RECORDS = 1003 if "SYNTHCARE_TEST_TRANSCRIPTS" in os.environ else 2

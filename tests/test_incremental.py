@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from generators.home import Home
-from generators.journal import Journal
-from generators.landing import land
-from generators.transform import run_dbt
+from generators.landing.journal import Journal
+from generators.landing.loading import land
+from generators.warehouse.transform import run_dbt
 from tests.driver import RUN, csv_row, query, response
 
 FOUND_BY_SQL = ("staging.stg_llm_json_records", "staging.stg_llm_csv_records")

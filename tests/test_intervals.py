@@ -3,10 +3,10 @@
 import itertools
 from pathlib import Path
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import Home
-from generators.transform import run_dbt
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
+from generators.warehouse.transform import run_dbt
 from tests.simulations import GENERATORS, QUICK_SCORES, SLOW_MODELS, covered, land_simulations
 
 SIMULATIONS = 200

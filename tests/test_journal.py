@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from generators.costs.prices import Price
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.journal import Journal
-from generators.landing import land
-from generators.prices import Price
+from generators.landing.journal import Journal
+from generators.landing.loading import land
 from tests.driver import RUN, query, response
 
 AWKWARD = (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import Home
 from tests.driver import cli, csv_row, query
 

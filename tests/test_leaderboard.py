@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from reports.index import write_index
 from reports.leaderboard import cost_table, score_table
 from reports.plots import axis

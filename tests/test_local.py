@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import Contract
+from generators.asking.llms import LLM, load_llm
+from generators.asking.runs import plan_run
+from generators.contracts.contract import Contract
 from generators.errors import SynthcareError
-from generators.llms import LLM, load_llm
 from generators.providers import Request
 from generators.providers.gguf import read_model
 from generators.providers.local import _model_file, fitting_slots, parameters, serve_locally
 from generators.providers.memory import _room_in_groups, free_bytes
 from generators.providers.openai_api import OpenAICompatible
-from generators.runs import plan_run
 from generators.variety import make_brief
 from tests.conftest import on_one_core
 
@@ -45,7 +45,7 @@ def test_threads_sleep_while_they_wait(llm: LLM, packaged: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="built on OpenMP there only")
 def test_the_threads_of_openmp_do_not_spin_either() -> None:
     code = """
-from generators.llms import load_llm
+from generators.asking.llms import load_llm
 from generators.providers.local import _model_file, parameters
 from generators.providers.gguf import read_model
 llm = load_llm("smollm2")

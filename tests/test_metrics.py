@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import PROJECT, Home
-from generators.journal import Journal
-from generators.landing import land
-from generators.transform import run_dbt
-from generators.warehouse import open_warehouse
+from generators.landing.journal import Journal
+from generators.landing.loading import land
+from generators.warehouse.database import open_warehouse
+from generators.warehouse.transform import run_dbt
 from synthcare.fidelity import fidelity
 from synthcare.halves import Halves
 from synthcare.tables import Column

@@ -45,7 +45,7 @@ def table_with_gaps(size: int) -> pd.DataFrame:
 SCORE = """
 from tests.driver import cli
 from generators.home import Home
-from generators.transform import run_dbt
+from generators.warehouse.transform import run_dbt
 
 home = Home.from_environment()
 for name in TABLES:

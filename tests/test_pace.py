@@ -2,7 +2,7 @@
 
 import pytest
 
-from generators.pace import Bucket, Limit, Pace
+from generators.asking.pace import Bucket, Limit, Pace
 
 
 class Clock:

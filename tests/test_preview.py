@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import Home
 from tests.driver import DATASET, cli, csv_row, query
 from tests.stand_in import StandIn, serve
@@ -145,7 +145,7 @@ def test_what_is_rejected_is_shown_with_its_reasons(
 ) -> None:
     """On stdout without --json; signs that mean something to a terminal are shown as they are."""
     contract = replace(load_contract(DATASET), record="stay :pill: [bold]x[/bold] \\[y] [/]")
-    monkeypatch.setattr("generators.cli.load_contract", lambda _: contract)
+    monkeypatch.setattr("generators.commands.cli.load_contract", lambda _: contract)
     rows = [
         csv_row(),
         csv_row(age="200", name="Ann [red]B :x:C"),

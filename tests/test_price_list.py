@@ -22,12 +22,12 @@ from genai_prices.types import (
     TieredPrices,
 )
 
+from generators.asking.llms import LLM, load_llm
+from generators.costs.price_list import SEED, PriceRow, read_rows, update_prices
+from generators.costs.prices import BATCH, STANDARD, load_price
 from generators.errors import SynthcareError
 from generators.files import read_yaml
 from generators.home import PROJECT
-from generators.llms import LLM, load_llm
-from generators.price_list import SEED, PriceRow, read_rows, update_prices
-from generators.prices import BATCH, STANDARD, load_price
 from generators.providers import check_provider
 
 NAMES = list(read_yaml(PROJECT / "llms.yml"))

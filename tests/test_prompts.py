@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from generators.contract import Contract, load_contract
+from generators.contracts.contract import Contract, load_contract
 from generators.prompts import LEVELS, Prompt, render_prompt
 from generators.variety import draw_slice
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from generators.contract import Contract
+from generators.asking.llms import load_llm
+from generators.contracts.contract import Contract
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.llms import load_llm
 from generators.prompts import Prompt
 from generators.providers import Request, open_provider
-from generators.transform import run_dbt
+from generators.warehouse.transform import run_dbt
 from tests.driver import cli, csv_row, query
 from tests.stand_in import StandIn, serve
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from generators.contract import Contract, load_contract
+from generators.contracts.contract import Contract, load_contract
+from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
-from generators.journal import Journal
-from generators.landing import land
-from generators.stand_in import stand_in_rows
-from generators.transform import run_dbt
+from generators.landing.journal import Journal
+from generators.landing.loading import land
+from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
 from tests.driver import DATASET, RUN, cli, csv_row, query, response
 from tests.stand_in import StandIn, serve
@@ -146,7 +146,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
         of_genders = replace(contract, quotas=("gender",))
         with serve(numbered(contract), key=KEY) as server_of_numbers, patch.context() as patched:
             patched.setenv("OPENAI_BASE_URL", server_of_numbers.base_url)
-            patched.setattr("generators.cli.load_contract", lambda _: of_genders)
+            patched.setattr("generators.commands.cli.load_contract", lambda _: of_genders)
             draw = ["--draw", "age", "--draw", "billing_amount"]
             made.do("numbers", *QUOTAS, *draw, "--format", "csv", "--rows", 4)
         journal_by_hand(home)
@@ -458,7 +458,7 @@ def test_what_cannot_be_asked_for_is_said_in_one_line(
 ) -> None:
     if quotas is not None:
         contract = replace(load_contract(DATASET), quotas=quotas)
-        monkeypatch.setattr("generators.cli.load_contract", lambda _: contract)
+        monkeypatch.setattr("generators.commands.cli.load_contract", lambda _: contract)
     runs = set(made.home.landing.iterdir())
     refused = cli(*QUOTAS, "--rows", 10, *arguments)
     assert refused.exit_code == 2

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from generators.budget import Budget
-from generators.contract import Contract
-from generators.engine import open_asker
+from generators.asking.engine import open_asker
+from generators.asking.llms import load_llm
+from generators.asking.runs import COST, TIME, Run, plan_run
+from generators.asking.sizes import Sizes
+from generators.asking.work import CAP_REACHED, Work
+from generators.contracts.contract import Contract
+from generators.costs.budget import Budget
+from generators.costs.prices import BATCH, STANDARD, load_price
 from generators.home import Home
-from generators.journal import Journal
-from generators.llms import load_llm
-from generators.prices import BATCH, STANDARD, load_price
+from generators.landing.journal import Journal
 from generators.providers import Completion
-from generators.runs import COST, TIME, Run, plan_run
-from generators.sizes import Sizes
 from generators.variety import NONE, SLICES
 from generators.wire_formats import max_tokens
-from generators.work import CAP_REACHED, Work
 from tests.stand_in import StandIn, serve
 
 KEY = "sk-test"
@@ -46,8 +46,8 @@ class Asked:
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generators.scheduler._FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr("generators.batches._FIRST_POLL_SECONDS", 0.05)
+    monkeypatch.setattr("generators.asking.scheduler._FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("generators.asking.batches._FIRST_POLL_SECONDS", 0.05)
 
 
 @contextmanager
@@ -304,7 +304,7 @@ def test_a_wait_for_limits_of_our_own_is_told(
 def test_a_long_silence_is_told(
     home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generators.scheduler._TOLD_FROM_SECONDS", 0.2)
+    monkeypatch.setattr("generators.asking.scheduler._TOLD_FROM_SECONDS", 0.2)
     with openai(monkeypatch, faults=["hang", "hang"]):
         asked = ask(home, plan(contract, rows_per_request=5), 10, is_until_told=True)
     (said,) = asked.told

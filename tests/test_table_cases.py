@@ -15,9 +15,9 @@ import duckdb
 import pandas as pd
 import pytest
 
+from generators.contracts.infer import infer
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.infer import infer
 from readers.dialect import Dialect
 from readers.tables import read_table
 from tests.copies import Copy

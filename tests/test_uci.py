@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import ucimlrepo.fetch
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import Home
 from tests.driver import DATASET, cli, query
 

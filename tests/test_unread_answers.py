@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.home import Home
-from generators.journal import Journal
-from generators.landing import land
-from generators.transform import run_dbt
+from generators.landing.journal import Journal
+from generators.landing.loading import land
+from generators.warehouse.transform import run_dbt
 from reports.index import write_index
 from reports.unread import read_unread_answers, unread_lines, unread_words, visible
 from tests.driver import DATASET, RUN, cli, csv_row, query, response

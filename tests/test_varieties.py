@@ -19,12 +19,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.contract import Column, Contract, Rule, load_contract
-from generators.draws import pool
+from generators.contracts.contract import Column, Contract, Rule, load_contract
+from generators.contracts.infer import infer
+from generators.contracts.scaffold import scaffold
+from generators.drawing.draws import pool
 from generators.errors import SynthcareError
 from generators.home import PROJECT, Home
-from generators.infer import infer
-from generators.scaffold import scaffold
 from generators.variety import make_brief
 from generators.variety.brief import Brief, Cell, Limits
 from generators.variety.quotas import (

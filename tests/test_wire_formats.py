@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.contract import Column, Contract, load_contract
+from generators.asking.llms import load_llm
+from generators.contracts.contract import Column, Contract, load_contract
+from generators.costs.tokens import tokens_per_row
+from generators.drawing.stand_in import stand_in_rows
 from generators.errors import SynthcareError
-from generators.llms import load_llm
-from generators.stand_in import stand_in_rows
-from generators.tokens import tokens_per_row
 from generators.variety import draw_slice
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats import (

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from generators.contract import Contract
+from generators.asking.runs import utc_now
+from generators.contracts.contract import Contract
 from generators.home import Home
-from generators.reference import land_csv
-from generators.runs import utc_now
-from generators.warehouse import open_warehouse
+from generators.landing.reference import land_csv
+from generators.warehouse.database import open_warehouse
 
 _NAMES = 40_000
 _START = np.datetime64("2020-01-01")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.variety.brief import ROW
 from generators.wire_formats.layout import codes, days_after, layout
 

@@ -5,11 +5,11 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generators.contract import Contract
+from generators.asking.llms import BASELINES, LLM
+from generators.asking.pace import Limit
+from generators.contracts.contract import Contract
 from generators.errors import SynthcareError
 from generators.home import Home
-from generators.llms import BASELINES, LLM
-from generators.pace import Limit
 from generators.prompts import Prompt
 from generators.variety.brief import Brief
 

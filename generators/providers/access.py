@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from generators.asking.llms import LLM
+from generators.asking.pace import Limit
 from generators.errors import SynthcareError
-from generators.llms import LLM
-from generators.pace import Limit
 from generators.providers.bodies import is_page
 
 

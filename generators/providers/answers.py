@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from generators.landing.streams import BROKEN
 from generators.providers import Completion, Heard
 from generators.providers.bodies import DONE
 from generators.providers.faults import Fault, fault_in, named_status
-from generators.streams import BROKEN
 from readers.exports.parts import pieces, with_thought
 
 # What reading JSON raises where it has a shape that nobody thought of.

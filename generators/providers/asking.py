@@ -7,8 +7,8 @@ from http import HTTPStatus
 from types import ModuleType
 from typing import Any
 
+from generators.asking.llms import LLM
 from generators.errors import SynthcareError
-from generators.llms import LLM
 from generators.providers import Completion, Heard, Unanswered
 from generators.providers.access import limit, quoted
 from generators.providers.answers import ODD_SHAPE, Answer

@@ -8,11 +8,11 @@ from datetime import date
 
 import numpy as np
 
-from generators.contract import Column, Contract
+from generators.contracts.contract import Column, Contract
 from generators.errors import SynthcareError
 from generators.home import Home
 from generators.providers import Completion, Heard, Provider, Request
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
 from generators.wire_formats import write_rows
 
 Draw = Callable[[Request, Contract, np.ndarray], Sequence[Sequence[str]]]

@@ -2,7 +2,7 @@
 
 import llama_api_client
 
-from generators.llms import LLM
+from generators.asking.llms import LLM
 from generators.providers import Completion, Heard, Request
 from generators.providers.access import api_key, token_limit, usable_address
 from generators.providers.asking import ask

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from generators.asking.llms import LLM
 from generators.errors import SynthcareError
-from generators.llms import LLM
 from generators.providers.gguf import Model, read_model
 from generators.providers.memory import free_bytes
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import openai
 
+from generators.asking.llms import LLM
 from generators.errors import SynthcareError
-from generators.llms import LLM
 from generators.providers import Completion, Heard, Request
 from generators.providers.access import api_key, token_limit, usable_address
 from generators.providers.asking import ask

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import ModuleType
 
+from generators.asking.llms import LLM
 from generators.errors import SynthcareError
-from generators.llms import LLM
 from generators.providers import Unanswered
 from generators.providers.access import quoted
 from generators.providers.faults import Fault, fault_in

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from generators.contract import Contract
+from generators.contracts.contract import Contract
 from generators.variety.brief import Brief, Cell
 from generators.variety.quotas import quota_brief
 from generators.variety.slices import draw_slice

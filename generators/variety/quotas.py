@@ -10,9 +10,9 @@ from functools import cache
 
 import numpy as np
 
-from generators import spread
-from generators.contract import Column, Contract
-from generators.draws import Values, as_text, draw, lawful
+from generators.contracts import spread
+from generators.contracts.contract import Column, Contract
+from generators.drawing.draws import Values, as_text, draw, lawful
 from generators.errors import SynthcareError
 from generators.variety.brief import ROW, Brief, Cell, Limits
 from generators.variety.slices import draw_initials, initials_text

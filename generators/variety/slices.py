@@ -5,9 +5,9 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
-from generators.contract import Column, Contract
-from generators.draws import Values, pool
-from generators.stand_in import is_code
+from generators.contracts.contract import Column, Contract
+from generators.drawing.draws import Values, pool
+from generators.drawing.stand_in import is_code
 from generators.variety.brief import Brief, Limits, listed
 
 # Q and X begin few names in any language.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generators.contract import Column, Contract
+from generators.contracts.contract import Column, Contract
 from generators.errors import SynthcareError
 from generators.variety.brief import ROW
 from generators.wire_formats.layout import compact_text, is_compact, layout

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from generators.contract import Column, Contract
+from generators.contracts.contract import Column, Contract
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats.layout import (
     MISSING_CODE,

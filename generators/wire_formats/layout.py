@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from generators.contract import Column, Contract
+from generators.contracts.contract import Column, Contract
 from generators.variety.brief import ROW
 
 # One character for each category. models/marts/*.yml are read the same way by the macro `codes`.

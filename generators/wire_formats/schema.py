@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from generators.contract import Column, Contract
+from generators.contracts.contract import Column, Contract
 from generators.variety.brief import ROW
 
 

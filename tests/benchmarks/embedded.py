@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from generators.contract import load_contract
-from generators.llms import load_llm
+from generators.asking.llms import load_llm
+from generators.contracts.contract import load_contract
 from generators.prompts import render_prompt
 from generators.providers.local import serve_locally
 from generators.variety import make_brief

@@ -27,21 +27,21 @@ from typing import Any
 
 import httpx
 
-from generators.budget import Budget
-from generators.contract import load_contract
-from generators.engine import open_asker
+from generators.asking.engine import open_asker
+from generators.asking.llms import load_llm
+from generators.asking.runs import COST, PREFERENCES, TIME, Run, plan_run
+from generators.asking.work import Work
+from generators.contracts.contract import load_contract
+from generators.costs.budget import Budget
+from generators.costs.prices import STANDARD, load_price
+from generators.costs.tokens import count_tokens
+from generators.drawing.stand_in import stand_in_rows
 from generators.home import PROJECT, Home
-from generators.journal import Journal
-from generators.llms import load_llm
-from generators.prices import STANDARD, load_price
+from generators.landing.journal import Journal
 from generators.providers.local import serve_locally
 from generators.providers.openai_api import chat_completion
-from generators.runs import COST, PREFERENCES, TIME, Run, plan_run
-from generators.stand_in import stand_in_rows
-from generators.tokens import count_tokens
 from generators.wire_formats import write_rows
 from generators.wire_formats.layout import Field, codes, compact_text, days_after
-from generators.work import Work
 from tests.benchmarks.embedded import grammar_speed
 from tests.benchmarks.page import table, write_section
 from tests.driver import cli, query
@@ -260,7 +260,7 @@ def with_faults() -> str:
 @contextmanager
 def quick_timeouts() -> Iterator[None]:
     """Five seconds instead of ten minutes."""
-    from generators import workflow
+    from generators.commands import workflow
 
     before = workflow.load_llm
     workflow.load_llm = lambda name: before(name).changed(timeout_seconds=5.0)

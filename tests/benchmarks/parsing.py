@@ -18,10 +18,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from generators.contract import Contract, load_contract
+from generators.contracts.contract import Contract, load_contract
+from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
-from generators.stand_in import stand_in_rows
-from generators.warehouse import open_warehouse
+from generators.warehouse.database import open_warehouse
 from generators.wire_formats import write_rows
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section

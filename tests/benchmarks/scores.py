@@ -19,10 +19,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from generators.contract import load_contract
+from generators.contracts.contract import load_contract
 from generators.home import Home
-from generators.reference import land_csv
-from generators.warehouse import open_warehouse
+from generators.landing.reference import land_csv
+from generators.warehouse.database import open_warehouse
 from synthcare.fidelity import fidelity
 from synthcare.halves import Halves
 from synthcare.tables import Column

@@ -1,0 +1,114 @@
+"""Asks dbt which rows it accepts, while requests go on."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+
+from generators.asking.runs import Run
+from generators.home import Home
+from generators.landing.loading import land
+from generators.variety import QUOTAS
+from generators.variety.brief import Cell
+from generators.warehouse.builds import nodes_passed
+from generators.warehouse.database import open_warehouse
+from generators.warehouse.transform import run_dbt
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Whole records of a run that were found, and those of them that dbt accepted.
+
+    `cells` are the accepted ones of each cell, in a run with quotas.
+    """
+
+    found: int = 0
+    accepted: int = 0
+    cells: Mapping[Cell, int] = field(default_factory=dict)
+
+
+def count_records(home: Home, run_ids: Sequence[str]) -> tuple[int, int]:
+    """Records that were found in these runs together, and how many of them dbt accepted."""
+    with open_warehouse(home) as warehouse:
+        return warehouse.execute(
+            "select cast(coalesce(sum(records_found), 0) as bigint),"
+            " cast(coalesce(sum(rows_accepted), 0) as bigint)"
+            " from marts.response_audit where list_contains($run_ids, run_id)",
+            {"run_ids": list(run_ids)},
+        ).fetchone()
+
+
+class Judge:
+    """Lands what was journalled, lets dbt type and judge it, and counts; for all runs at once."""
+
+    def __init__(
+        self, home: Home, runs: Sequence[Run], counted: Callable[[Run, Counts], None]
+    ) -> None:
+        self.counts = {run.run_id: Counts() for run in runs}
+        self._home, self._runs, self._counted = home, runs, counted
+        self._one_at_a_time = asyncio.Lock()
+        self._began = 0.0
+
+    async def count(self) -> dict[str, Counts]:
+        """Counts by run_id of all that was journalled before the call.
+
+        Works in a thread, so that no request waits. Runs that ask while a count is under way share
+        the next one.
+        """
+        called = time.monotonic()
+        async with self._one_at_a_time:
+            if self._began <= called:
+                self._began = time.monotonic()
+                await asyncio.to_thread(self.count_now)
+            return self.counts
+
+    def count_now(self) -> dict[str, Counts]:
+        """The same, in this thread."""
+        land(self._home)
+        if nodes_passed(self._home) is None:
+            datasets = {run.contract.dataset for run in self._runs}
+            references = sorted(f"stg_reference_{dataset}" for dataset in datasets)  # for baselines
+            run_dbt(self._home, "run", "--select", "+int_record_outcomes", *references)
+        with open_warehouse(self._home) as warehouse:
+            rows = warehouse.execute(
+                """
+                select
+                    run_id,
+                    -- The end of an answer that was cut off says nothing of what an LLM writes.
+                    count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
+                    count(*) filter (where is_accepted),
+
+                from intermediate.int_record_outcomes
+                group by run_id
+                """
+            ).fetchall()
+            cells = self._count_cells(warehouse)
+        by_run = {
+            run_id: Counts(found, accepted, cells.get(run_id, {}))
+            for run_id, found, accepted in rows
+        }
+        self.counts = {run.run_id: by_run.get(run.run_id, Counts()) for run in self._runs}
+        for run in self._runs:
+            self._counted(run, self.counts[run.run_id])
+        return self.counts
+
+    def _count_cells(self, warehouse: duckdb.DuckDBPyConnection) -> dict[str, Counter[Cell]]:
+        """Accepted rows by run and cell."""
+        found: dict[str, Counter[Cell]] = {}
+        for contract in {run.contract for run in self._runs if run.variety == QUOTAS}:
+            names = [column.name for column in contract.columns if column.name in contract.quotas]
+            rows = warehouse.execute(
+                f"""
+                select run_id, quota_cell, count(*)
+                from intermediate.int_{contract.dataset}_cast
+                where quota_cell is not null and len(reject_reasons) = 0
+                group by all
+                """  # noqa: S608 (a dataset's name)
+            ).fetchall()
+            for run_id, labels, count in rows:
+                cell = tuple(zip(names, labels, strict=False))
+                found.setdefault(run_id, Counter())[cell] += count
+        return found

@@ -1,0 +1,262 @@
+"""Sends the requests of one LLM: as many at once as it bears, as soon as its limits allow."""
+
+import asyncio
+import heapq
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from generators.asking.llms import LLM
+from generators.asking.pace import Pace
+from generators.asking.runs import utc_now
+from generators.asking.work import CAP_REACHED, Work
+from generators.costs.budget import Budget
+from generators.errors import SynthcareError
+from generators.landing.dispatches import LOST, REFUSED
+from generators.providers import Completion, Provider, Request, Unanswered
+from generators.variety.brief import Cell
+
+_ATTEMPTS = 8
+# Before the first answer, an address where nobody listens, or that answers something else, is more
+# likely wrong than busy.
+_ATTEMPTS_TO_REACH = 3
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 900.0  # who waits longer for a provider should know of it
+_TOLD_FROM_SECONDS = 10.0  # nobody waits longer without knowing for what
+_SILENCE_TOLD_EVERY_SECONDS = 60.0
+_BUDGET_POLL_SECONDS = 0.2  # other LLMs share the cap, and do not say when they settle
+
+
+@dataclass(eq=False)
+class _Sending:
+    """A request on its way to an answer, over all its attempts."""
+
+    work: Work
+    request: Request
+    attempts: int = 0
+    usd_at_most: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.usd_at_most = self.work.usd_at_most(self.request)
+
+
+class Scheduler:
+    """The requests of all runs of one LLM, those of earlier runs first.
+
+    `failure` is what made it stop for good, if anything did: then nothing more is sent, and what is
+    under way is still received.
+    """
+
+    def __init__(
+        self,
+        llm: LLM,
+        provider: Provider,
+        budget: Budget,
+        group: asyncio.TaskGroup,
+        told: Callable[[str], None],
+    ) -> None:
+        self.failure: SynthcareError | None = None
+        self._told, self._told_until, self._heard_at = told, 0.0, time.monotonic()
+        self._llm, self._provider, self._budget, self._group = llm, provider, budget, group
+        self._pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
+        self._works: list[Work] = []
+        self._again: list[tuple[float, int, _Sending]] = []  # a heap of (when, tie-break, what)
+        self._tie_break = itertools.count()
+        self._in_flight = 0
+        self._allowed = float(llm.concurrency)
+        self._lowered_at = 0.0
+        self._has_answered = False
+        self._random = random.Random(llm.name)  # noqa: S311 (jitter)
+        self._changed = asyncio.Event()
+
+    async def ask(self, work: Work, rows: int, cells: Mapping[Cell, int] | None = None) -> None:
+        """Ask for `rows` rows of a run, with quotas for `cells`; return when all requests ended.
+
+        That is when all were answered, when the cap allows no further one, or at a failure.
+        """
+        if self.failure:
+            work.stop(str(self.failure), has_failed=True)
+            return
+        work.begin(rows, cells)
+        self._works = sorted([*self._works, work], key=lambda work: work.order)
+        self._changed.set()
+        await work.ended.wait()
+        self._works.remove(work)
+
+    async def dispatch(self) -> None:
+        """Send what may go, for as long as the task lives."""
+        while True:
+            self._changed.clear()
+            delay = self._send_what_may_go()
+            self._tell_of_silence()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(delay or _TOLD_FROM_SECONDS, _TOLD_FROM_SECONDS)):
+                    await self._changed.wait()
+
+    def _send_what_may_go(self) -> float | None:
+        """Send; return the seconds until more may go by itself, None if only an event lets it."""
+        while self._in_flight < int(self._allowed):
+            sending, delay = self._next()
+            if sending is None:
+                return delay
+            request = sending.request
+            tokens = sending.work.tokens_about(request)
+            if delay := self._pace.delay(tokens):
+                self._put_back(sending, at=0.0)
+                self._tell_of_wait(delay, "for its limits of requests and tokens a minute")
+                return delay
+            if not self._budget.reserve(sending.usd_at_most):
+                if self._budget.is_waiting:
+                    self._put_back(sending, at=0.0)
+                    return _BUDGET_POLL_SECONDS
+                sending.work.end_request()
+                sending.work.stop(CAP_REACHED)
+                continue
+            marks = self._pace.take(tokens)
+            asked = sending.work.asked(request, utc_now())
+            sending.work.journal.dispatches.sent(request.number, sending.usd_at_most, asked)
+            if not self._in_flight:
+                self._heard_at = time.monotonic()
+            self._in_flight += 1
+            self._group.create_task(self._send(sending, marks))
+        return None
+
+    def _next(self) -> tuple[_Sending | None, float | None]:
+        """What to send next, or the seconds until there is something."""
+        now = time.monotonic()
+        while self._again and self._again[0][0] <= now:
+            sending = heapq.heappop(self._again)[2]
+            if not sending.work.stopped_because:
+                return sending, None
+            sending.work.end_request()
+        for work in self._works:
+            if work.rows_left > 0:
+                return _Sending(work, work.next_request()), None
+        return None, self._again[0][0] - now if self._again else None
+
+    def _put_back(self, sending: _Sending, at: float) -> None:
+        heapq.heappush(self._again, (at, next(self._tie_break), sending))
+
+    async def _send(self, sending: _Sending, marks: tuple) -> None:
+        requested_at, began = utc_now(), time.monotonic()
+        sending.attempts += 1
+        stream = sending.work.journal.streams.begin(sending.request.number)
+
+        def heard(piece: str) -> None:
+            self._heard_at = time.monotonic()
+            stream.hear(piece)
+
+        try:
+            completion = await self._provider.complete(sending.request, heard)
+        except asyncio.CancelledError:  # somebody stops the command
+            stream.leave()
+            raise
+        except Unanswered as why:
+            self._budget.settle(sending.usd_at_most, 0.0 if why.is_refused else sending.usd_at_most)
+            sending.work.journal.dispatches.ended(
+                sending.request.number, REFUSED if why.is_refused else LOST
+            )
+            sending.work.unanswered += not why.is_refused
+            self._ask_again(sending, why, began)
+        except SynthcareError as error:
+            self._budget.settle(sending.usd_at_most, 0.0)
+            sending.work.journal.dispatches.ended(sending.request.number, REFUSED)
+            sending.work.end_request()
+            self._fail(error)
+        else:
+            if not self._receive(sending, completion, marks, requested_at):
+                stream.leave()
+        finally:
+            stream.end()
+            self._in_flight -= 1
+            self._changed.set()
+
+    def _receive(
+        self, sending: _Sending, completion: Completion, marks: tuple, requested_at: object
+    ) -> bool:
+        """Whether the answer is in the journal; if not, its stream is left to the next session."""
+        self._has_answered = True
+        self._heard_at = time.monotonic()
+        self._allowed = min(self._allowed + 1, self._llm.concurrency)
+        self._pace.learn(marks, requests=completion.requests_limit, tokens=completion.tokens_limit)
+        self._budget.settle(sending.usd_at_most, sending.work.usd(completion, sending.usd_at_most))
+        is_kept = False
+        try:
+            sending.work.receive(sending.request, completion, requested_at)
+            is_kept = True
+        except SynthcareError as error:  # the disk is full
+            self._fail(error)
+        sending.work.end_request()
+        return is_kept
+
+    def _ask_again(self, sending: _Sending, why: Unanswered, began: float) -> None:
+        now = time.monotonic()
+        if why.is_overload and began > self._lowered_at:
+            # Once for all that were under way together.
+            self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), now
+        if why.retry_after:
+            self._pace.pause(why.retry_after)
+        if hopeless := self._why_hopeless(sending, why):
+            sending.work.end_request()
+            self._fail(SynthcareError(hopeless))
+        elif self.failure or sending.work.stopped_because:
+            sending.work.end_request()
+        else:
+            longest = min(
+                _LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (sending.attempts - 1)
+            )
+            # With jitter: those that failed together do not come back together.
+            backoff = max(why.retry_after or 0.0, self._random.uniform(longest / 2, longest))
+            self._tell_of_wait(backoff, f"to ask again: {why}")
+            self._put_back(sending, at=now + backoff)
+
+    def _why_hopeless(self, sending: _Sending, why: Unanswered) -> str | None:
+        if why.retry_after and why.retry_after > _LONGEST_PAUSE_SECONDS:
+            minutes = f"{why.retry_after / 60:,.0f} minutes"
+            return f"{self._llm.name} asks to wait for {minutes} ({why}). Run it again then."
+        is_out_of_reach = (why.is_unreachable or why.is_unreadable) and not self._has_answered
+        if sending.attempts < (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
+            return None
+        return f"{why} Tried {sending.attempts} times; run the same command again to go on."
+
+    def _tell_of_wait(self, seconds: float, for_what: str) -> None:
+        """Tell of a long wait, once while it lasts."""
+        until = time.monotonic() + seconds
+        if seconds >= _TOLD_FROM_SECONDS and until > self._told_until + _TOLD_FROM_SECONDS:
+            self._told_until = until
+            self._told(f"{self._llm.name} waits {seconds:,.0f} seconds {for_what}")
+
+    def _tell_of_silence(self) -> None:
+        """Tell that requests bring nothing, once for each silence, and once a minute at most."""
+        now = time.monotonic()
+        silent = now - self._heard_at
+        if self._in_flight and silent >= _TOLD_FROM_SECONDS and now > self._told_until:
+            self._told_until = now + _SILENCE_TOLD_EVERY_SECONDS
+            self._told(
+                f"{self._llm.name} has said nothing for {silent:.0f} seconds; answers under way: "
+                f"{self._in_flight}, given up after {self._llm.timeout_seconds:,.0f} seconds"
+            )
+
+    def _fail(self, error: SynthcareError) -> None:
+        self.failure = self.failure or error
+        for _, _, waiting in self._again:
+            waiting.work.end_request()
+        self._again.clear()
+        for work in self._works:
+            work.stop(str(error), has_failed=True)
+
+
+@asynccontextmanager
+async def open_scheduler(
+    llm: LLM, provider: Provider, budget: Budget, told: Callable[[str], None]
+) -> AsyncIterator[Scheduler]:
+    """A scheduler that sends while the block lasts; `told` is what a person is told by."""
+    async with asyncio.TaskGroup() as group:
+        scheduler = Scheduler(llm, provider, budget, group, told)
+        dispatcher = group.create_task(scheduler.dispatch())
+        yield scheduler
+        dispatcher.cancel()

@@ -1,0 +1,1 @@
+"""The command line: what a user asks for, and what a terminal shows."""

@@ -1,0 +1,263 @@
+"""The command `synthcare`."""
+
+import csv
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from generators.commands.options import (
+    DEFAULT_SEED,
+    dataset_option,
+    dialect_of,
+    dialect_options,
+    generation_options,
+    json_option,
+)
+from generators.commands.workflow import Workflow
+from generators.contracts.contract import datasets, load_contract
+from generators.contracts.infer import infer
+from generators.contracts.scaffold import scaffold
+from generators.errors import SynthcareError
+from generators.home import PROJECT, Home
+from generators.landing.exports import EXPORT_FORMATS
+from generators.prompts import LEVELS
+from generators.variety import SLICES
+from generators.warehouse.transform import TransformFailed
+
+_DEMO_ROWS = 30
+
+
+class Commands(click.Group):
+    """Prints what a person can mend in one line and exits with 2; a failed dbt node with 1."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except BaseExceptionGroup as group:
+            known = group.subgroup((SynthcareError, TransformFailed))
+            if known is None:
+                raise
+            error = _first(known)
+        except (SynthcareError, TransformFailed) as caught:
+            error = caught
+        except KeyboardInterrupt:
+            click.echo("Stopped. The same command goes on from here.", err=True)
+            context.exit(130)
+        click.echo(f"Error: {error}", err=True)
+        context.exit(2 if isinstance(error, SynthcareError) else 1)
+
+
+def _first(group: BaseException) -> BaseException:
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    return group
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Writes synthetic tables with LLMs and scores them against a real one."""
+
+
+@main.command("reference")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="The real file.")
+@click.option("--kaggle", is_flag=True, help="Fetch the file from Kaggle.")
+@click.option("--uci", is_flag=True, help="Fetch the table from the UCI repository.")
+@dialect_options
+@dataset_option
+@json_option
+def reference_command(
+    csv_path: Path | None, kaggle: bool, uci: bool, dataset: str, as_json: bool, **said: Any
+) -> None:
+    """Land the reference table: a CSV file, Kaggle's, UCI's, or (with none) a stand-in."""
+    workflow = _start(dataset, as_json)
+    landed = workflow.land_reference(
+        csv_path=csv_path, kaggle=kaggle, uci=uci, dialect=dialect_of(**said)
+    )
+    _print_json(as_json, landed)
+
+
+@main.command("plan")
+@generation_options
+def plan_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Print requests, tokens, cost and time of each run, and ask for nothing."""
+    workflow = _start(dataset, as_json)
+    _print_json(as_json, workflow.estimate(workflow.plan(**options), rows, max_usd=max_usd))
+
+
+@main.command("preview")
+@generation_options
+def preview_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Show both messages of each run and three rows that it answers; `run` goes on from them."""
+    workflow = _start(dataset, as_json)
+    runs = workflow.plan(**options)
+    _finish(as_json, workflow.preview(runs, max_usd=max_usd))
+
+
+@main.command("generate")
+@generation_options
+def generate_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Ask LLMs for rows until enough of them are accepted."""
+    workflow = _start(dataset, as_json)
+    generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
+    _finish(as_json, generated | workflow.ledger(generated))
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--llm", required=True, help="LLM that wrote it.")
+@click.option("--prompt", type=click.Choice(LEVELS), help="Level of its user prompt, if known.")
+@click.option(
+    "--instructions",
+    type=click.Choice(LEVELS),
+    help="Level of its developer instructions, if known.",
+)
+@click.option("--encoding", help="Encoding of the file, where it is not recognised.")
+@dataset_option
+@json_option
+def import_command(
+    file: Path,
+    llm: str,
+    prompt: str | None,
+    instructions: str | None,
+    encoding: str | None,
+    dataset: str,
+    as_json: bool,
+) -> None:
+    """Land raw LLM output that you already have: a transcript, a batch's output, a chat export."""
+    imported = _start(dataset, as_json).import_file(
+        file,
+        llm=llm,
+        prompt_level=prompt,
+        instruction_level=instructions,
+        encoding=encoding,
+    )
+    _print_json(as_json, imported)
+
+
+@main.command("run")
+@generation_options
+def run_command(
+    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+) -> None:
+    """Do everything: reference, generate, dbt build, scorecard, reports."""
+    workflow = _start(dataset, as_json)
+    generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
+    workflow.ensure_reference()
+    _finish(as_json, generated | workflow.report())
+
+
+@main.command("report")
+@dataset_option
+@json_option
+def report_command(dataset: str, as_json: bool) -> None:
+    """Run dbt build, print the scorecard and write the HTML pages."""
+    _print_json(as_json, _start(dataset, as_json).report())
+
+
+@main.command("export")
+@click.option("--run", "run_id", required=True, help="The run_id of marts.generation_runs.")
+@click.option(
+    "--format",
+    "export_format",
+    type=click.Choice(EXPORT_FORMATS),
+    default="csv",
+    show_default=True,
+    help="CSV is safe to open in a spreadsheet.",
+)
+@click.option("--to", "path", type=click.Path(path_type=Path), help="The file to write.")
+@dataset_option
+@json_option
+def export_command(
+    run_id: str, export_format: str, path: Path | None, dataset: str, as_json: bool
+) -> None:
+    """Write the accepted rows of a run to a CSV or Parquet file."""
+    workflow = _start(dataset, as_json)
+    _print_json(as_json, workflow.export(run_id, export_format=export_format, path=path))
+
+
+@main.group("contract")
+def contract_group() -> None:
+    """Contracts of tables of your own."""
+
+
+@contract_group.command("infer")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", required=True, help="What the dataset is to be called, in snake_case.")
+@click.option("--columns", help="The columns to take, separated by commas; all if left out.")
+@dialect_options
+@json_option
+def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **said: Any) -> None:
+    """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
+    dialect = dialect_of(**said)
+    inferred = infer(file, next(csv.reader([columns])) if columns else [], dialect)
+    written = scaffold(name, file, inferred)
+    console = _console(as_json)
+    for path in written:
+        console.print(f"wrote {path.relative_to(PROJECT)}", markup=False)
+    for doubt in inferred.doubts:
+        console.print(f"look at this: {doubt}", markup=False)
+    arguments = ["reference", "--dataset", name, "--csv", str(file), *_as_options(said)]
+    console.print(f"next: synthcare {shlex.join(arguments)}", markup=False)
+    _print_json(as_json, {"files": [str(p) for p in written], "doubts": inferred.doubts})
+
+
+@main.command("demo")
+@json_option
+def demo_command(as_json: bool) -> None:
+    """The embedded LLM at three prompt levels, 30 rows each, beside the two baselines."""
+    workflow = _start(datasets()[0], as_json)
+    runs = workflow.plan(
+        llms=["smollm2", "independent", "holdout"],
+        prompt="all",
+        instructions="improved",
+        variety=SLICES,
+        seed=DEFAULT_SEED,
+    )
+    _finish(as_json, workflow.generate(runs, _DEMO_ROWS) | workflow.report())
+
+
+def _as_options(said: Mapping[str, Any]) -> list[str]:
+    """Options as they were typed, for another command that needs the same."""
+    given = {name: value for name, value in said.items() if value is not None}
+    return [
+        text
+        for name, value in given.items()
+        for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+def _start(dataset: str, as_json: bool) -> Workflow:
+    return Workflow(Home.from_environment(), load_contract(dataset), _console(as_json))
+
+
+def _console(as_json: bool) -> Console:
+    """Where people are told: stdout, or stderr where stdout is for JSON."""
+    console = Console(stderr=as_json, highlight=False, soft_wrap=True, emoji=False)
+    if not console.is_terminal:
+        console.width = 110  # a log has no width of its own
+    return console
+
+
+def _finish(as_json: bool, summary: dict[str, Any]) -> None:
+    """Print the summary; raise SynthcareError for the LLMs that could not be asked."""
+    _print_json(as_json, summary)
+    if summary["failures"]:
+        raise SynthcareError("; ".join(summary["failures"]))
+
+
+def _print_json(as_json: bool, summary: dict[str, Any]) -> None:
+    if as_json:
+        json.dump(summary, sys.stdout, default=str, indent=1)
+        sys.stdout.write("\n")

@@ -1,0 +1,42 @@
+"""Progress bars: one per run, with rows, rate and time left."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from generators.asking.engine import Progress
+from generators.asking.judge import Counts
+from generators.asking.runs import Run
+
+
+@contextmanager
+def show_progress(console: Console, runs: Sequence[Run], rows: int) -> Iterator[Progress]:
+    """Bars that count rows as they come, and are set right when dbt has counted."""
+    with Bars(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+    ) as bars:
+        tasks = {
+            run.run_id: bars.add_task(run.label, total=rows, rate="", start=False) for run in runs
+        }
+
+        def received(run: Run, count: int) -> None:
+            task = bars.tasks[tasks[run.run_id]]
+            if not task.started:
+                bars.start_task(task.id)
+            rate = f"{task.speed:.1f}/s" if task.speed else ""
+            # Not all of them will be accepted, so the bar is full only when dbt says so.
+            bars.update(task.id, completed=min(task.completed + count, rows - 1), rate=rate)
+
+        def counted(run: Run, counts: Counts) -> None:
+            bars.update(tasks[run.run_id], completed=min(counts.accepted, rows))
+
+        yield Progress(received=received, counted=counted, told=bars.console.print)

@@ -1,0 +1,213 @@
+"""The contract of a dataset, read from the dbt properties file that declares it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from generators.contracts.names import NAME, OURS
+from generators.contracts.spread import check_spread
+from generators.errors import SynthcareError
+from generators.files import read_yaml
+from generators.home import PROJECT
+
+# Kinds of columns, and the keys that each needs beside its label.
+_NEEDED = {
+    "categorical": ["accepted_values"],
+    "integer": ["min", "max"],
+    "decimal": ["min", "max"],
+    "date": ["min", "max"],
+    "identifier": ["population"],
+}
+
+_DECIMALS = 2  # of a decimal whose data type does not say how many
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that an LLM writes.
+
+    `label` is the name that the LLM sees and answers with. `minimum` and `maximum` are numbers, or
+    dates for a date column, `decimals` the places of a decimal. `population` says how values are
+    spread in the population: see docs/contract.md. A value may be missing where `is_nullable`.
+    """
+
+    name: str
+    label: str
+    kind: str
+    description: str = ""
+    unit: str | None = None
+    accepted_values: tuple[str, ...] = ()
+    minimum: Any = None
+    maximum: Any = None
+    decimals: int = 0
+    is_nullable: bool = False
+    population: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_text(self) -> bool:
+        return self.kind in ("categorical", "identifier")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A SQL predicate that every row fulfils, and the sentence that says so."""
+
+    name: str
+    holds: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A value computed from a row's typed columns by `sql`, and compared like a column.
+
+    `kind` is integer or categorical.
+    """
+
+    name: str
+    sql: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where the real table is to be had, and how many rows its stand-in has.
+
+    `group` is the column of the file whose rows of one value belong together, such as a patient's.
+    """
+
+    title: str
+    file: str
+    stand_in_rows: int
+    kaggle: str | None = None
+    uci: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Contract:
+    """Everything known about a dataset. `record` is what one row is, in words.
+
+    `quotas` are the columns whose declared shares the rows of a run are to meet together.
+    """
+
+    dataset: str
+    record: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...]
+    derived: tuple[Derived, ...]
+    reference: Reference
+    quotas: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(column.label for column in self.columns)
+
+    @property
+    def file_labels(self) -> tuple[str, ...]:
+        """The columns that the real file must have: those of the contract, and the group."""
+        group = self.reference.group
+        return self.labels if group in (None, *self.labels) else (*self.labels, group)
+
+    @property
+    def has_nullable(self) -> bool:
+        """Whether a column may lack a value."""
+        return any(column.is_nullable for column in self.columns)
+
+    @property
+    def has_identifiers(self) -> bool:
+        """Whether a column is a name or the like."""
+        return any(column.kind == "identifier" for column in self.columns)
+
+    def column(self, name: str) -> Column:
+        """The column called `name`."""
+        return next(column for column in self.columns if column.name == name)
+
+
+def datasets(project: Path = PROJECT) -> list[str]:
+    """Names of the datasets that the dbt project declares."""
+    return read_yaml(project / "dbt_project.yml")["vars"]["datasets"]
+
+
+def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
+    """Read the contract of `dataset`.
+
+    Raises SynthcareError where there is none, or where it lacks something or names an unknown kind.
+    """
+    if dataset not in datasets(project):
+        known = ", ".join(datasets(project))
+        raise SynthcareError(f"There is no dataset '{dataset}'. Use one of: {known}.")
+    path = project / "models" / "marts" / f"{dataset}.yml"
+    try:
+        model = next(m for m in read_yaml(path)["models"] if m["name"] == dataset)
+        meta = model["config"]["meta"]
+        columns = tuple(
+            _column(column)
+            for column in model["columns"]
+            if "kind" in column.get("config", {}).get("meta", {})
+        )
+        for place, column in enumerate(columns):
+            check_spread(column, columns[:place])
+        return Contract(
+            dataset=dataset,
+            record=meta["record"],
+            columns=columns,
+            rules=tuple(Rule(**rule) for rule in meta.get("rules", [])),
+            derived=tuple(
+                Derived(derived["name"], derived["sql"], derived.get("kind", "integer"))
+                for derived in meta.get("derived", [])
+            ),
+            reference=Reference(
+                title=meta["reference"]["title"],
+                file=meta["reference"]["file"],
+                stand_in_rows=meta["reference"]["stand_in_rows"],
+                kaggle=meta["reference"].get("kaggle"),
+                uci=meta["reference"].get("uci"),
+                group=meta["reference"].get("group"),
+            ),
+            quotas=tuple(meta.get("quotas", [])),
+        )
+    except (OSError, yaml.YAMLError, StopIteration, LookupError, TypeError, ValueError) as error:
+        raise SynthcareError(
+            f"The contract {path} cannot be read: {type(error).__name__}: {error}. "
+            "docs/contract.md shows every key."
+        ) from error
+
+
+def _column(properties: Mapping[str, Any]) -> Column:
+    meta, name = properties["config"]["meta"], properties["name"]
+    if not re.fullmatch(NAME, name) or name in OURS:
+        raise ValueError(f"'{name}' cannot be the name of a column: use a-z, 0-9, _, none of ours")
+    needed = _NEEDED.get(meta["kind"])
+    if needed is None:
+        raise KeyError(f"kind '{meta['kind']}' of {name} is none of {[*_NEEDED]}")
+    for key in needed:
+        if not meta.get(key) and meta.get(key) != 0:
+            raise KeyError(f"{name}, which is {meta['kind']}, needs '{key}'")
+    accepted = tuple(meta.get("accepted_values", []))
+    _check_texts(name, [*accepted, *meta.get("missing_values", [])])
+    decimals = re.fullmatch(r"decimal\(\d+, *(\d+)\)", properties["data_type"])
+    return Column(
+        name=name,
+        label=meta["label"],
+        kind=meta["kind"],
+        description=properties.get("description", "").strip(),
+        unit=meta.get("unit"),
+        accepted_values=tuple(map(str, accepted)),
+        minimum=meta.get("min"),
+        maximum=meta.get("max"),
+        decimals=int(decimals[1]) if decimals else _DECIMALS,
+        is_nullable=meta.get("nullable", False),
+        population=meta.get("population", {}),
+    )
+
+
+def _check_texts(name: str, values: Sequence[Any]) -> None:
+    """YAML takes a bare Yes or No for true or false, and nothing at all for null."""
+    for value in values:
+        if value is None or isinstance(value, bool):
+            raise TypeError(f"{name} has the value {value}: put quotes around 'Yes', 'No', 'null'")

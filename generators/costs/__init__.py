@@ -1,0 +1,1 @@
+"""What tokens cost, before and after they are paid for."""

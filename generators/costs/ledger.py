@@ -1,0 +1,28 @@
+"""What runs took, read from marts.generation_runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from generators.home import Home
+from generators.warehouse.database import open_warehouse
+
+
+def read_ledger(home: Home, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of the runs, in the order given, each with a `label` for people."""
+    with open_warehouse(home) as warehouse:
+        result = warehouse.execute(
+            """
+            select
+                generation_runs.*,
+                concat_ws(
+                    ' ', llm, concat_ws('/', prompt_level, instruction_level, variety)
+                ) as label,
+
+            from marts.generation_runs
+            where list_contains($run_ids, run_id)
+            order by list_position($run_ids, run_id)
+            """,
+            {"run_ids": list(run_ids)},
+        )
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

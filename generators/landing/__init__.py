@@ -1,0 +1,1 @@
+"""What LLMs said and people brought, word for word: journals on disk, and the schema raw."""

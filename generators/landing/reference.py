@@ -1,0 +1,198 @@
+"""The reference table: the real file, or a stand-in made from the contract's population."""
+
+import csv
+import hashlib
+import io
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from generators.asking.runs import utc_now
+from generators.contracts.contract import Contract
+from generators.drawing.stand_in import stand_in_rows
+from generators.errors import SynthcareError
+from generators.home import Home
+from generators.warehouse.database import open_warehouse
+from readers.dialect import Dialect
+from readers.tables import quoted, read_table
+
+STAND_IN = "stand-in"
+
+
+@dataclass(frozen=True)
+class LandedReference:
+    """What was landed. `reference` is the file's name, or `stand-in`.
+
+    `notes` say what was cut, dropped or read in another way.
+    """
+
+    dataset: str
+    reference: str
+    rows: int
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def landed_reference(home: Home, contract: Contract) -> LandedReference | None:
+    """The reference that the warehouse holds, if any.
+
+    Raises SynthcareError where it was landed under a contract with other columns.
+    """
+    with open_warehouse(home) as warehouse:
+        table = f"raw.reference_{contract.dataset}"
+        labels = [column[0] for column in warehouse.execute(f"describe {table}").fetchall()]
+        row = warehouse.execute(
+            """
+            select dataset, reference, rows_landed, sha256
+            from raw.reference_files
+            where dataset = $dataset
+            """,
+            {"dataset": contract.dataset},
+        ).fetchone()
+    if set(contract.file_labels) - set(labels):
+        missing = ", ".join(label for label in contract.file_labels if label not in labels)
+        raise SynthcareError(
+            f"{table} has no column for {missing}: it was landed under another contract. "
+            f"Land it again: synthcare reference --dataset {contract.dataset}."
+        )
+    return LandedReference(*row) if row else None
+
+
+def land_csv(
+    home: Home,
+    contract: Contract,
+    path: Path,
+    dialect: Dialect = Dialect(),  # noqa: B008 (frozen)
+) -> LandedReference:
+    """Land a CSV file, plain or gzipped, or Parquet; its columns must hold those of the contract.
+
+    They are read as `contract infer` reads them. Raises SynthcareError, leaving the table as it
+    was, where the file is missing, empty or another.
+    """
+    if not path.is_file():
+        raise SynthcareError(
+            f"There is no file {path}. Download '{contract.reference.title}' and give its path; "
+            "or leave out --csv for a stand-in."
+        )
+    with duckdb.connect() as database:
+        table = read_table(database, path, contract.file_labels, dialect)
+        if not table.rows:
+            raise SynthcareError(f"{path} has a header and no rows.")
+        # The same bytes read in another way are another reference.
+        said = "" if dialect == Dialect() else repr(dialect)
+        sha256 = hashlib.sha256(f"{table.sha256}{said}".encode()).hexdigest() if said else ""
+        landed = LandedReference(
+            dataset=contract.dataset,
+            reference=path.name.removesuffix(".gz"),
+            rows=table.rows,
+            sha256=sha256 or table.sha256,
+            notes=table.notes,
+        )
+        _land(
+            home,
+            contract,
+            database,
+            landed,
+            dict(zip(contract.file_labels, table.labels, strict=True)),
+        )
+    return landed
+
+
+def land_kaggle(home: Home, contract: Contract) -> LandedReference:
+    """Download the file from Kaggle and land it. Raises SynthcareError where that fails."""
+    import kagglehub
+
+    reference = contract.reference
+    if not reference.kaggle:
+        raise SynthcareError(f"The reference of {contract.dataset} is not on Kaggle. Use --csv.")
+    try:
+        path = Path(kagglehub.dataset_download(reference.kaggle, path=reference.file))
+    except Exception as error:  # kagglehub raises whatever its HTTP client raises
+        raise SynthcareError(
+            f"Kaggle did not give {reference.kaggle}: {error}. "
+            f"Download {reference.file} in a browser and use --csv."
+        ) from error
+    return land_csv(home, contract, path)
+
+
+def land_uci(home: Home, contract: Contract) -> LandedReference:
+    """Download the table from the UCI repository and land it. Raises SynthcareError on failure."""
+    import ucimlrepo
+
+    number = contract.reference.uci
+    if not number:
+        raise SynthcareError(f"The reference of {contract.dataset} is not at UCI. Use --csv.")
+    try:
+        table = ucimlrepo.fetch_ucirepo(id=number).data.original
+    except Exception as error:  # ucimlrepo raises whatever urllib and pandas raise, and its own
+        raise SynthcareError(
+            f"UCI did not give dataset {number}: {error}. "
+            f"Download {contract.reference.file} in a browser and use --csv."
+        ) from error
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / contract.reference.file
+        table.to_csv(path, index=False)
+        return land_csv(home, contract, path)
+
+
+def land_stand_in(home: Home, contract: Contract) -> LandedReference:
+    """Make the stand-in from the contract's population and land it. The same rows every time."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(contract.file_labels)
+    # Where rows have groups, each of the stand-in is one of its own.
+    groups = range(len(contract.file_labels) - len(contract.labels))
+    rows = stand_in_rows(contract, contract.reference.stand_in_rows)
+    rows = [(*row, *(str(place) for _ in groups)) for place, row in enumerate(rows)]
+    writer.writerows(rows)
+    sha256 = hashlib.sha256(text.getvalue().encode()).hexdigest()
+    landed = LandedReference(contract.dataset, STAND_IN, len(rows), sha256)
+    with duckdb.connect() as database:
+        columns = ", ".join(f"{quoted(label)} varchar" for label in contract.file_labels)
+        database.execute(f"create table written ({columns})")
+        values = [[value or None for value in row] for row in zip(*rows, strict=True)]
+        places = ", ".join(f"unnest(${place + 1})" for place in range(len(values)))
+        database.execute(f"insert into written select {places}", values)
+        _land(home, contract, database, landed, {label: label for label in contract.file_labels})
+    return landed
+
+
+def _land(
+    home: Home,
+    contract: Contract,
+    database: duckdb.DuckDBPyConnection,
+    landed: LandedReference,
+    labels: Mapping[str, str],
+) -> None:
+    """Land the table `written` of `database`; `labels` are its columns by those of the contract."""
+    chosen = ", ".join(f"{quoted(ours)} as {quoted(label)}" for label, ours in labels.items())
+    table = f"raw.reference_{contract.dataset}"
+    with tempfile.TemporaryDirectory() as folder, open_warehouse(home) as warehouse:
+        file = str(Path(folder) / "table.parquet")
+        database.cursor().sql(f"select {chosen} from written").write_parquet(file)  # noqa: S608
+        warehouse.begin()
+        try:
+            warehouse.execute(
+                f"create or replace table {table} as from read_parquet($file)",
+                {"file": file},
+            )
+            warehouse.execute(
+                """
+                insert or replace into raw.reference_files
+                values ($dataset, $reference, $sha256, $rows, $landed_at)
+                """,
+                {
+                    "dataset": landed.dataset,
+                    "reference": landed.reference,
+                    "sha256": landed.sha256,
+                    "rows": landed.rows,
+                    "landed_at": utc_now(),
+                },
+            )
+            warehouse.commit()
+        except duckdb.Error:
+            warehouse.rollback()
+            raise

@@ -1,0 +1,1 @@
+"""The DuckDB file, and dbt that builds it."""
