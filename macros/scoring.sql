@@ -154,7 +154,7 @@
 
 {#-
     The model behind int_<dataset>_coded: each compared value as a small number. Categories are numbered
-    in the order of the contract, numbers by the bins of the compared half, 0 being a missing value.
+    in the order of the contract, numbers by the bins of the train half, 0 being a missing value.
     Every count of the scores is made from these codes.
 -#}
 {% macro coded_rows(dataset) %}
@@ -562,7 +562,7 @@ from counted
 {#-
     Numbers that stand for the compared values of a dataset, for classifiers and distances: one for
     each value of a category, 0 or 1; one for each number, in standard deviations from the mean of the
-    compared half (0 where it is missing); one more for whether a nullable column is missing. `place` is
+    train half (0 where it is missing); one more for whether a nullable column is missing. `place` is
     that of the number in the list, from 0; `made_from` are the columns of the contract that it shows.
 -#}
 {% macro features(dataset) %}

@@ -96,7 +96,7 @@ def read_scores(home: Home, contract: Contract) -> Scores:
 
 
 def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFrame:
-    """Scored columns of a run's accepted rows, or of the compared half of the reference if None.
+    """Scored columns of a run's accepted rows, or of the train half of the reference if None.
 
     Derived columns are there; dates are days since 1970-01-01, because drift tests take numbers;
     identifiers are left out.

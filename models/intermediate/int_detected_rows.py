@@ -23,7 +23,7 @@ COLUMNS = {
 
 
 def model(dbt, session) -> pd.DataFrame:
-    """One row per row that was judged: each run, and as many held-out rows, beside compared rows.
+    """One row per row that was judged: each run, and as many holdout rows, beside train rows.
 
     `placement` is the share of rows of the other side, in the same fold, that look less synthetic
     than this one (for a real row: more synthetic). The mean over either side is the AUC.
@@ -59,7 +59,7 @@ def model(dbt, session) -> pd.DataFrame:
 def detect(
     synthetic: pd.DataFrame, compared: pd.DataFrame, *, shown: Sequence[bool]
 ) -> pd.DataFrame:
-    """The placements of `synthetic` and of as many compared rows; none where they are too few.
+    """The placements of `synthetic` and of as many train rows; none where they are too few.
 
     Of the features, the classifiers see those that are `shown`: not what we drew ourselves.
     """

@@ -19,9 +19,9 @@ COLUMNS = {
 
 
 def model(dbt, session) -> pd.DataFrame:
-    """One row per sampled row of a run, and per held-out row: Euclidean distances of the features.
+    """One row per sampled row of a run, and per holdout row: Euclidean distances of the features.
 
-    Both halves have as many rows, so that neither is nearer by its size. A held-out row has no
+    Both halves have as many rows, so that neither is nearer by its size. A holdout row has no
     distance to its own half.
     """
     rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()

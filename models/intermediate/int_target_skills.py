@@ -58,7 +58,7 @@ LEARNERS = {
 def model(dbt, session) -> pd.DataFrame:
     """One row per run, target, learner, table that was trained on (`reference` or `run`) and draw.
 
-    A draw is a half-sample of the run, and as many held-out rows; both are tested on compared rows.
+    A draw is a half-sample of the run, and as many holdout rows; both are tested on train rows.
     Runs are trained on only where the reference itself has signal.
     """
     rows = dbt.ref("int_feature_rows").order("dataset, run_number, place").df()
@@ -154,7 +154,7 @@ class Target:
             }
 
     def _train_on_real(self, learner: str, size: int) -> tuple[list[float], np.ndarray]:
-        """Skills of `size` held-out rows, others in each draw; importances of the first draw."""
+        """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
         rows = self._rows[HELD_OUT]
         trained = [
             self._train(
@@ -170,7 +170,7 @@ class Target:
     def _train(
         self, learner: str, rows: np.ndarray, draw: int, *, with_importances: bool
     ) -> tuple[float, np.ndarray]:
-        """Skill on the compared rows of a draw, and what each column loses of it when shuffled."""
+        """Skill on the train rows of a draw, and what each column loses of it when shuffled."""
         test = self._rows[COMPARED][draw - 1 :: DRAWS][:TEST_ROWS]
         truth, known = self._values(test), test[:, self._known]
         wanted = self._values(rows)

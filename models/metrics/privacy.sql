@@ -119,7 +119,7 @@ real_copies as (
 
 ),
 
----------- identifiers that the compared half has, against those of held-out rows that it has
+---------- identifiers that the train half has, against those of holdout rows that it has
 
 known_texts as (
 
