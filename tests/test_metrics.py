@@ -15,6 +15,7 @@ from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.detection import folds_of
 from synthcare.fidelity import fidelity
 from synthcare.halves import Halves
 from synthcare.tables import Column
@@ -219,8 +220,6 @@ def width_of_the_sample(home: Home, name: str) -> float:
 
 def test_copies_of_a_real_row_share_its_fold() -> None:
     """Or a classifier would know them again; other rows are spread over the folds."""
-    path = PROJECT / "models" / "intermediate" / "int_detected_rows.py"
-    folds_of = runpy.run_path(str(path))["folds_of"]
     written, real = ["e", "x", "a", "x", "y"], ["a", "b", "c", "d", "e", "f"]
     is_real = np.repeat([False, True], [len(written), len(real)])
     folds = folds_of(np.array(written + real), is_real)

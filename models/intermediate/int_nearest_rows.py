@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
+from synthcare.nearest import nearest_distances
 
-# Held-out rows that are asked after, and rows in memory at once.
-HELD_OUT_ROWS = 2_000
-ROWS_AT_ONCE = 500
+TRAIN, HOLDOUT = 0, -1  # run numbers of the two halves of the reference
+
+HOLDOUT_ROWS = 2_000  # that are asked after
 
 COLUMNS = {
     "dataset": "str",
@@ -37,28 +37,12 @@ def nearest(rows: pd.DataFrame) -> pd.DataFrame:
     features = np.stack(rows["features"])
     if not features.shape[1]:  # identifiers only, of which none is near another
         return pd.DataFrame(columns=[*COLUMNS])
-    size = min((runs == COMPARED).sum(), (runs == HELD_OUT).sum())
-    asked = np.flatnonzero((runs > 0) | ((runs == HELD_OUT) & (rows["place"] <= HELD_OUT_ROWS)))
+    size = min((runs == TRAIN).sum(), (runs == HOLDOUT).sum())
+    asked = np.flatnonzero((runs > 0) | ((runs == HOLDOUT) & (rows["place"] <= HOLDOUT_ROWS)))
     if not size:
         asked = asked[:0]
-    to_held_out = distances(features[asked], features[runs == HELD_OUT][:size])
+    to_held_out = nearest_distances(features[asked], features[runs == HOLDOUT][:size])
     return rows.iloc[asked][["dataset", "run_number", "record_id"]].assign(
-        distance_to_compared=distances(features[asked], features[runs == COMPARED][:size]),
-        distance_to_held_out=np.where(runs[asked] == HELD_OUT, np.nan, to_held_out),
+        distance_to_compared=nearest_distances(features[asked], features[runs == TRAIN][:size]),
+        distance_to_held_out=np.where(runs[asked] == HOLDOUT, np.nan, to_held_out),
     )
-
-
-def distances(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """From each of `rows` (n, k) to the nearest of `others` (m, k), as n numbers.
-
-    The nearest is found by |a|² + |b|² − 2ab in blocks, which rounds; its distance is exact.
-    """
-    found = np.empty(len(rows))
-    squares = (others**2).sum(axis=1)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        block = rows[start : start + ROWS_AT_ONCE]
-        closest = (squares - 2 * block @ others.T).argmin(axis=1)
-        found[start : start + len(block)] = np.linalg.norm(
-            block.astype(float) - others[closest], axis=1
-        )
-    return found

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-COMPARED, HELD_OUT = 0, -1  # run numbers of the two halves of the reference
+from synthcare.utility import LEARNERS, skill_and_importances
+
+TRAIN, HOLDOUT = 0, -1  # run numbers of the two halves of the reference
 
 # Half-samples of a run that are trained on; rows that each is tested on, at most; smallest run.
 DRAWS = 8
@@ -33,27 +31,6 @@ COLUMNS = {
     "importance_agreement": "float64",
 }
 
-# From so many rows on, scikit-learn's own size of trees predicts better than small ones.
-ROWS_FOR_LARGE_TREES = 5_000
-
-
-def _trees(rows: int) -> dict[str, Any]:
-    size = {"max_iter": 50, "max_leaf_nodes": 8} if rows < ROWS_FOR_LARGE_TREES else {}
-    return size | {"early_stopping": False}
-
-
-# By number of rows to train on.
-LEARNERS = {
-    "category": {
-        "boosting": lambda rows: HistGradientBoostingClassifier(**_trees(rows)),
-        "linear": lambda rows: LogisticRegression(max_iter=500),
-    },
-    "number": {
-        "boosting": lambda rows: HistGradientBoostingRegressor(**_trees(rows)),
-        "linear": lambda rows: Ridge(),
-    },
-}
-
 
 def model(dbt, session) -> pd.DataFrame:
     """One row per run, target, learner, table that was trained on (`reference` or `run`) and draw.
@@ -68,7 +45,7 @@ def model(dbt, session) -> pd.DataFrame:
     found = []
     for dataset, of_dataset in features.groupby("dataset"):
         sides = dict(iter(rows[rows["dataset"] == dataset].groupby("run_number")))
-        if COMPARED in sides and HELD_OUT in sides:
+        if TRAIN in sides and HOLDOUT in sides:
             for name in of_dataset[of_dataset["is_target"]]["column_name"].unique():
                 # dbt has two models under way, whose threads would wait for each other
                 with threadpool_limits(limits=1):
@@ -112,7 +89,7 @@ class Target:
 
     def skills(self, halves: dict[tuple[int, int], np.ndarray]) -> Iterator[dict]:
         """The skills of every run: of real rows, and its own where those have signal."""
-        if not {COMPARED, HELD_OUT} <= self._rows.keys():
+        if not {TRAIN, HOLDOUT} <= self._rows.keys():
             return
         for run_number in self._rows:
             if run_number <= 0:
@@ -155,7 +132,7 @@ class Target:
 
     def _train_on_real(self, learner: str, size: int) -> tuple[list[float], np.ndarray]:
         """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
-        rows = self._rows[HELD_OUT]
+        rows = self._rows[HOLDOUT]
         trained = [
             self._train(
                 learner,
@@ -171,36 +148,15 @@ class Target:
         self, learner: str, rows: np.ndarray, draw: int, *, with_importances: bool
     ) -> tuple[float, np.ndarray]:
         """Skill on the train rows of a draw, and what each column loses of it when shuffled."""
-        test = self._rows[COMPARED][draw - 1 :: DRAWS][:TEST_ROWS]
-        truth, known = self._values(test), test[:, self._known]
-        wanted = self._values(rows)
-        if len(np.unique(wanted)) <= 1:
-            return 0.0, np.zeros(len(np.unique(self._columns)))
-        fitted = LEARNERS[self._kind][learner](len(rows)).fit(rows[:, self._known], wanted)
-        skill = self._skill(fitted, known, truth)
-        if not with_importances:
-            return skill, np.empty(0)
-        random = np.random.default_rng(0)
-        losses = []
-        for column in np.unique(self._columns):
-            shuffled = known.copy()
-            mine = self._columns == column
-            shuffled[:, mine] = random.permutation(known[:, mine])
-            losses.append(skill - self._skill(fitted, shuffled, truth))
-        return skill, np.array(losses)
+        test = self._rows[TRAIN][draw - 1 :: DRAWS][:TEST_ROWS]
+        return skill_and_importances(
+            self._kind,
+            learner,
+            (rows[:, self._known], self._values(rows)),
+            (test[:, self._known], self._values(test)),
+            self._columns if with_importances else None,
+        )
 
     def _values(self, rows: np.ndarray) -> np.ndarray:
         shown = rows[:, self._places]
         return shown[:, 0] if self._kind == "number" else shown.argmax(axis=1)
-
-    def _skill(self, fitted, known: np.ndarray, truth: np.ndarray) -> float:
-        """0 for a guess, 1 for a perfect prediction: R², or 2 AUC − 1, the mean over categories."""
-        if self._kind == "number":
-            return r2_score(truth, fitted.predict(known))
-        chances = dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))
-        never = np.zeros(len(truth))
-        aucs = [
-            roc_auc_score(truth == category, chances.get(category, never))
-            for category in np.unique(truth)
-        ]
-        return 2 * float(np.mean(aucs)) - 1 if len(aucs) > 1 else 0.0
