@@ -16,6 +16,7 @@ from generators.commands.options import (
     dataset_option,
     dialect_of,
     dialect_options,
+    fail_under_option,
     generation_options,
     json_option,
 )
@@ -148,22 +149,29 @@ def import_command(
 
 @main.command("run")
 @generation_options
+@fail_under_option
 def run_command(
-    as_json: bool, rows: int, max_usd: float | None, dataset: str, **options: Any
+    as_json: bool,
+    rows: int,
+    max_usd: float | None,
+    dataset: str,
+    fail_under: dict[str, float],
+    **options: Any,
 ) -> None:
     """Do everything: reference, generate, dbt build, scorecard, reports."""
     workflow = _start(dataset, as_json)
     generated = workflow.generate(workflow.plan(**options), rows, max_usd=max_usd)
     workflow.ensure_reference()
-    _finish(as_json, generated | workflow.report())
+    _finish(as_json, generated | workflow.report(fail_under))
 
 
 @main.command("report")
 @dataset_option
+@fail_under_option
 @json_option
-def report_command(dataset: str, as_json: bool) -> None:
+def report_command(dataset: str, fail_under: dict[str, float], as_json: bool) -> None:
     """Run dbt build, print the scorecard and write the HTML pages."""
-    _print_json(as_json, _start(dataset, as_json).report())
+    _finish(as_json, _start(dataset, as_json).report(fail_under))
 
 
 @main.command("export")
@@ -251,10 +259,15 @@ def _console(as_json: bool) -> Console:
 
 
 def _finish(as_json: bool, summary: dict[str, Any]) -> None:
-    """Print the summary; raise SynthcareError for the LLMs that could not be asked."""
+    """Print the summary; raise SynthcareError for LLMs that failed, exit 1 for scores too low."""
     _print_json(as_json, summary)
-    if summary["failures"]:
-        raise SynthcareError("; ".join(summary["failures"]))
+    if failures := summary.get("failures"):
+        raise SynthcareError("; ".join(failures))
+    shortfalls = summary.get("shortfalls", ())
+    for line in shortfalls:
+        click.echo(f"falls short: {line}", err=True)
+    if shortfalls:
+        raise click.exceptions.Exit(1)
 
 
 def _print_json(as_json: bool, summary: dict[str, Any]) -> None:

@@ -32,6 +32,30 @@ def json_option(command: click.Command) -> click.Command:
     )
 
 
+def fail_under_option(command: click.Command) -> click.Command:
+    """Add `--fail-under`, passed on as the least value by score."""
+    return click.option(
+        "--fail-under",
+        multiple=True,
+        metavar="SCORE=NUMBER",
+        callback=lambda _context, _option, said: dict(map(_threshold, said)),
+        help="Exit with 1 where an LLM's run scores less, such as overall=0.9; repeatable.",
+    )(command)
+
+
+def _threshold(said: str) -> tuple[str, float]:
+    from reports.formats import SCORES
+
+    score, _, number = said.partition("=")
+    known = [known.key for known in SCORES]
+    if score not in known:
+        raise click.BadParameter(f"'{score}' is no score. There are: {', '.join(known)}.")
+    try:
+        return score, float(number)
+    except ValueError as error:
+        raise click.BadParameter(f"'{said}' needs a number, such as {score}=0.9.") from error
+
+
 def dialect_options(command: click.Command) -> click.Command:
     """Add what overrules how a table is recognised, as `dialect_of` takes it."""
     for option in reversed(

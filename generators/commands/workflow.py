@@ -1,8 +1,9 @@
 """The steps behind the commands, in the order in which data flows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -306,11 +307,15 @@ class Workflow:
         self.console.print("next: synthcare report")
         return {"ledger": runs, **unread}
 
-    def report(self) -> Summary:
-        """Build and test everything with dbt, print the scorecard and write the pages."""
+    def report(self, fail_under: Mapping[str, float] = MappingProxyType({})) -> Summary:
+        """Build and test everything with dbt, print the scorecard and write the pages.
+
+        What LLMs' runs score less than `fail_under` says is in `shortfalls`.
+        """
         from reports.leaderboard import cost_table, score_table
         from reports.pages import write_pages
         from reports.scores import read_scores
+        from reports.thresholds import shortfalls
         from reports.unread import unread_lines
 
         land(self.home)
@@ -340,6 +345,7 @@ class Workflow:
         return {
             "pages": [str(page) for page in pages],
             "scorecard": scores.scorecard,
+            "shortfalls": [*shortfalls(scores.scorecard, fail_under)],
             "unread_answers": scores.unread_answers,
         }
 

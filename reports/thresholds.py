@@ -1,0 +1,22 @@
+"""Scores that a run has to reach, so that a check of quality can fail."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from reports.formats import name
+from reports.scores import Row
+from reports.standings import is_baseline
+
+
+def shortfalls(runs: Sequence[Row], least: Mapping[str, float]) -> Iterator[str]:
+    """A line for each score of an LLM's run that is less than `least` says, or is not known.
+
+    `least` is by column of metrics.scorecard. Baselines are not held to it.
+    """
+    for run in runs:
+        who = f"{name(run)} ({run['run_id']})"
+        for score, wanted in least.items() if not is_baseline(run) else ():
+            if run[score] is None:
+                why = run["not_scored_because"] or run.get(f"{score}_note") or "not measured"
+                yield f"{who} has no {score}: {why}"
+            elif run[score] < wanted:
+                yield f"{who}: {score} is {run[score]:.3f}, under {wanted:g}"
