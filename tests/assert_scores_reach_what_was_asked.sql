@@ -1,5 +1,5 @@
--- A gate for CI: dbt build --vars '{fail_under: {overall: 0.9}}' fails where an LLM's run scores less,
--- or has no such score.
+-- A gate for CI: dbt build --vars '{fail_under: {overall: 0.9}}' fails where an LLM's run scores
+-- less, or has no such score.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}

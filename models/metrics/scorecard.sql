@@ -179,7 +179,8 @@ final as (
 
     select
         * exclude (
-            not_scored_because, steered_share, usd_per_1000_rows, seconds_per_1000_rows, tokens_per_row
+            not_scored_because, steered_share,
+            usd_per_1000_rows, seconds_per_1000_rows, tokens_per_row
         ),
         {%- for end in ['', '_low', '_high'] %}
         power(

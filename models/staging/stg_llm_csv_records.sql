@@ -68,7 +68,7 @@ rows_of_values as (
         response_id,
         is_unclear,
         unnest(csv_lines) as record_text,
-        unnest(values_of_lines[:len(csv_lines)]) as field_values,
+        unnest(list_slice(values_of_lines, 1, len(csv_lines))) as field_values,
         generate_subscripts(csv_lines, 1) as place,
 
     from split

@@ -24,7 +24,7 @@ in_objects as (
             '}'
         ) as parts,
         list_transform(
-            parts[:-2], lambda part: trim(part[:instr(part, '{') - 1], ', ' || chr(10) || chr(9))
+            parts[:-2], lambda part: trim(left(part, instr(part, '{') - 1), ', ' || chr(10) || chr(9))
         ) as gaps,
         list_transform(parts[:-2], lambda part: part[instr(part, '{'):] || '}') as objects,
         list_transform(
@@ -63,7 +63,7 @@ objects as (
         dataset,
         is_unclear,
         unnest(flat_objects) as record_text,
-        unnest(name_lists[:len(flat_objects)]) as field_names,
+        unnest(list_slice(name_lists, 1, len(flat_objects))) as field_names,
         generate_subscripts(flat_objects, 1) as place,
 
     from in_objects
