@@ -59,15 +59,3 @@
 {% macro sql_text(value) %}
     {%- do return("'" ~ (value | string | replace("'", "''")) ~ "'") -%}
 {% endmacro %}
-
-{#- A select of every dataset with the labels of its columns, in the order of the contract. -#}
-{% macro contract_labels() %}
-    {% for dataset in var('datasets') %}
-    select
-        {{ sql_text(dataset) }} as dataset,
-        [
-            {%- for column in contract_columns(dataset) %}{{ sql_text(column.label) }}, {% endfor -%}
-        ] as labels,
-    {% if not loop.last %} union all {% endif %}
-    {% endfor %}
-{% endmacro %}

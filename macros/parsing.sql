@@ -39,6 +39,26 @@ whole as (
 ),
 {%- endmacro %}
 
+{#- The model around `logic`, CTEs that end with `records`: those of responses that it has not read yet. -#}
+{% macro new_records(logic) %}
+with responses as not materialized (
+
+    select * from {{ ref('stg_llm_responses') }}
+    {%- if is_incremental() %}
+    where response_id not in (select response_id from {{ this }})
+    {%- endif %}
+
+),
+
+{{ logic }}
+
+select
+    *,
+    {{ sql_text(local_md5(logic)) }} as logic_hash,
+
+from records
+{% endmacro %}
+
 {#- The value of a CSV line between two commas: quoted, or without a quote. -#}
 {% macro csv_value_pattern() -%}
     [ \t]*"(?:[^"]|"")*"[ \t]*|[^",]*

@@ -87,19 +87,4 @@ records as (
 )
 {% endset %}
 
-with responses as not materialized (
-
-    select * from {{ ref('stg_llm_responses') }}
-    {%- if is_incremental() %}
-    where response_id not in (select response_id from {{ this }})
-    {%- endif %}
-
-),
-
-{{ logic }}
-
-select
-    *,
-    {{ sql_text(local_md5(logic)) }} as logic_hash,
-
-from records
+{{ new_records(logic) }}
