@@ -1,10 +1,15 @@
 """What chance alone does to a score: how far perfect rows are off, and how much halves differ."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
+
+Z = 1.959964  # standard errors on either side, of a 95 % interval
+FEWEST_GROUPS = 8  # that can say how much rows of one group resemble each other
 
 
 def expected_cell_distances(shares: ArrayLike, size: int) -> Floats:
@@ -48,14 +53,82 @@ def expected_kolmogorov_smirnov(size: int, real_size: int) -> float:
 
 
 def margin(scores: ArrayLike, blocks: int, axis: int = -1) -> Floats:
-    """Half a 95 % interval, from `scores` of half-samples of so many blocks; NaN without two.
-
-    Their spread, times Student's t with one degree of freedom less than there are blocks, by the
-    expansion of Cornish and Fisher (Abramowitz and Stegun, 1964, 26.7.5).
-    """
+    """Half a 95 % interval, from `scores` of half-samples of so many blocks; NaN without two."""
     scores = np.asarray(scores, dtype=float)
     if scores.shape[axis] <= 1 or blocks <= 1:
         return np.full(np.delete(scores.shape, axis), np.nan)
-    terms = [1.959964, 2.372271, 2.822499, 2.555850, 1.589537]
-    quantile = sum(term / (blocks - 1) ** power for power, term in enumerate(terms))
-    return scores.std(axis=axis, ddof=1) * quantile
+    return half_width(scores.std(axis=axis, ddof=1), blocks)
+
+
+def half_width(spread: ArrayLike, draws: int) -> Floats:
+    """Half a 95 % interval of a mean with this standard error, from so many independent draws.
+
+    Times Student's t with one degree of freedom less than there are draws, by the expansion of
+    Cornish and Fisher (Abramowitz and Stegun, 1964, 26.7.5).
+    """
+    terms = [Z, 2.372271, 2.822499, 2.555850, 1.589537]
+    return np.asarray(spread) * sum(term / (draws - 1) ** power for power, term in enumerate(terms))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Of each group of rows that resemble each other, such as an answer's: how many are a hit.
+
+    `hits` and `sizes` (groups,); `sizes` is above 0.
+    """
+
+    hits: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of_rows(cls, hits: NDArray, groups: NDArray) -> "Tally":
+        """Of rows: whether each is a hit, or how much of one, and the group that it is in."""
+        _, places = np.unique(groups, return_inverse=True)
+        return cls(np.bincount(places, weights=hits), np.bincount(places))
+
+    @property
+    def share(self) -> float:
+        """Hits among all rows."""
+        return float(self.hits.sum() / self.sizes.sum())
+
+    @property
+    def effective_size(self) -> float:
+        """How many independent rows would show the share as surely.
+
+        Rows of one group count for less: their number is divided by the design effect of the ratio
+        estimator (Kish, 1965; Cochran, 1977, 6.3). Few groups cannot say what it is.
+        """
+        hits, sizes = self.hits.astype(float), self.sizes.astype(float)
+        size, groups = sizes.sum(), len(sizes)
+        if groups < FEWEST_GROUPS or hits.sum() in (0, size):
+            return float(size)
+        deviations = ((hits - self.share * sizes) ** 2).sum() * groups / (groups - 1)
+        return float(size / max(1.0, deviations / (hits.sum() * (1 - self.share))))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Ends of the 95 % score interval of the share (Wilson, 1927).
+
+        It holds at small sizes, and at shares of 0 and 1.
+        """
+        share, size = self.share, self.effective_size
+        middle = share + Z * Z / 2 / size
+        reach = Z * np.sqrt((share * (1 - share) + Z * Z / 4 / size) / size)
+        low, high = ((middle + sign * reach) / (1 + Z * Z / size) for sign in (-1, 1))
+        return max(0.0, float(low)), min(1.0, float(high))
+
+
+def chance_to_be_drawn(copies: ArrayLike, rows: int, size: int) -> Floats:
+    """Chance that a value which `copies` of `rows` rows have is among `size` of them.
+
+    Drawn without replacement (rarefaction, Hurlbert, 1971); with it where there are not so many.
+    """
+    copies = np.asarray(copies, dtype=float)
+    if size > rows:
+        return 1 - (1 - copies / rows) ** size
+    others = rows - copies
+    is_sure = others < size
+    others = np.where(is_sure, size, others)
+    logs = gammaln(others + 1) - gammaln(others - size + 1)
+    logs += gammaln(rows - size + 1) - gammaln(rows + 1)
+    return np.where(is_sure, 1.0, 1 - np.exp(logs))

@@ -1,6 +1,6 @@
 """How near columns, pairs of columns and missing values are to those of a real table."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,24 +11,9 @@ from scipy import stats
 from synthcare.chance import expected_kolmogorov_smirnov, expected_total_variation, margin
 from synthcare.halves import Halves
 from synthcare.tables import Table
+from synthcare.trial import Score, Trial
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Score:
-    """A number about a table, or about the columns of `subject`, with its 95 % interval.
-
-    `low` and `high` are None where it has none; a value is None where it cannot be told. `floor` is
-    the distance that chance alone leads to, of a score that is divided by it.
-    """
-
-    name: str
-    subject: tuple[str, ...]
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    floor: float | None = None
 
 
 @dataclass(frozen=True)
@@ -45,40 +30,47 @@ class _Similarity:
         return (1 - self.distance) / (1 - self.expected)
 
 
-def fidelity(
-    real: Table, table: Table, halves: Halves, left_out: Iterable[str] = ()
-) -> Iterator[Score]:
-    """Scores of each column, each pair, each column that may lack values, and their means.
-
-    A score is the similarity divided by what a perfect generator would reach at this size. What is
-    made from nothing but columns that are `left_out` has none.
-    """
-    left_out = frozenset(left_out)
-    places = range(len(real.columns))
-    columns = [place for place in places if not real.columns[place].sources <= left_out]
-    singles = [_column(real, table, halves, place) for place in columns]
-    yield from _with_mean("column_fidelity", [similarity for similarity, _ in singles], halves)
-    for _, other_distances in singles:
+def column_fidelity(trial: Trial) -> Iterator[Score]:
+    """How like the real one each column is, and the mean; other distances beside them."""
+    real, table, halves = trial.reference.train, trial.table, trial.halves
+    found = [_column(real, table, halves, place) for place in _compared(trial)]
+    yield from _with_mean("column_fidelity", [similarity for similarity, _ in found], halves)
+    for _, other_distances in found:
         yield from other_distances
 
+
+def pair_fidelity(trial: Trial) -> Iterator[Score]:
+    """How like the real one each contingency table of two columns is, and the mean.
+
+    Beside them, how much the two have to do with each other, here and in the real table.
+    """
+    real, table, halves = trial.reference.train, trial.table, trial.halves
     pairs = [
-        pair
-        for pair in combinations(places, 2)
-        if not real.columns[pair[0]].sources | real.columns[pair[1]].sources <= left_out
+        (one, other)
+        for one, other in combinations(range(len(real.columns)), 2)
+        if not real.columns[one].sources | real.columns[other].sources <= trial.left_out
     ]
-    yield from _with_mean(
-        "pair_fidelity", [_total_variation(real, table, halves, pair) for pair in pairs], halves
-    )
+    similarities = [_total_variation(real, table, halves, pair) for pair in pairs]
+    yield from _with_mean("pair_fidelity", similarities, halves)
     for pair in pairs:
         yield from _dependence(real, table, pair)
 
-    lacking = [place for place in columns if real.columns[place].is_nullable]
-    yield from _with_mean(
-        "missingness", [_missing(real, table, halves, place) for place in lacking], halves
-    )
+
+def missingness(trial: Trial) -> Iterator[Score]:
+    """How like the real share the share of missing values is, where any may be missing."""
+    real, table, halves = trial.reference.train, trial.table, trial.halves
+    lacking = [place for place in _compared(trial) if real.columns[place].is_nullable]
+    similarities = [_missing(real, table, halves, place) for place in lacking]
+    yield from _with_mean("missingness", similarities, halves)
     for place in lacking:
         for name, side in (("missing_share", table), ("reference_missing_share", real)):
             yield Score(name, (real.columns[place].name,), float(side.counts(place)[0] / len(side)))
+
+
+def _compared(trial: Trial) -> list[int]:
+    """Places of the columns that are not left out."""
+    columns = trial.reference.train.columns
+    return [place for place, c in enumerate(columns) if not c.sources <= trial.left_out]
 
 
 def _with_mean(name: str, found: Sequence[_Similarity], halves: Halves) -> Iterator[Score]:
@@ -127,7 +119,7 @@ def _column(
 
 def _binned_kolmogorov_smirnov(real: Table, table: Table, halves: Halves, place: int) -> Floats:
     """The score of each half, by the distance at the edges of the bins."""
-    present, shares = halves.shares(table.cells(place))
+    present, shares = halves.shares(table.cells(place)[table.sample])
     steps = np.zeros((len(shares), real.columns[place].size))
     steps[:, present] = shares
     steps -= real.counts(place) / len(real)
@@ -145,7 +137,7 @@ def _total_variation(
         real_counts,
         table.counts(*places),
         halves,
-        table.cells(*places),
+        table.cells(*places)[table.sample],
     )
 
 
@@ -155,7 +147,7 @@ def _missing(real: Table, table: Table, halves: Halves, place: int) -> _Similari
         np.array([known := side.counts(place)[1:].sum(), len(side) - known])
         for side in (real, table)
     ]
-    is_missing = (table.codes[:, place] == 0).astype(np.int64)
+    is_missing = (table.codes[table.sample, place] == 0).astype(np.int64)
     return _similarity((real.columns[place].name,), *counts, halves, is_missing)
 
 

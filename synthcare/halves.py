@@ -1,24 +1,28 @@
 """Half-samples: what a score would have been with other rows."""
 
+import hashlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+_FEWEST_BLOCKS = 4
 
 
 @dataclass(frozen=True)
 class Halves:
     """Halves of a sample of a table, without replacement.
 
-    `rows` (sampled,) are places in the table, `block_of` (sampled,) the block of each, from 0;
-    `is_drawn` (halves, blocks) says which blocks are in which half. `shrink` is what the spread of
-    the halves is multiplied with, because the table has more rows than the sample.
+    `block_of` (sampled,) is the block of each row of the sample, from 0, and `unit_of` (sampled,)
+    says which rows are drawn together; `is_drawn` (halves, blocks) says which blocks are in which
+    half. `shrink` is what the spread of the halves is multiplied with, because the table has more
+    rows than the sample.
     """
 
-    rows: NDArray[np.intp]
     block_of: NDArray[np.intp]
     is_drawn: NDArray[np.bool_]
+    unit_of: NDArray
     shrink: float = 1.0
 
     @property
@@ -31,12 +35,37 @@ class Halves:
         """Rows of each half."""
         return self.is_drawn @ np.bincount(self.block_of, minlength=self.blocks)
 
-    def shares(self, cells: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The cells that sampled rows are in, and their shares in each half (halves, cells).
+    def by_block(self, values: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
+        """The distinct values, and how many rows of each block have each, as (blocks, values).
 
-        `cells` has the cell of each row of the table.
+        `values` (sampled,) are those of the rows of the sample.
         """
-        present, places = np.unique(cells[self.rows], return_inverse=True)
-        counts = np.zeros((self.blocks, len(present)))
+        present, places = np.unique(values, return_inverse=True)
+        counts = np.zeros((self.blocks, len(present)), dtype=np.int64)
         np.add.at(counts, (self.block_of, places), 1)
+        return present, counts
+
+    def shares(self, cells: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The distinct cells, and their shares of the rows of each half, as (halves, cells).
+
+        `cells` (sampled,) are those of the rows of the sample.
+        """
+        present, counts = self.by_block(cells)
         return present, self.is_drawn.astype(float) @ counts / self.sizes[:, None]
+
+
+@cache
+def draws(blocks: int, halves: int, seed: int) -> NDArray[np.bool_]:
+    """Which of `blocks` are in which half, as (halves, blocks); none where there are too few.
+
+    By a hash of the seed: runs with as many blocks share their draws.
+    """
+    if blocks < _FEWEST_BLOCKS:
+        return np.zeros((0, blocks), dtype=bool)
+    is_drawn = np.zeros((halves, blocks), dtype=bool)
+    for half in range(halves):
+        texts = (f"{seed}|{half + 1}|{block + 1}" for block in range(blocks))
+        hashes = [hashlib.md5(text.encode(), usedforsecurity=False).digest()[8:] for text in texts]
+        order = np.argsort(np.array([int.from_bytes(h, "little") for h in hashes], dtype=np.uint64))
+        is_drawn[half, order[: blocks // 2]] = True
+    return is_drawn

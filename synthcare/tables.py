@@ -1,6 +1,7 @@
 """Tables as numbers, in which every score counts."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +11,23 @@ from numpy.typing import NDArray
 class Column:
     """A column that is compared.
 
-    `size` is one more than its largest code; `derived_from` are the columns that it is made from,
-    where it is none of the table's own.
+    `size` is one more than its largest code; `kind` is categorical, integer, decimal or date, and
+    `values` what the codes of a category stand for, from 1. `derived_from` are the columns that it
+    is made from, where it is none of the table's own.
     """
 
     name: str
     size: int
-    is_number: bool = False
+    kind: str = "categorical"
     is_nullable: bool = False
+    is_target: bool = False
+    values: tuple[str, ...] = ()
     derived_from: frozenset[str] = frozenset()
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it has an order: dates are days since 1970-01-01."""
+        return self.kind != "categorical"
 
     @property
     def sources(self) -> frozenset[str]:
@@ -27,17 +36,36 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Hashes:
+    """What each row says as one number (rows,), by which copies are found.
+
+    `exact` is of all that a row says, `folded` in lower case; rows of one `twins` are copies of each
+    other but for what copies may differ in.
+    """
+
+    exact: NDArray[np.uint64]
+    folded: NDArray[np.uint64]
+    twins: NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
 class Table:
     """The rows of a table as numbers.
 
     `codes` (rows, columns): a value's number from 1, in the order of the contract or by the bins of
     the real table; 0 where it is missing. `numbers`: for each column of numbers its values (rows,),
-    NaN where missing.
+    NaN where missing. `identifiers`: for each column of names a hash of its text in lower case, 0
+    where missing. `responses` (rows,): which answer of an LLM a row stood in, if any. `sample`:
+    places of the rows that classifiers and nearest rows look at, shuffled.
     """
 
     columns: tuple[Column, ...]
-    codes: NDArray[np.uint16]
+    codes: NDArray[np.integer]
     numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    identifiers: dict[str, NDArray[np.uint64]] = field(default_factory=dict)
+    hashes: Hashes | None = None
+    responses: NDArray | None = None
+    sample: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     _counts: dict[tuple[int, ...], NDArray[np.int64]] = field(default_factory=dict, repr=False)
     _known: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
@@ -66,3 +94,8 @@ class Table:
             numbers = self.numbers[column.name]
             self._known[column.name] = np.sort(numbers[~np.isnan(numbers)])
         return self._known[column.name]
+
+    @cached_property
+    def own_numbers(self) -> list[str]:
+        """Columns of numbers that are the table's own."""
+        return [c.name for c in self.columns if c.is_number and not c.derived_from]

@@ -1,14 +1,29 @@
 """How well models trained on one table predict a column of another."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 
+from synthcare.chance import half_width
+from synthcare.reference import Reference
+from synthcare.tables import Column
+from synthcare.trial import Score, Trial
+
 Floats = NDArray[np.floating]
+
+# Half-samples that are trained on; rows that each is tested on, at most; smallest table.
+DRAWS = 8
+TEST_ROWS = 2_000
+FEWEST_ROWS = 20
+
+NO_SIGNAL = "no signal: real rows do not predict it better than chance"
 
 # From so many rows on, scikit-learn's own size of trees predicts better than small ones.
 _ROWS_FOR_LARGE_TREES = 5_000
@@ -30,6 +45,163 @@ LEARNERS = {
         "linear": lambda rows: Ridge(),
     },
 }
+
+
+def utility(trial: Trial) -> Iterator[Score]:
+    """Skill of models trained on the table, against skill of models trained on real rows (TSTR).
+
+    For each target and learner, and the mean. A draw is a half-sample of the table, and as many
+    holdout rows; both are tested on train rows. Null where real rows themselves have no signal.
+    """
+    reference = trial.reference
+    if not len(reference.holdout) or len(trial.halves.is_drawn) < DRAWS:
+        return
+    found = []
+    for column in reference.train.columns:
+        if column.is_target and not column.sources <= trial.left_out:
+            target = Target(column, reference)
+            rows = _labelled(target, reference.look_at(trial.table, trial.table.sample))
+            for learner in LEARNERS[target.kind]:
+                found += target.compared(learner, rows, trial)
+    yield from found
+    scores = [score for score in found if score.name == "utility"]
+    known = [score for score in scores if score.value is not None]
+    if known:
+        # Targets and learners look at the same rows, so their margins are not smaller together.
+        ends = (
+            np.mean([getattr(score, end) for score in known]) for end in ("value", "low", "high")
+        )
+        yield Score("utility", (), *map(float, ends))
+    elif scores:
+        yield Score("utility", (), note=scores[0].note)
+
+
+@dataclass(frozen=True)
+class _Labelled:
+    """Features of the rows whose target is known, what it is, and which rows those are."""
+
+    features: Floats
+    wanted: NDArray
+    is_known: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
+class Target:
+    """A column to predict, from the features that do not show the column itself."""
+
+    def __init__(self, column: Column, reference: Reference) -> None:
+        self.column, self._reference = column, reference
+        self.kind = "number" if column.is_number else "category"
+        features = reference.features
+        mine = np.array([feature.column == column for feature in features])
+        is_missing = np.array([feature.code == 0 for feature in features])
+        self.missing = np.flatnonzero(mine & is_missing)
+        self.own = np.flatnonzero(mine & ~is_missing)
+        is_seen = [feature.column.sources.isdisjoint(column.sources) for feature in features]
+        self.seen = np.flatnonzero(is_seen)
+        self.seen_columns = np.array([features[place].column.name for place in self.seen])
+
+    def compared(self, learner: str, rows: _Labelled, trial: Trial) -> list[Score]:
+        """What a learner reached with the rows of a table, and with real ones."""
+        train, holdout = self._side("train"), self._side("holdout")
+        if min(len(train), len(holdout), len(rows)) < FEWEST_ROWS:
+            return []
+        drawn = trial.halves.is_drawn[:DRAWS][:, trial.halves.block_of[rows.is_known]]
+        size = len(rows) // 2
+        real, importances = self._reference.once(
+            ("skill", self.column.name, learner, size), lambda: self._real_skills(learner, size)
+        )
+        subject = (self.column.name, learner)
+        real_skill, spread = float(np.mean(real)), float(np.std(real, ddof=1))
+        error = spread / np.sqrt(DRAWS)  # real draws are independent: the mean is surer than each
+        real_margin = float(half_width(error, DRAWS))
+        found = [
+            Score("rows_trained_on", subject, float(size)),
+            Score(
+                "reference_skill", subject, real_skill,
+                real_skill - real_margin, real_skill + real_margin,
+            ),
+        ]  # fmt: skip
+        # More than chance, with 99.5 % confidence: a ratio to hardly any skill says nothing.
+        if real_skill <= stats.t.ppf(0.995, DRAWS - 1) * error:
+            return [*found, Score("utility", subject, note=NO_SIGNAL)]
+        skills = []
+        for draw, is_drawn in enumerate(drawn):
+            skill, lost = self._trained(
+                learner,
+                rows.features[is_drawn],
+                rows.wanted[is_drawn],
+                draw,
+                with_importances=draw == 0,
+            )
+            skills.append(skill)
+            if draw == 0:
+                agreement = _agreement(importances, lost)
+        skill, margin = float(np.mean(skills)), float(half_width(np.std(skills, ddof=1), DRAWS))
+        value = max(0.0, skill) / real_skill
+        # of a ratio, by the delta method
+        reach = float(np.hypot(margin, value * real_margin)) / real_skill
+        return [
+            *found,
+            Score("skill", subject, skill),
+            Score("importance_agreement", subject, agreement),
+            Score("utility", subject, value, value - reach, value + reach),
+        ]
+
+    def _side(self, name: str) -> _Labelled:
+        features = getattr(self._reference, f"{name}_features")
+        return self._reference.once(
+            ("labelled", self.column.name, name), lambda: _labelled(self, features)
+        )
+
+    def _real_skills(self, learner: str, size: int) -> tuple[list[float], Floats]:
+        """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
+        rows = self._side("holdout")
+        found = []
+        for draw in range(DRAWS):
+            places = np.arange((draw + 1) * size, (draw + 2) * size) % len(rows)
+            found.append(
+                self._trained(
+                    learner,
+                    rows.features[places],
+                    rows.wanted[places],
+                    draw,
+                    with_importances=draw == 0,
+                )
+            )
+        return [skill for skill, _ in found], found[0][1]
+
+    def _trained(
+        self, learner: str, features: Floats, wanted: NDArray, draw: int, *, with_importances: bool
+    ) -> tuple[float, Floats]:
+        """Skill on the train rows of a draw, and what each column loses of it when shuffled."""
+        test = self._side("train")
+        tested = slice(draw, None, DRAWS)
+        return skill_and_importances(
+            self.kind,
+            learner,
+            (features[:, self.seen], wanted),
+            (test.features[tested][:TEST_ROWS][:, self.seen], test.wanted[tested][:TEST_ROWS]),
+            self.seen_columns if with_importances else None,
+        )
+
+
+def _labelled(target: Target, features: Floats) -> _Labelled:
+    """Rows in which the target is missing are left out."""
+    is_known = (features[:, target.missing] == 0).all(axis=1)
+    features = features[is_known]
+    shown = features[:, target.own]
+    wanted = shown[:, 0] if target.kind == "number" else shown.argmax(axis=1)
+    return _Labelled(features, wanted, is_known)
+
+
+def _agreement(one: Floats, other: Floats) -> float | None:
+    """Pearson's; None where either side is constant, as of a model that has learnt nothing."""
+    if not (one.std() and other.std()):
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def skill_and_importances(

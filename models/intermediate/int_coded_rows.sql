@@ -1,4 +1,6 @@
+{{ config(materialized='view') }}
+
 {% for dataset in var('datasets') %}
-{{ coded_lists(dataset) }}
+select * from {{ ref('int_' ~ dataset ~ '_coded') }}
 {{ 'union all' if not loop.last }}
 {% endfor %}

@@ -1,38 +1,16 @@
-with diversity_draws as (
+with scores as (
 
-    select * from {{ ref('int_diversity_draws') }}
-    where column_name is not null
-
-),
-
-text_counts as (
-
-    select * from {{ ref('int_text_counts') }}
-    where run_number >= 0 and is_identifier and text is not null
+    {{ wide_scores('column_diversity', [
+        'distinct_values', 'expected_distinct_values', 'entropy', 'reference_entropy',
+        'reference_most_repeated_share',
+    ]) }}
 
 ),
 
-cells as (
+-- The note of a category or number says which it is; names are hashes to the library.
+most_repeated as (
 
-    select * from {{ ref('int_cells') }}
-
-),
-
-number_steps as (
-
-    select * from {{ ref('int_number_steps') }}
-
-),
-
-scored_columns as (
-
-    select * from {{ ref('int_scored_columns') }}
-
-),
-
-allowed_values as (
-
-    select * from {{ ref('int_allowed_values') }}
+    {{ wide_scores('most_repeated_share', []) }}
 
 ),
 
@@ -42,150 +20,52 @@ runs as (
 
 ),
 
-spreads as (
+sampled_records as (
 
-    select
-        run_id,
-        column_name,
-        stddev_samp(score) as spread,
-
-    from diversity_draws
-    where draw > 0
-    group by run_id, column_name
+    select * from {{ ref('int_sampled_records') }}
 
 ),
 
--- A number has distinct values, which are scored, and an entropy, which is not.
-measured as (
+identifiers as (
 
-    select
-        run_id,
-        dataset,
-        run_number,
-        column_name,
-        max(part) as part,
-        max(row_count) as rows_compared,
-        max(score) as score,
-        max(measured) filter (where measure = 'distinct values') as distinct_values,
-        max(expected) filter (where measure = 'distinct values') as expected_distinct_values,
-        max(measured) filter (where measure = 'entropy') as entropy,
-        max(expected) filter (where measure = 'entropy') as reference_entropy,
-
-    from diversity_draws
-    where draw = 0
-    group by run_id, dataset, run_number, column_name
+    select * from {{ ref('int_identifiers') }}
+    where run_number > 0 and text is not null
 
 ),
 
----------- the most repeated value: of texts, of categories, of numbers
-
-repeated_texts as (
-
-    select
-        dataset,
-        run_number,
-        column_name,
-        text as repeated_value,
-        row_count / sum(row_count) over (partition by dataset, run_number, column_name) as share,
-
-    from text_counts
-
-),
-
-repeated_categories as (
-
-    select
-        cells.dataset,
-        cells.run_number,
-        allowed_values.column_name,
-        allowed_values.allowed_value as repeated_value,
-        cells.row_count / sum(cells.row_count) over (
-            partition by cells.dataset, cells.run_number, cells.column_number
-        ) as share,
-
-    from cells
-    inner join scored_columns
-    on cells.dataset = scored_columns.dataset
-    and cells.column_number = scored_columns.column_number
-    inner join allowed_values
-    on scored_columns.dataset = allowed_values.dataset
-    and scored_columns.column_name = allowed_values.column_name
-    and cells.cell = allowed_values.code
-
-),
-
-repeated_numbers as (
-
-    select
-        number_steps.dataset,
-        number_steps.run_number,
-        scored_columns.column_name,
-        if(
-            scored_columns.kind = 'date',
-            strftime(date '1970-01-01' + cast(number_steps.number as integer), '%Y-%m-%d'),
-            regexp_replace(cast(number_steps.number as varchar), '\.0$', '')
-        ) as repeated_value,
-        number_steps.step as share,
-        number_steps.real_step as real_share,
-
-    from number_steps
-    inner join scored_columns
-    on number_steps.dataset = scored_columns.dataset
-    and number_steps.column_number = scored_columns.column_number
-
-),
-
-repeated as (
-
-    select * from repeated_texts
-    union all
-    select * from repeated_categories
-    union all
-    select
-        dataset,
-        run_number,
-        column_name,
-        repeated_value,
-        share,
-    from repeated_numbers
-
-),
-
-most_repeated as (
+rows_per_run as (
 
     select
         run_number,
-        dataset,
-        column_name,
-        arg_min(repeated_value, struct_pack(a := -share, b := repeated_value))
-            as most_repeated_value,
-        max(share) as most_repeated_share,
+        count(*) as row_count,
 
-    from repeated
-    where share > 0
-    group by run_number, dataset, column_name
+    from sampled_records
+    group by run_number
 
 ),
 
-real_most_repeated as (
+texts as (
 
     select
-        dataset,
+        run_number,
         column_name,
-        most_repeated_share,
+        text,
+        count(*) as row_count,
 
-    from most_repeated
-    where run_number = 0
+    from identifiers
+    group by run_number, column_name, text
 
-    union all
+),
+
+most_repeated_texts as (
 
     select
-        dataset,
+        run_number,
         column_name,
-        max(real_share) as most_repeated_share,
+        arg_min(text, struct_pack(a := -row_count, b := text)) as most_repeated_value,
 
-    from repeated_numbers
-    group by dataset, column_name
+    from texts
+    group by run_number, column_name
 
 ),
 
@@ -193,39 +73,39 @@ final as (
 
     select
         ---------- ids
-        measured.run_id,
-        measured.dataset,
-        measured.column_name,
-        measured.part,
+        scores.run_id,
+        scores.dataset,
+        scores.subject as column_name,
+        scores.note as part,
 
         ---------- the score
-        measured.rows_compared,
-        measured.score,
-        measured.score - {{ margin('spreads.spread', 'runs.blocks') }} as score_low,
-        least(1, measured.score + {{ margin('spreads.spread', 'runs.blocks') }}) as score_high,
+        rows_per_run.row_count as rows_compared,
+        scores.score,
+        scores.score_low,
+        scores.score_high,
 
         ---------- what it is made of
-        measured.distinct_values,
-        measured.expected_distinct_values,
-        measured.entropy,
-        measured.reference_entropy,
+        cast(scores.distinct_values as bigint) as distinct_values,
+        scores.expected_distinct_values,
+        scores.entropy,
+        scores.reference_entropy,
 
         ---------- the most repeated value
-        most_repeated.most_repeated_value,
-        most_repeated.most_repeated_share,
-        real_most_repeated.most_repeated_share as reference_most_repeated_share,
+        coalesce(most_repeated.note, most_repeated_texts.most_repeated_value)
+            as most_repeated_value,
+        most_repeated.score as most_repeated_share,
+        scores.reference_most_repeated_share,
 
-    from measured
-    inner join runs on measured.run_id = runs.run_id
-    left join spreads
-    on measured.run_id = spreads.run_id
-    and measured.column_name = spreads.column_name
+    from scores
+    inner join runs on scores.run_id = runs.run_id
+    inner join rows_per_run on runs.run_number = rows_per_run.run_number
     left join most_repeated
-    on measured.run_number = most_repeated.run_number
-    and measured.column_name = most_repeated.column_name
-    left join real_most_repeated
-    on measured.dataset = real_most_repeated.dataset
-    and measured.column_name = real_most_repeated.column_name
+    on scores.run_id = most_repeated.run_id
+    and scores.subject = most_repeated.subject
+    left join most_repeated_texts
+    on runs.run_number = most_repeated_texts.run_number
+    and scores.subject = most_repeated_texts.column_name
+    where scores.distinct_values is not null or scores.entropy is not null
 
 )
 

@@ -1,18 +1,17 @@
+{% set names = [
+    'jensen_shannon_divergence', 'jensen_shannon_distance', 'kullback_leibler_divergence',
+    'wasserstein_distance', 'chi_square', 'chi_square_degrees_of_freedom', 'coverage',
+] -%}
+
 with scores as (
 
-    select * from {{ ref('scores') }}
+    {{ wide_scores('column_fidelity', names) }}
 
 ),
 
 scored_columns as (
 
     select * from {{ ref('int_scored_columns') }}
-
-),
-
-cells as (
-
-    select * from {{ ref('int_cells') }}
 
 ),
 
@@ -34,33 +33,20 @@ reference_files as (
 
 ),
 
-{% set names = [
-    'jensen_shannon_divergence', 'jensen_shannon_distance', 'kullback_leibler_divergence',
-    'wasserstein_distance', 'chi_square',
-] -%}
-
 measured as (
 
     select
-        scores.run_id,
-        scores.dataset,
+        scores.* exclude (subject),
         scores.subject as column_name,
         scored_columns.kind,
         runs.rows_accepted,
-        max(scores.value) filter (where scores.score_name = 'column_fidelity') as score,
-        max(scores.low) filter (where scores.score_name = 'column_fidelity') as score_low,
-        max(scores.high) filter (where scores.score_name = 'column_fidelity') as score_high,
-        max(scores.floor) filter (where scores.score_name = 'column_fidelity') as expected_distance,
-        {%- for name in names + ['chi_square_degrees_of_freedom', 'coverage'] %}
-        max(scores.value) filter (where scores.score_name = '{{ name }}') as {{ name }},
-        {%- endfor %}
 
     from scores
     inner join runs on scores.run_id = runs.run_id
     inner join scored_columns
     on scores.dataset = scored_columns.dataset
     and scores.subject = scored_columns.column_name
-    group by all
+    where scores.score is not null
 
 ),
 
@@ -80,6 +66,7 @@ written as (
         sum(sum(record_count)) over (partition by run_id, column_name) as records_found,
 
     from written_values
+    where run_id is not null
     group by dataset, run_id, column_name, code
 
 ),
@@ -87,13 +74,13 @@ written as (
 real_shares as (
 
     select
-        column_number,
         dataset,
-        cell,
-        row_count / sum(row_count) over (partition by dataset, column_number) as share,
+        column_name,
+        code,
+        record_count / sum(record_count) over (partition by dataset, column_name) as share,
 
-    from cells
-    where run_number = 0
+    from written_values
+    where run_id is null
 
 ),
 
@@ -119,9 +106,9 @@ as_written as (
     on written.dataset = scored_columns.dataset
     and written.column_name = scored_columns.column_name
     left join real_shares
-    on scored_columns.dataset = real_shares.dataset
-    and scored_columns.column_number = real_shares.column_number
-    and written.code = real_shares.cell
+    on written.dataset = real_shares.dataset
+    and written.column_name = real_shares.column_name
+    and written.code = real_shares.code
     group by all
 
 ),
@@ -138,16 +125,18 @@ final as (
 
         ---------- the score
         coalesce(measured.rows_accepted, 0) as rows_compared,
-        1 - measured.score * (1 - measured.expected_distance) as distance,
-        measured.expected_distance,
+        1 - measured.score * (1 - measured.floor) as distance,
+        measured.floor as expected_distance,
         measured.score,
         measured.score_low,
         measured.score_high,
 
         ---------- other distances
-        {%- for name in names %}
-        measured.{{ name }},
-        {%- endfor %}
+        measured.jensen_shannon_divergence,
+        measured.jensen_shannon_distance,
+        measured.kullback_leibler_divergence,
+        measured.wasserstein_distance,
+        measured.chi_square,
         cast(measured.chi_square_degrees_of_freedom as bigint) as chi_square_degrees_of_freedom,
         measured.coverage,
 

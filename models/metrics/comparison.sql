@@ -1,33 +1,37 @@
-with scorecard as (
+with scores as (
 
-    select * from {{ ref('scorecard') }}
+    select * from {{ ref('scores') }}
+    where subject is null
 
 ),
 
-{#- Scores with an interval, of which more is better. -#}
-{%- set scores = [
-    'overall', 'accept_rate', 'column_fidelity', 'pair_fidelity', 'missingness', 'detection',
-    'diversity', 'plausibility', 'utility', 'privacy',
-] %}
+headlines as (
 
-scores as (
+    select * from {{ ref('headlines') }}
+
+),
+
+runs as (
+
+    select * from {{ ref('generation_runs') }}
+
+),
+
+headline_scores as (
 
     select
-        run_id,
-        dataset,
-        rows_accepted,
-        unnest([
-            {%- for score in scores %}
-            struct_pack(
-                score_name := '{{ score }}',
-                score := {{ score }},
-                low := {{ score }}_low,
-                high := {{ score }}_high
-            ),
-            {%- endfor %}
-        ], recursive := true),
+        scores.run_id,
+        scores.dataset,
+        scores.score_name,
+        runs.rows_accepted,
+        scores.value as score,
+        scores.low,
+        scores.high,
 
-    from scorecard
+    from scores
+    inner join headlines on scores.score_name = headlines.score_name
+    inner join runs on scores.run_id = runs.run_id
+    where scores.value is not null
 
 ),
 
@@ -52,12 +56,11 @@ differences as (
             power(scores.high - scores.score, 2) + power(others.score - others.low, 2)
         ) as difference_high,
 
-    from scores
-    inner join scores as others
+    from headline_scores as scores
+    inner join headline_scores as others
     on scores.dataset = others.dataset
     and scores.score_name = others.score_name
     and scores.run_id <> others.run_id
-    where scores.score is not null and others.score is not null
 
 ),
 

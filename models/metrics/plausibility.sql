@@ -1,10 +1,21 @@
-with checked_records as (
+with scores as (
 
-    select * from {{ ref('int_checked_records') }}
+    {{ wide_scores('plausibility', ['reference_plausibility']) }}
+
+    union all by name
+
+    {{ wide_scores('plausibility', ['reference_plausibility'], is_of_runs=true) }}
 
 ),
 
-per_run as (
+checked_records as (
+
+    select * from {{ ref('int_checked_records') }}
+    where run_id is not null and records_checked > 0
+
+),
+
+counts as (
 
     select
         run_id,
@@ -13,37 +24,9 @@ per_run as (
         any_value(sentence) as sentence,
         cast(sum(records_checked) as bigint) as records_checked,
         cast(sum(records_plausible) as bigint) as records_plausible,
-        {{ effective_size('records_plausible', 'records_checked') }} as effective_size,
 
     from checked_records
-    where run_id is not null and records_checked > 0
     group by run_id, dataset, check_name
-
-),
-
-reference as (
-
-    select
-        dataset,
-        check_name,
-        records_plausible / nullif(records_checked, 0) as plausible_share,
-
-    from checked_records
-    where run_id is null
-
-),
-
-shares as (
-
-    select
-        per_run.*,
-        per_run.records_plausible / per_run.records_checked as plausible_share,
-        reference.plausible_share as reference_plausible_share,
-
-    from per_run
-    left join reference
-    on per_run.dataset = reference.dataset
-    and per_run.check_name is not distinct from reference.check_name
 
 ),
 
@@ -51,22 +34,25 @@ final as (
 
     select
         ---------- ids
-        run_id,
-        dataset,
-        check_name,
-        sentence,
+        counts.run_id,
+        counts.dataset,
+        counts.check_name,
+        counts.sentence,
 
         ---------- counts
-        records_checked,
-        records_plausible,
+        counts.records_checked,
+        counts.records_plausible,
 
         ---------- the score
-        plausible_share,
-        {{ wilson_low('plausible_share', 'effective_size') }} as plausible_share_low,
-        {{ wilson_high('plausible_share', 'effective_size') }} as plausible_share_high,
-        reference_plausible_share,
+        scores.score as plausible_share,
+        scores.score_low as plausible_share_low,
+        scores.score_high as plausible_share_high,
+        scores.reference_plausibility as reference_plausible_share,
 
-    from shares
+    from counts
+    inner join scores
+    on counts.run_id = scores.run_id
+    and counts.check_name is not distinct from scores.subject
 
 )
 

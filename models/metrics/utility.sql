@@ -1,71 +1,39 @@
-with target_skills as (
+with scores as (
 
-    select * from {{ ref('int_target_skills') }}
-
-),
-
-drawn_columns as (
-
-    select * from {{ ref('int_drawn_columns') }}
+    {{ wide_scores('utility', ['rows_trained_on', 'skill', 'importance_agreement']) }}
 
 ),
 
-runs as (
+real_skills as (
 
-    select * from {{ ref('int_scored_runs') }}
+    {{ wide_scores('reference_skill', []) }}
 
 ),
 
--- Student's t of the draws; real draws are independent, so their mean is surer than each.
-skills as (
+scored_columns as (
+
+    select * from {{ ref('int_scored_columns') }}
+
+),
+
+joined as (
 
     select
-        run_number,
-        column_name,
-        measure,
-        learner,
-        bool_and(has_signal) as has_signal,
-        avg(skill) filter (where trained_on = 'reference') as reference_skill,
-        stddev_samp(skill) filter (where trained_on = 'reference')
-        / sqrt(count(*) filter (where trained_on = 'reference')) as reference_spread,
-        avg(skill) filter (where trained_on = 'run') as skill,
-        stddev_samp(skill) filter (where trained_on = 'run') as spread,
-        any_value(rows_trained_on) filter (where trained_on = 'reference') as rows_trained_on,
-        max(importance_agreement) as importance_agreement,
-        count(*) filter (where trained_on = 'reference') as draws,
+        scores.*,
+        scored_columns.column_name,
+        scored_columns.is_number,
+        split_part(scores.subject, ', ', 2) as learner,
+        real_skills.score as reference_skill,
+        real_skills.score_low as reference_skill_low,
+        real_skills.score_high as reference_skill_high,
 
-    from target_skills
-    group by run_number, column_name, measure, learner
-
-),
-
-with_margins as (
-
-    select
-        skills.*,
-        {{ margin('skills.reference_spread', 'skills.draws') }} as reference_margin,
-        {{ margin('skills.spread', 'skills.draws') }} as margin,
-        runs.run_id,
-        runs.dataset,
-
-    from skills
-    inner join runs on skills.run_number = runs.run_number
-    anti join drawn_columns
-    on skills.run_number = drawn_columns.run_number
-    and skills.column_name = drawn_columns.column_name
-
-),
-
-scored as (
-
-    select
-        *,
-        if(has_signal, greatest(0, skill) / reference_skill, null) as utility,
-        -- of a ratio, by the delta method
-        sqrt(power(margin, 2) + power(utility * reference_margin, 2)) / reference_skill
-            as utility_margin,
-
-    from with_margins
+    from scores
+    inner join scored_columns
+    on scores.dataset = scored_columns.dataset
+    and split_part(scores.subject, ', ', 1) = scored_columns.column_name
+    left join real_skills
+    on scores.run_id = real_skills.run_id
+    and scores.subject = real_skills.subject
 
 ),
 
@@ -77,25 +45,25 @@ final as (
         dataset,
         column_name,
         learner,
-        measure,
+        if(is_number, 'R2', '2 AUC - 1') as measure,
 
         ---------- the score
-        rows_trained_on,
-        utility,
-        utility - utility_margin as utility_low,
-        utility + utility_margin as utility_high,
+        cast(rows_trained_on as bigint) as rows_trained_on,
+        score as utility,
+        score_low as utility_low,
+        score_high as utility_high,
 
         ---------- what it is made of
         skill,
         reference_skill,
-        reference_skill - reference_margin as reference_skill_low,
-        reference_skill + reference_margin as reference_skill_high,
-        if(measure = 'R2', null, (1 + skill) / 2) as auc,
-        if(measure = 'R2', null, (1 + reference_skill) / 2) as reference_auc,
+        reference_skill_low,
+        reference_skill_high,
+        if(is_number, null, (1 + skill) / 2) as auc,
+        if(is_number, null, (1 + reference_skill) / 2) as reference_auc,
         importance_agreement,
-        if(has_signal, null, 'no signal: real rows do not predict it better than chance') as note,
+        note,
 
-    from scored
+    from joined
 
 )
 

@@ -1,6 +1,6 @@
 {% for dataset in var('datasets') %}
 (
-    {{ block_cells(dataset) }}
+    {{ identifier_texts(dataset) }}
 )
 {{ 'union all' if not loop.last }}
 {% endfor %}

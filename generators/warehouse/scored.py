@@ -1,0 +1,214 @@
+"""Runs and their reference as the library synthcare wants them, from the tables of dbt."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+from duckdb import DuckDBPyRelation
+
+import synthcare
+from synthcare.chance import Tally
+from synthcare.halves import Halves, draws
+from synthcare.reference import Reference
+from synthcare.tables import Column, Hashes, Table
+from synthcare.trial import Check, Trial
+
+TRAIN, HOLDOUT = 0, -1  # run numbers of the halves of the reference
+
+
+class Run(NamedTuple):
+    """A run of int_scored_runs."""
+
+    run_id: str
+    run_number: int
+    dataset: str
+    blocks: int
+    units: int
+    drawn_columns: list[str] | None
+
+
+def scored_runs(runs: DuckDBPyRelation) -> list[Run]:
+    """Of int_scored_runs, by dataset."""
+    found = runs.order("dataset, run_number").project(", ".join(Run._fields)).fetchall()
+    return [Run(*row) for row in found]
+
+
+def earlier_scores(
+    session: duckdb.DuckDBPyConnection, scores: Any, columns: Iterable[str]
+) -> dict[str, list[tuple]]:
+    """Rows of the table `scores` as it was, by fingerprint; nothing where there is none yet."""
+    query = f"select fingerprint, {', '.join(columns)} from {scores}"  # noqa: S608
+    found: dict[str, list[tuple]] = {}
+    try:
+        for fingerprint, *row in session.sql(query).fetchall():
+            found.setdefault(fingerprint, []).append(tuple(row))
+    except (duckdb.CatalogException, duckdb.BinderException):
+        return {}
+    return found
+
+
+def library() -> str:
+    """A hash of what computes the scores: the source of synthcare, and what it computes with."""
+    sources = sorted(Path(synthcare.__file__).parent.glob("*.py"))
+    versions = [version(name) for name in ("numpy", "scikit-learn", "scipy")]
+    found = hashlib.md5(" ".join(versions).encode(), usedforsecurity=False)
+    for path in sources:
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+class Records:
+    """What is known of the records of runs, whether they were accepted or not."""
+
+    def __init__(
+        self, runs: DuckDBPyRelation, audit: DuckDBPyRelation, checked: DuckDBPyRelation
+    ) -> None:
+        """Read generation_runs, response_audit and int_checked_records."""
+        self.runs = dict(runs.project("run_id, dataset").fetchall())
+        audit = audit.filter("records_found > 0").order("run_id, response_id")
+        self._found = _by(audit.project("run_id, rows_accepted, records_found").df(), "run_id")
+        checked = checked.filter("records_checked > 0").order("run_id, response_id, check_name")
+        real = checked.filter("run_id is null")
+        real = real.project("dataset, check_name, records_plausible / records_checked")
+        self._real_shares = {(dataset, name): share for dataset, name, share in real.fetchall()}
+        self._checked = _by(checked.filter("run_id is not null").df(), "run_id")
+
+    def fingerprint(self, run_id: str) -> str:
+        """Changes where what a Trial needs of them does."""
+        known = self.of(run_id)
+        checks = [(name, _told(c.tally), c.real_share) for name, c in known["checks"].items()]
+        return repr((_told(known["validity"]), checks))
+
+    def of(self, run_id: str) -> dict[str, Any]:
+        """What a Trial needs of them."""
+        found, dataset = self._found.get(run_id), self.runs[run_id]
+        validity = None if found is None else _tally(found, "rows_accepted", "records_found")
+        checks = {}
+        if run_id in self._checked:
+            counts = self._checked[run_id]
+            counts = counts.assign(check_name=counts["check_name"].fillna(""))
+            checks = {
+                name or None: Check(
+                    _tally(of_check, "records_plausible", "records_checked"),
+                    self._real_shares.get((dataset, name or None)),
+                )
+                for name, of_check in counts.groupby("check_name")
+            }
+        return {"validity": validity, "checks": checks}
+
+
+class CodedRows:
+    """The rows of int_coded_rows as tables."""
+
+    def __init__(
+        self, rows: DuckDBPyRelation, columns: DuckDBPyRelation, sampled: DuckDBPyRelation
+    ) -> None:
+        """Read int_coded_rows when asked, int_scored_columns and int_sampled_records now."""
+        self._rows = rows
+        self._columns = _by(columns.order("column_number").df(), "dataset")
+        self._units_sampled = dict(
+            sampled.aggregate("run_number, count(distinct unit)", "run_number").fetchall()
+        )
+
+    def fingerprints(self) -> dict[tuple[str, int], str]:
+        """For each run of a dataset a text that changes where its rows do, or the real ones."""
+        what = [name for name in self._rows.columns if name != "run_number"]
+        hashes = self._rows.aggregate(
+            f"dataset, run_number, count(*), bit_xor(hash({', '.join(what)}))",
+            "dataset, run_number",
+        )
+        found = {(dataset, number): text for dataset, number, *text in hashes.fetchall()}
+        return {
+            (dataset, number): repr(
+                [
+                    *(text, found.get((dataset, TRAIN)), found.get((dataset, HOLDOUT))),
+                    self._columns[dataset].to_json(),
+                ]
+            )
+            for (dataset, number), text in found.items()
+        }
+
+    def reference(self, dataset: str, real_rows: int) -> Reference:
+        """Both halves of the real table; classifiers look at so many rows of each."""
+        return Reference(*(self.table(dataset, side, real_rows) for side in (TRAIN, HOLDOUT)))
+
+    def trial(
+        self, run: Run, reference: Reference, records: dict[str, Any], half_samples: int, seed: int
+    ) -> Trial:
+        """A run with its half-samples."""
+        table, drawn = self._read(run.dataset, run.run_number)
+        halves = Halves(
+            drawn["block"].astype(int) - 1,
+            draws(run.blocks, half_samples, seed),
+            drawn["unit"],
+            shrink=(self._units_sampled[run.run_number] / run.units) ** 0.5,
+        )
+        return Trial(reference, table, halves, frozenset(run.drawn_columns or ()), **records)
+
+    def table(self, dataset: str, run_number: int, rows_in_sample: int | None = None) -> Table:
+        """The rows of a run, or of a half of the reference."""
+        table, _ = self._read(dataset, run_number)
+        return replace(table, sample=table.sample[:rows_in_sample])
+
+    def _read(self, dataset: str, run_number: int) -> tuple[Table, dict[str, np.ndarray]]:
+        """The rows of a run, and what is drawn together of its sample."""
+        known = self._columns[dataset]
+        columns = tuple(_columns(known[known["kind"] != "identifier"]))
+        names = known.loc[known["kind"] == "identifier", "column_name"].tolist()
+        numbers = [place for place, column in enumerate(columns, 1) if column.is_number]
+        asked = ["response", "unit", "block", "place_in_sample", "exact", "folded", "twins"]
+        asked += [f"codes[{place}] as code_{place}" for place in range(1, len(columns) + 1)]
+        asked += [f"numbers[{place}] as number_{place}" for place in numbers]
+        asked += [f"identifiers[{place}] as hash_{place}" for place in range(1, len(names) + 1)]
+        rows = self._rows.filter(f"dataset = '{dataset}' and run_number = {run_number}")
+        found = rows.project(", ".join(asked)).fetchnumpy()
+        plain = {name: np.ma.getdata(values) for name, values in found.items()}
+        is_sampled = ~np.ma.getmaskarray(found["place_in_sample"])
+        sample = np.flatnonzero(is_sampled)[plain["place_in_sample"][is_sampled].argsort()]
+        codes = [plain[f"code_{place}"] for place in range(1, len(columns) + 1)]
+        table = Table(
+            columns,
+            np.stack(codes, axis=1) if codes else np.empty((len(is_sampled), 0), dtype=np.uint16),
+            {
+                columns[place - 1].name: np.ma.filled(
+                    found[f"number_{place}"].astype(float), np.nan
+                )
+                for place in numbers
+            },
+            {name: plain[f"hash_{place}"] for place, name in enumerate(names, 1)},
+            Hashes(plain["exact"], plain["folded"], plain["twins"]),
+            None if run_number in (TRAIN, HOLDOUT) else plain["response"],
+            sample,
+        )
+        return table, {name: plain[name][sample] for name in ("block", "unit")}
+
+
+def _columns(found: pd.DataFrame) -> Iterator[Column]:
+    for column in found.itertuples():
+        yield Column(
+            column.column_name,
+            int(column.code_count),
+            column.kind,
+            column.is_nullable,
+            column.is_target,
+            tuple(column.accepted_values),
+            frozenset(column.derived_from),
+        )
+
+
+def _by(rows: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
+    return dict(iter(rows.groupby(name)))
+
+
+def _tally(rows: pd.DataFrame, hits: str, sizes: str) -> Tally:
+    return Tally(rows[hits].to_numpy(), rows[sizes].to_numpy())
+
+
+def _told(tally: Tally | None) -> Any:
+    return None if tally is None else (tally.hits.tolist(), tally.sizes.tolist())

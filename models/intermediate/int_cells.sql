@@ -1,4 +1,0 @@
-{% for dataset in var('datasets') %}
-{{ cells(dataset) }}
-{{ 'union all' if not loop.last }}
-{% endfor %}

@@ -1,0 +1,100 @@
+"""Every headline score: in this order it is computed, shown and explained."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+from synthcare.detection import detection
+from synthcare.diversity import diversity
+from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
+from synthcare.plausibility import accept_rate, plausibility
+from synthcare.privacy import privacy
+from synthcare.trial import Score, Trial
+from synthcare.utility import utility
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A score with an interval: more is better, 1 is as good as real rows.
+
+    `find` yields the score under `name`, without a subject, and what stands beside it. It is asked
+    for a table and a reference only, unless it is `of_records`, which need be neither accepted nor
+    compared. `is_in_overall` says whether it is a part of the overall score.
+    """
+
+    name: str
+    short: str
+    title: str
+    meaning: str
+    find: Callable[[Trial], Iterator[Score]]
+    is_in_overall: bool = False
+    of_records: bool = False
+
+
+HEADLINES = (
+    Headline(
+        "accept_rate", "valid", "Valid", "share of records that follow the contract",
+        accept_rate, is_in_overall=True, of_records=True,
+    ),
+    Headline(
+        "column_fidelity", "cols", "Columns", "1 = each is spread as in real rows",
+        column_fidelity, is_in_overall=True,
+    ),
+    Headline(
+        "pair_fidelity", "pairs", "Pairs", "1 = each two go together as in real rows",
+        pair_fidelity, is_in_overall=True,
+    ),
+    Headline(
+        "missingness", "miss", "Missing", "1 = values are missing as often as in real rows",
+        missingness,
+    ),
+    Headline(
+        "detection", "detect", "Detection", "1 = a classifier cannot tell them from real rows",
+        detection, is_in_overall=True,
+    ),
+    Headline(
+        "diversity", "divers", "Diversity", "1 = as various as real rows",
+        diversity, is_in_overall=True,
+    ),
+    Headline(
+        "plausibility", "plaus", "Plausible", "share of records that pass every check",
+        plausibility, of_records=True,
+    ),
+    Headline("utility", "util", "Utility", "1 = trains models as well as real rows", utility),
+    Headline("privacy", "priv", "Privacy", "1 = copies no real row", privacy),
+)  # fmt: skip
+
+OVERALL = Headline(
+    "overall", "overall", "Overall", "1 = as good as real rows", lambda trial: iter(())
+)
+
+ALL = (OVERALL, *HEADLINES)
+
+
+def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> Iterator[Score]:
+    """Every score of a table, and the overall one where all of its parts are known."""
+    found = {}
+    for headline in headlines:
+        if trial.table is None and not headline.of_records:
+            continue
+        for score in headline.find(trial):
+            if score.name == headline.name and not score.subject:
+                found[headline.name] = score
+            yield score
+    parts = [found.get(headline.name) for headline in HEADLINES if headline.is_in_overall]
+    if all(part is not None and part.value is not None for part in parts):
+        yield overall(parts)
+
+
+def overall(parts: Collection[Score]) -> Score:
+    """The geometric mean: none makes up for another.
+
+    Its ends are the means of theirs, as if all erred together, which is the widest they can be.
+    """
+    ends = {}
+    for end in ("value", "low", "high"):
+        product = 1.0
+        for part in parts:
+            known = getattr(part, end)
+            product = None if known is None or product is None else product * max(0.0, known)
+        ends[end] = None if product is None else product ** (1 / len(parts))
+    return Score(OVERALL.name, (), **ends)
