@@ -4,41 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from synthcare.registry import ALL, Headline
+
 NOT_KNOWN = "–"
 
 
-@dataclass(frozen=True)
-class Score:
-    """A column of metrics.scorecard with an interval: more is better, 1 is as good as real rows."""
-
-    key: str
-    short: str
-    label: str
-    meaning: str
-
-
-SCORES = (
-    Score("overall", "overall", "Overall", "1 = as good as real rows"),
-    Score("accept_rate", "valid", "Valid", "share of records that follow the contract"),
-    Score("column_fidelity", "cols", "Columns", "1 = each is spread as in real rows"),
-    Score("pair_fidelity", "pairs", "Pairs", "1 = each two go together as in real rows"),
-    Score("missingness", "miss", "Missing", "1 = values are missing as often as in real rows"),
-    Score("detection", "detect", "Detection", "1 = a classifier cannot tell them from real rows"),
-    Score("diversity", "divers", "Diversity", "1 = as various as real rows"),
-    Score("plausibility", "plaus", "Plausible", "share of records that pass every check"),
-    Score("utility", "util", "Utility", "1 = trains models as well as real rows"),
-    Score("privacy", "priv", "Privacy", "1 = copies no real row"),
-)
-
-
-def shown_scores(runs: Sequence[Mapping[str, Any]]) -> list[Score]:
-    """Those of a dataset: without missing values where none of its columns may be missing."""
-    has_missing = any(run["missingness"] is not None for run in runs)
-    return [score for score in SCORES if has_missing or score.key != "missingness"]
+def shown_scores(runs: Sequence[Mapping[str, Any]]) -> list[Headline]:
+    """Those of a dataset, in order: without what none of its runs can have."""
+    return [
+        headline
+        for headline in ALL
+        if not headline.is_optional or any(run[headline.name] is not None for run in runs)
+    ]
 
 
 @dataclass(frozen=True)
-class Price:
+class Expense:
     """A column of metrics.scorecard that says what a run took: less is better."""
 
     key: str
@@ -47,10 +28,10 @@ class Price:
     digits: int
 
 
-PRICES = (
-    Price("usd_per_1000_rows", "Cost", "USD per 1,000 rows", 2),
-    Price("seconds_per_1000_rows", "Time", "seconds per 1,000 rows", 0),
-    Price("tokens_per_row", "Tokens", "per row", 0),
+EXPENSES = (
+    Expense("usd_per_1000_rows", "Cost", "USD per 1,000 rows", 2),
+    Expense("seconds_per_1000_rows", "Time", "seconds per 1,000 rows", 0),
+    Expense("tokens_per_row", "Tokens", "per row", 0),
 )
 
 

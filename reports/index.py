@@ -14,7 +14,7 @@ from generators.files import new_file
 from generators.landing.reference import STAND_IN
 from generators.prompts import LEVELS
 from reports.formats import (
-    PRICES,
+    EXPENSES,
     interval,
     levels,
     name,
@@ -54,7 +54,7 @@ def write_index(
         scores=scores,
         STAND_IN=STAND_IN,
         SCORES=shown_scores(runs),
-        PRICES=PRICES,
+        EXPENSES=EXPENSES,
         LEVELS=LEVELS,
         numbers={run["run_id"]: place for place, run in enumerate(runs, 1)},
         legend=_legend(runs, plots),

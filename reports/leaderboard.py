@@ -4,7 +4,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from reports.formats import PRICES, interval, name, number, shown_scores
+from reports.formats import EXPENSES, interval, name, number, shown_scores
 from reports.scores import Scores
 
 _WIDE = 100  # columns of a terminal that has room for a score and its interval on one line
@@ -18,21 +18,21 @@ def score_table(scores: Scores, width: int) -> Table:
     reference = scores.reference["reference"] if scores.reference else "no reference"
     table = _table(f"Scorecard against: {reference}", "rows", *[score.short for score in shown])
     for run in scores.scorecard:
-        value, ends = number(run[overall.key], 2), interval(run, overall.key, 2)
+        value, ends = number(run[overall.name], 2), interval(run, overall.name, 2)
         table.add_row(
             escape(name(run)),
             number(run["rows_accepted"], 0),
             escape(f"{value}{between}{ends}".strip()),
-            *[number(run[score.key], 2) for score in others],
+            *[number(run[score.name], 2) for score in others],
         )
     return table
 
 
 def cost_table(scores: Scores) -> Table:
     """What the runs took, in the same order."""
-    table = _table("What it took", *[f"{price.label} ({price.unit})" for price in PRICES])
+    table = _table("What it took", *[f"{expense.label} ({expense.unit})" for expense in EXPENSES])
     for run in scores.scorecard:
-        prices = [number(run[price.key], price.digits) for price in PRICES]
+        prices = [number(run[expense.key], expense.digits) for expense in EXPENSES]
         table.add_row(escape(name(run)), *prices)
     return table
 

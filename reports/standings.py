@@ -1,8 +1,9 @@
 """Which run leads in each column of the leaderboard, and which are tied with it."""
 
 from generators.asking.llms import BASELINES
-from reports.formats import PRICES, SCORES
+from reports.formats import EXPENSES
 from reports.scores import Row, Scores
+from synthcare.registry import ALL
 
 BEST, TIED = "best", "tied"
 
@@ -24,17 +25,19 @@ def standings(scores: Scores) -> dict[tuple[str, str], str]:
         for row in scores.comparison
     }
     runs = [run for run in scores.scorecard if not is_baseline(run)]
-    for score in SCORES:
-        ranked = [run for run in runs if run[score.key] is not None]
+    for score in ALL:
+        ranked = [run for run in runs if run[score.name] is not None]
         if not ranked:
             continue
-        best = max(ranked, key=lambda run: run[score.key])["run_id"]
-        found[best, score.key] = BEST
+        best = max(ranked, key=lambda run: run[score.name])["run_id"]
+        found[best, score.name] = BEST
         for run in ranked:
-            if verdicts.get((run["run_id"], best, score.key)) == TIED:
-                found[run["run_id"], score.key] = TIED
-    for price in PRICES:
-        priced = [run for run in runs if run[price.key] is not None]
-        lowest = min((run[price.key] for run in priced), default=None)
-        found |= {(run["run_id"], price.key): BEST for run in priced if run[price.key] == lowest}
+            if verdicts.get((run["run_id"], best, score.name)) == TIED:
+                found[run["run_id"], score.name] = TIED
+    for expense in EXPENSES:
+        priced = [run for run in runs if run[expense.key] is not None]
+        lowest = min((run[expense.key] for run in priced), default=None)
+        found |= {
+            (run["run_id"], expense.key): BEST for run in priced if run[expense.key] == lowest
+        }
     return found

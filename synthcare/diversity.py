@@ -227,7 +227,7 @@ def _written(number: float, kind: str) -> str:
 
 
 def _shared_between_responses(trial: Trial) -> Iterator[Score]:
-    """The share of identifiers that another answer of an LLM has too, and what real rows would show."""
+    """The share of identifiers that another answer has too, and what real rows would show."""
     table, train = trial.table, trial.reference.train
     if table.responses is None or not table.identifiers:
         return

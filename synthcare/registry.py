@@ -18,7 +18,8 @@ class Headline:
 
     `find` yields the score under `name`, without a subject, and what stands beside it. It is asked
     for a table and a reference only, unless it is `of_records`, which need be neither accepted nor
-    compared. `is_in_overall` says whether it is a part of the overall score.
+    compared. `is_in_overall` says whether it is a part of the overall score, `is_optional` that it
+    is not shown where no table has it.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Headline:
     find: Callable[[Trial], Iterator[Score]]
     is_in_overall: bool = False
     of_records: bool = False
+    is_optional: bool = False
 
 
 HEADLINES = (
@@ -45,7 +47,7 @@ HEADLINES = (
     ),
     Headline(
         "missingness", "miss", "Missing", "1 = values are missing as often as in real rows",
-        missingness,
+        missingness, is_optional=True,
     ),
     Headline(
         "detection", "detect", "Detection", "1 = a classifier cannot tell them from real rows",

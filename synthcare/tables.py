@@ -39,8 +39,8 @@ class Column:
 class Hashes:
     """What each row says as one number (rows,), by which copies are found.
 
-    `exact` is of all that a row says, `folded` in lower case; rows of one `twins` are copies of each
-    other but for what copies may differ in.
+    `exact` is of all that a row says, `folded` in lower case; rows of one `twins` are copies of
+    each other but for what copies may differ in.
     """
 
     exact: NDArray[np.uint64]

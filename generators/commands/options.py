@@ -44,10 +44,10 @@ def fail_under_option(command: click.Command) -> click.Command:
 
 
 def _threshold(said: str) -> tuple[str, float]:
-    from reports.formats import SCORES
+    from synthcare.registry import ALL
 
     score, _, number = said.partition("=")
-    known = [known.key for known in SCORES]
+    known = [headline.name for headline in ALL]
     if score not in known:
         raise click.BadParameter(f"'{score}' is no score. There are: {', '.join(known)}.")
     try:
