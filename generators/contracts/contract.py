@@ -32,7 +32,9 @@ class Column:
 
     `label` is the name that the LLM sees and answers with. `minimum` and `maximum` are numbers, or
     dates for a date column, `decimals` the places of a decimal. `population` says how values are
-    spread in the population: see docs/contract.md. A value may be missing where `is_nullable`.
+    spread in the population: see docs/contract.md. A value may be missing where `is_nullable`,
+    and is written as one of `missing_values` or not at all; `synonyms` of a category, and patterns
+    of such, are by the value that they stand for. `is_target` where it is worth predicting.
     """
 
     name: str
@@ -45,6 +47,10 @@ class Column:
     maximum: Any = None
     decimals: int = 0
     is_nullable: bool = False
+    is_target: bool = False
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    synonym_patterns: Mapping[str, str] = field(default_factory=dict)
+    missing_values: tuple[str, ...] = ()
     population: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -71,13 +77,27 @@ class Derived:
     name: str
     sql: str
     kind: str
+    accepted_values: tuple[str, ...] = ()
+    is_target: bool = False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Values that go together: of `column`, for each value of `given`, those in `values`."""
+
+    name: str
+    sentence: str
+    given: str
+    column: str
+    values: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Reference:
     """Where the real table is to be had, and how many rows its stand-in has.
 
-    `group` is the column of the file whose rows of one value belong together, such as a patient's.
+    `group` is the column of the file whose rows of one value belong together, such as a patient's;
+    copies of one row differ in the columns that are `left_out_of_duplicates`.
     """
 
     title: str
@@ -86,6 +106,7 @@ class Reference:
     kaggle: str | None = None
     uci: int | None = None
     group: str | None = None
+    left_out_of_duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +123,7 @@ class Contract:
     derived: tuple[Derived, ...]
     reference: Reference
     quotas: tuple[str, ...] = ()
+    plausible_pairs: tuple[Pair, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -141,41 +163,67 @@ def load_contract(dataset: str, project: Path = PROJECT) -> Contract:
     if dataset not in datasets(project):
         known = ", ".join(datasets(project))
         raise SynthcareError(f"There is no dataset '{dataset}'. Use one of: {known}.")
-    path = project / "models" / "marts" / f"{dataset}.yml"
+    return read_contract(project / "models" / "marts" / f"{dataset}.yml", dataset)
+
+
+def read_contract(path: Path, dataset: str | None = None) -> Contract:
+    """Read the contract in a properties file: of the model `dataset`, else of the first with one.
+
+    Raises SynthcareError where there is none, or where it lacks something or names an unknown kind.
+    """
     try:
-        model = next(m for m in read_yaml(path)["models"] if m["name"] == dataset)
-        meta = model["config"]["meta"]
-        columns = tuple(
-            _column(column)
-            for column in model["columns"]
-            if "kind" in column.get("config", {}).get("meta", {})
-        )
-        for place, column in enumerate(columns):
-            check_spread(column, columns[:place])
-        return Contract(
-            dataset=dataset,
-            record=meta["record"],
-            columns=columns,
-            rules=tuple(Rule(**rule) for rule in meta.get("rules", [])),
-            derived=tuple(
-                Derived(derived["name"], derived["sql"], derived.get("kind", "integer"))
-                for derived in meta.get("derived", [])
-            ),
-            reference=Reference(
-                title=meta["reference"]["title"],
-                file=meta["reference"]["file"],
-                stand_in_rows=meta["reference"]["stand_in_rows"],
-                kaggle=meta["reference"].get("kaggle"),
-                uci=meta["reference"].get("uci"),
-                group=meta["reference"].get("group"),
-            ),
-            quotas=tuple(meta.get("quotas", [])),
-        )
+        models = read_yaml(path)["models"]
+        model = next(m for m in models if dataset in (None, m["name"]) and _columns_of(m))
+        return contract_of(model)
     except (OSError, yaml.YAMLError, StopIteration, LookupError, TypeError, ValueError) as error:
         raise SynthcareError(
             f"The contract {path} cannot be read: {type(error).__name__}: {error}. "
             "docs/contract.md shows every key."
         ) from error
+
+
+def contract_of(model: Mapping[str, Any]) -> Contract:
+    """The contract that a model's properties declare.
+
+    Raises LookupError, TypeError or ValueError where they lack something or are of another type.
+    """
+    meta = model["config"]["meta"]
+    columns = tuple(_column(column) for column in _columns_of(model))
+    for place, column in enumerate(columns):
+        check_spread(column, columns[:place])
+    reference = meta["reference"]
+    return Contract(
+        dataset=model["name"],
+        record=meta["record"],
+        columns=columns,
+        rules=tuple(Rule(**rule) for rule in meta.get("rules", [])),
+        derived=tuple(
+            Derived(
+                derived["name"],
+                derived["sql"],
+                derived.get("kind", "integer"),
+                tuple(map(str, derived.get("accepted_values", []))),
+                derived.get("target", False),
+            )
+            for derived in meta.get("derived", [])
+        ),
+        reference=Reference(
+            title=reference["title"],
+            file=reference["file"],
+            stand_in_rows=reference["stand_in_rows"],
+            kaggle=reference.get("kaggle"),
+            uci=reference.get("uci"),
+            group=reference.get("group"),
+            left_out_of_duplicates=tuple(reference.get("left_out_of_duplicates", [])),
+        ),
+        quotas=tuple(meta.get("quotas", [])),
+        plausible_pairs=tuple(Pair(**pair) for pair in meta.get("plausible_pairs", [])),
+    )
+
+
+def _columns_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Properties of the columns that an LLM writes."""
+    return [c for c in model.get("columns", []) if "kind" in c.get("config", {}).get("meta", {})]
 
 
 def _column(properties: Mapping[str, Any]) -> Column:
@@ -202,6 +250,10 @@ def _column(properties: Mapping[str, Any]) -> Column:
         maximum=meta.get("max"),
         decimals=int(decimals[1]) if decimals else _DECIMALS,
         is_nullable=meta.get("nullable", False),
+        is_target=meta.get("target", False),
+        synonyms={str(word): value for word, value in meta.get("synonyms", {}).items()},
+        synonym_patterns=meta.get("synonym_patterns", {}),
+        missing_values=tuple(map(str, meta.get("missing_values", []))),
         population=meta.get("population", {}),
     )
 

@@ -1,7 +1,7 @@
 """Runs and their reference as the library synthcare wants them, from the tables of dbt."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -40,16 +40,23 @@ def scored_runs(runs: DuckDBPyRelation) -> list[Run]:
 
 
 def earlier_scores(
-    session: duckdb.DuckDBPyConnection, scores: Any, columns: Iterable[str]
+    session: duckdb.DuckDBPyConnection, schema: str, table: str, columns: Sequence[str]
 ) -> dict[str, list[tuple]]:
-    """Rows of the table `scores` as it was, by fingerprint; nothing where there is none yet."""
-    query = f"select fingerprint, {', '.join(columns)} from {scores}"  # noqa: S608
+    """Rows of the table of scores as it was, by fingerprint, the last of its `columns`.
+
+    Nothing where there is none, or one with other columns.
+    """
+    known = session.execute(
+        """
+        select list(column_name order by ordinal_position) from information_schema.columns
+        where table_schema = $schema and table_name = $table
+        """,
+        {"schema": schema, "table": table},
+    ).fetchone()
     found: dict[str, list[tuple]] = {}
-    try:
-        for fingerprint, *row in session.sql(query).fetchall():
-            found.setdefault(fingerprint, []).append(tuple(row))
-    except (duckdb.CatalogException, duckdb.BinderException):
-        return {}
+    if known[0] == [*columns]:
+        for row in session.execute(f"select * from {schema}.{table}").fetchall():  # noqa: S608
+            found.setdefault(row[-1], []).append(row)
     return found
 
 

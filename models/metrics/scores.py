@@ -39,7 +39,8 @@ def model(dbt, session) -> pd.DataFrame:
         dbt.ref("int_coded_rows"), dbt.ref("int_scored_columns"), dbt.ref("int_sampled_records")
     )
     compared = {run.run_id: run for run in scored_runs(dbt.ref("int_scored_runs"))}
-    earlier, fingerprints = earlier_scores(session, dbt.this, COLUMNS), rows.fingerprints()
+    earlier = earlier_scores(session, dbt.this.schema, dbt.this.identifier, [*COLUMNS])
+    fingerprints = rows.fingerprints()
     how = (library(), [headline.name for headline in headlines], draws, real_rows)
     references, found = {}, []
     # dbt has two models under way, whose threads would wait for each other
