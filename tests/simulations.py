@@ -11,18 +11,24 @@ import numpy as np
 import pandas as pd
 
 from generators.contracts.contract import Contract
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.registry import HEADLINES, OVERALL
 from tests.worlds import Table, draw, land_reference, land_runs
 
 REAL_ROWS = 20_000
 RESPONSES = 20
 
-# Classifiers and nearest rows take a second a run, everything in SQL a few milliseconds.
-# Classifiers and nearest rows, which take a second a run.
-SLOW_MODELS = tuple(path.stem for path in (PROJECT / "models" / "intermediate").glob("*.py"))
+# By classifiers and nearest rows, which take a second a run; all others a few milliseconds.
+SLOW_SCORES = ("detection", "utility", "privacy")
 
-QUICK_SCORES = ("accept_rate", "column_fidelity", "pair_fidelity", "diversity", "plausibility")
-SCORES = (*QUICK_SCORES, "detection", "utility", "privacy", "overall")
+# No column of admissions may be missing.
+QUICK_SCORES = tuple(
+    headline.name
+    for headline in HEADLINES
+    if headline.name not in SLOW_SCORES and not headline.is_optional
+)
+SCORES = (*QUICK_SCORES, *SLOW_SCORES, OVERALL.name)
+ONLY_QUICK = ("--vars", f"{{scores: [{', '.join(QUICK_SCORES)}]}}")
 GENERATORS = ("perfect", "flawed")
 
 

@@ -1,5 +1,8 @@
 """The library's scores of columns and pairs: against simulation, against scipy, and by hand."""
 
+from collections.abc import Iterable
+from itertools import chain
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,22 +14,25 @@ from synthcare.chance import (
     margin,
 )
 from synthcare.fidelity import (
-    Score,
+    column_fidelity,
     correlation,
     distribution_functions,
-    fidelity,
     kolmogorov_smirnov,
+    missingness,
     mutual_information,
+    pair_fidelity,
     range_coverage,
     wasserstein,
 )
 from synthcare.halves import Halves
+from synthcare.reference import Reference
 from synthcare.tables import Column, Table
+from synthcare.trial import Score, Trial
 
 COLUMNS = (
     Column("colour", 4),
     Column("shape", 3, is_nullable=True),
-    Column("length", 11, is_number=True, derived_from=frozenset({"begin", "end"})),
+    Column("length", 11, kind="decimal", derived_from=frozenset({"begin", "end"})),
 )
 
 
@@ -38,9 +44,11 @@ def draw(rows: int, seed: int) -> Table:
     length = random.normal(colour, 1)
     length[random.random(rows) < 0.1] = np.nan
     bins = np.where(np.isnan(length), 0, 1 + np.digitize(length, np.linspace(0, 4, 9)))
-    return Table(
-        COLUMNS, np.column_stack([colour, shape, bins]).astype(np.uint16), {"length": length}
-    )
+    return table_of(np.column_stack([colour, shape, bins]).astype(np.uint16), length)
+
+
+def table_of(codes: np.ndarray, length: np.ndarray) -> Table:
+    return Table(COLUMNS, codes, {"length": length}, sample=np.arange(len(codes)))
 
 
 def halves(rows: int, blocks: int = 24, shrink: float = 1.0) -> Halves:
@@ -48,11 +56,15 @@ def halves(rows: int, blocks: int = 24, shrink: float = 1.0) -> Halves:
     is_drawn = np.zeros((50, blocks), dtype=bool)
     for half in is_drawn:
         half[random.permutation(blocks)[: blocks // 2]] = True
-    return Halves(np.arange(rows), np.arange(rows) % blocks, is_drawn, shrink)
+    return Halves(np.arange(rows) % blocks, is_drawn, np.arange(rows), shrink)
 
 
-def scores(real: Table, table: Table, **options: object) -> dict[tuple, Score]:
-    found = fidelity(real, table, halves(len(table)), **options)
+def scores(
+    real: Table, table: Table, left_out: Iterable[str] = (), shrink: float = 1.0
+) -> dict[tuple, Score]:
+    parts = halves(len(table), shrink=shrink)
+    trial = Trial(Reference(real, real), table, parts, frozenset(left_out))
+    found = chain(column_fidelity(trial), pair_fidelity(trial), missingness(trial))
     return {(score.name, *score.subject): score for score in found}
 
 
@@ -107,13 +119,13 @@ def test_what_is_damaged_is_what_scores_less() -> None:
     real, table = draw(3_000, 1), draw(1_000, 2)
     colours = table.codes.copy()
     colours[:, 0] = np.random.default_rng(4).permutation(colours[:, 0])
-    shuffled = scores(real, Table(COLUMNS, colours, table.numbers))
+    shuffled = scores(real, table_of(colours, table.numbers["length"]))
     assert shuffled["column_fidelity", "colour"].value > 0.95
     assert shuffled["pair_fidelity", "colour", "shape"].high < 0.8
     assert shuffled["pair_fidelity", "shape", "length"].value > 0.9
     full = table.codes.copy()
     full[full[:, 1] == 0, 1] = 1
-    assert scores(real, Table(COLUMNS, full, table.numbers))["missingness", "shape"].high < 0.9
+    assert scores(real, table_of(full, table.numbers["length"]))["missingness", "shape"].high < 0.9
 
 
 def test_what_was_drawn_for_the_llm_is_left_out() -> None:
@@ -129,17 +141,17 @@ def test_what_was_drawn_for_the_llm_is_left_out() -> None:
 
 def test_halves_of_a_part_are_narrower_for_the_whole() -> None:
     real, table = draw(300, 1), draw(240, 2)
-    wide, narrow = (
-        next(iter(fidelity(real, table, halves(240, shrink=shrink)))) for shrink in (1.0, 0.5)
-    )
-    assert (narrow.high - narrow.low) == pytest.approx((wide.high - wide.low) / 2)
+    wide, narrow = (scores(real, table, shrink=shrink) for shrink in (1.0, 0.5))
+    for key in (("column_fidelity", "colour"), ("column_fidelity",), ("pair_fidelity",)):
+        half = (wide[key].high - wide[key].low) / 2
+        assert narrow[key].high - narrow[key].low == pytest.approx(half)
 
 
 def test_a_table_without_a_known_number_is_told_and_not_scored() -> None:
     real, table = draw(300, 1), draw(50, 2)
     codes = table.codes.copy()
     codes[:, 2] = 0
-    found = scores(real, Table(COLUMNS, codes, {"length": np.full(50, np.nan)}))
+    found = scores(real, table_of(codes, np.full(50, np.nan)))
     known = 1 - np.isnan(real.numbers["length"]).mean()
     assert (
         1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from synthcare.detection import placements
-from synthcare.nearest import nearest_distances
+from synthcare.privacy import nearest_distances
 from synthcare.utility import LEARNERS, skill_and_importances
 
 

@@ -1,47 +1,42 @@
 """Distances and intervals against other implementations and simulation."""
 
-import runpy
+from dataclasses import replace
 
-import duckdb
-import jinja2
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from generators.contracts.contract import Contract
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.chance import chance_to_be_drawn, half_width
 from synthcare.detection import folds_of
-from synthcare.fidelity import fidelity
+from synthcare.fidelity import column_fidelity
 from synthcare.halves import Halves
+from synthcare.reference import Reference
 from synthcare.tables import Column
 from synthcare.tables import Table as CodedTable
+from synthcare.trial import Trial
+from synthcare.utility import utility
+from tests.coded import VARIABLES, trials
 from tests.driver import RUN, Flow, cli, csv_row, query, response
 from tests.worlds import Table, draw, land_reference, land_runs
 
 
-def evaluate(expression: str) -> float:
-    """The value of a call of a macro in macros/statistics.sql."""
-    source = (PROJECT / "macros" / "statistics.sql").read_text() + "{{ " + expression + " }}"
-    sql = jinja2.Environment(extensions=["jinja2.ext.do"]).from_string(source).render().strip()  # noqa: S701
-    return duckdb.sql(f"select {sql}").fetchall()[0][0]
-
-
 @pytest.mark.parametrize("copies, rows, size", [(1, 4, 2), (2, 4, 2), (3, 50, 20), (7, 9, 5)])
 def test_the_chance_to_be_drawn_is_hypergeometric(copies: int, rows: int, size: int) -> None:
-    chance = evaluate(f"chance_to_be_drawn('{copies}', '{rows}', '{size}')")
-    assert chance == pytest.approx(1 - stats.hypergeom.pmf(0, rows, copies, size), abs=1e-9)
+    assert chance_to_be_drawn(copies, rows, size) == pytest.approx(
+        1 - stats.hypergeom.pmf(0, rows, copies, size), abs=1e-9
+    )
 
 
 @pytest.mark.parametrize("blocks", [4, 10, 24])
 def test_margins_are_students(blocks: int) -> None:
-    assert evaluate(f"margin('2.0', '{blocks}')") == pytest.approx(
-        2 * stats.t.ppf(0.975, blocks - 1), rel=0.01
-    )
+    assert half_width(2.0, blocks) == pytest.approx(2 * stats.t.ppf(0.975, blocks - 1), rel=0.01)
 
 
 @pytest.fixture
@@ -130,28 +125,16 @@ def test_responses_that_agree_count_for_less(home: Home) -> None:
 
 def test_half_samples_hold_half_of_the_rows(flow: Flow) -> None:
     """Every run of the flow but the LLM's has too few responses to be halved by responses."""
-    sizes = query(
-        flow.home,
-        """
-        select distinct
-            draw > 0,
-            runs.rows_accepted // (1 + (draw > 0)::int) - row_count,
-            list_sum(is_drawn::float[]) = blocks // (1 + (draw > 0)::int)
-        from intermediate.int_run_draws
-        inner join intermediate.int_scored_runs as runs using (run_number)
-        where not is_drawn_by_response
-        """,
-    )
-    assert all(abs(difference) <= 12 and is_half for _, difference, is_half in sizes)
-    draws = query(flow.home, "select count(distinct draw) from intermediate.int_half_samples")
-    assert draws == [(101,)]
-    records = query(
-        flow.home,
-        "select count(*) = count(distinct record_id), count(*) ="
-        " (select sum(rows_accepted) from intermediate.int_scored_runs)"
-        " from intermediate.int_sampled_records",
-    )
-    assert records == [(True, True)]
+    with open_warehouse(flow.home) as warehouse:
+        found = [trial for run, trial in trials(warehouse) if run.units == len(trial.table)]
+    assert len(found) >= 4
+    for trial in found:
+        # Each row is in the sample, once.
+        assert sorted(trial.table.sample) == [*range(len(trial.table))]
+        halves, blocks = trial.halves.is_drawn, trial.halves.blocks
+        assert len(halves) == (VARIABLES["half_samples"] if blocks >= 4 else 0)
+        assert (halves.sum(axis=1) == blocks // 2).all()
+        assert (abs(trial.halves.sizes - len(trial.table) // 2) <= 12).all()
 
 
 def test_many_responses_are_halved_whole(home: Home) -> None:
@@ -167,10 +150,10 @@ def test_many_responses_are_halved_whole(home: Home) -> None:
         """,
     )
     assert blocks == [(4, 1, 1)] * 10
-    draws = query(
-        home, "select distinct row_count from intermediate.int_run_draws order by row_count"
-    )
-    assert draws == [(20,), (40,)]
+    with open_warehouse(home) as warehouse:
+        ((_, trial),) = trials(warehouse)
+    assert len(trial.table.sample) == 40
+    assert trial.halves.sizes.tolist() == [20] * VARIABLES["half_samples"]
 
 
 def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
@@ -199,22 +182,13 @@ def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
 def width_of_the_sample(home: Home, name: str) -> float:
     """Of a column's interval, by the halves of a sample that is the whole table."""
     with open_warehouse(home) as warehouse:
-        found = warehouse.execute(
-            f"select run_number, block, _code_{name} as code from intermediate.int_admissions_coded"
-            " where run_number >= 0"
-        ).df()
-        halves = warehouse.execute(
-            "select is_drawn from intermediate.int_half_samples where blocks = 24 and draw > 0"
-        ).fetchall()
-    column = Column(name, int(found["code"].max()) + 1)
-    real, table = (
-        CodedTable((column,), found.loc[found["run_number"] == number, ["code"]].to_numpy())
-        for number in (0, 1)
+        ((_, trial),) = trials(warehouse)
+    trial = replace(trial, halves=replace(trial.halves, shrink=1.0))
+    (score,) = (
+        score
+        for score in column_fidelity(trial)
+        if (score.name, *score.subject) == ("column_fidelity", name)
     )
-    blocks = found.loc[found["run_number"] == 1, "block"].fillna(0).to_numpy(dtype=int)
-    drawn = np.array([half for (half,) in halves], dtype=bool)
-    sample = Halves(np.flatnonzero(blocks), blocks[blocks > 0] - 1, drawn)
-    score = next(iter(fidelity(real, table, sample)))
     return score.high - score.low
 
 
@@ -228,32 +202,22 @@ def test_copies_of_a_real_row_share_its_fold() -> None:
 
 def test_rows_without_the_target_are_not_learnt_from() -> None:
     """Where it is known it follows from a number; in half of the rows it is not known."""
-    path = PROJECT / "models" / "intermediate" / "int_target_skills.py"
-    target = runpy.run_path(str(path))["Target"]
-    features = pd.DataFrame(
-        {
-            "dataset": "x",
-            "place": range(4),
-            "column_name": ["target", "target", "target", "number"],
-            "is_number": [False, False, False, True],
-            "is_missing": [False, False, True, False],
-            "made_from": [["target"], ["target"], ["target"], ["number"]],
-        }
+    columns = (
+        Column("target", 3, is_nullable=True, is_target=True),
+        Column("number", 2, kind="decimal"),
     )
     random = np.random.default_rng(1)
 
-    def side(size: int) -> pd.DataFrame:
+    def side(size: int) -> CodedTable:
         number = random.normal(size=size)
-        is_missing = np.arange(size) % 2
-        is_high = (number > 0) * (1 - is_missing)
-        vectors = np.stack([is_high, 1 - is_high - is_missing, is_missing, number], axis=1)
-        return pd.DataFrame({"features": [*vectors], "block": 1 + np.arange(size) // 2 % 4})
+        target = np.where(np.arange(size) % 2, 0, np.where(number > 0, 1, 2))
+        codes = np.stack([target, np.ones(size, dtype=int)], axis=1)
+        return CodedTable(columns, codes, {"number": number}, sample=np.arange(size))
 
-    halves = {
-        (4, draw): np.array([draw % 2, draw % 2, 1 - draw % 2, 1 - draw % 2], dtype=bool)
-        for draw in range(1, 9)
-    }
-    sides = {0: side(3_200), -1: side(800), 1: side(160)}
-    found = pd.DataFrame(target("target", features, sides).skills(halves))
-    assert set(found["rows_trained_on"]) == {40}
-    assert found["skill"].mean() > 0.9
+    reference, table = Reference(side(3_200), side(800)), side(160)
+    drawn = [[draw % 2, draw % 2, 1 - draw % 2, 1 - draw % 2] for draw in range(1, 9)]
+    rows = np.arange(160)
+    halves = Halves(rows // 2 % 4, np.array(drawn, dtype=bool), rows)
+    found = [*utility(Trial(reference, table, halves))]
+    assert {score.value for score in found if score.name == "rows_trained_on"} == {40}
+    assert min(score.value for score in found if score.name == "skill") > 0.9

@@ -10,6 +10,7 @@ from scipy import stats
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from generators.home import Home
+from tests.coded import coded_rows
 from tests.copies import Copy
 
 TABLES = {"cancer": load_breast_cancer, "wine": load_wine, "diabetes": load_diabetes}
@@ -201,13 +202,15 @@ def test_missing_shares_are_compared_as_by_sdmetrics(brought: Home) -> None:
 
 
 def test_classifiers_are_shown_what_is_missing(brought: Home) -> None:
-    features = read(
-        brought,
-        "select place, column_name from intermediate.int_features"
-        " where dataset = 'gaps' and is_missing",
-    )
-    rows = read(brought, "from intermediate.int_feature_rows where dataset = 'gaps'")
-    shown = np.stack(rows.loc[rows["run_number"] == 0, "features"])[:, features["place"]]
+    with duckdb.connect(brought.warehouse, read_only=True) as warehouse:
+        reference = coded_rows(warehouse).reference("gaps", 50_000)
+    shown = {
+        feature.column.name: share
+        for feature, share in zip(
+            reference.features, reference.train_features.mean(axis=0), strict=True
+        )
+        if feature.code == 0
+    }
     missing = read(
         brought,
         """
@@ -215,6 +218,4 @@ def test_classifiers_are_shown_what_is_missing(brought: Home) -> None:
         where dataset = 'gaps'
         """,
     ).set_index("column_name")
-    assert dict(zip(features["column_name"], shown.mean(axis=0), strict=True)) == pytest.approx(
-        missing["reference_missing_share"].to_dict(), abs=1e-6
-    )
+    assert shown == pytest.approx(missing["reference_missing_share"].to_dict(), abs=1e-6)

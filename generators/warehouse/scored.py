@@ -46,15 +46,15 @@ def earlier_scores(
 
     Nothing where there is none, or one with other columns.
     """
-    known = session.execute(
+    ((known,),) = session.execute(
         """
         select list(column_name order by ordinal_position) from information_schema.columns
         where table_schema = $schema and table_name = $table
         """,
         {"schema": schema, "table": table},
-    ).fetchone()
+    ).fetchall()
     found: dict[str, list[tuple]] = {}
-    if known[0] == [*columns]:
+    if known == [*columns]:
         for row in session.execute(f"select * from {schema}.{table}").fetchall():  # noqa: S608
             found.setdefault(row[-1], []).append(row)
     return found

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 
@@ -23,17 +22,20 @@ from generators.contracts.contract import load_contract
 from generators.home import Home
 from generators.landing.reference import land_csv
 from generators.warehouse.database import open_warehouse
-from synthcare.fidelity import fidelity
+from generators.warehouse.scored import TRAIN
+from synthcare.fidelity import column_fidelity, pair_fidelity
 from synthcare.halves import Halves
-from synthcare.tables import Column
+from synthcare.reference import Reference
 from synthcare.tables import Table as CodedTable
+from synthcare.trial import Score, Trial
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
+from tests.coded import VARIABLES, coded_rows
 from tests.simulations import (
     GENERATORS,
+    ONLY_QUICK,
     QUICK_SCORES,
     SCORES,
-    SLOW_MODELS,
     Coverage,
     covered,
     land_simulations,
@@ -41,18 +43,12 @@ from tests.simulations import (
 from tests.worlds import Table, draw, land_reference, land_runs
 
 CONTRACT = load_contract("admissions")
-BINS, BLOCKS, HALVES = 10, 24, 100  # as in dbt_project.yml
+BLOCKS, HALVES = VARIABLES["blocks"], VARIABLES["half_samples"]
 SIMULATIONS = 200
 
 # What scores columns and pairs from typed rows on.
-MODELS = (
-    "int_admissions_coded",
-    "int_sampled_records",
-    "int_half_samples",
-    "scores",
-    "column_fidelity",
-    "pair_fidelity",
-)
+SCORED = ("scores", "column_fidelity", "pair_fidelity")
+MODELS = ("int_sampled_records", "int_admissions_coded", *SCORED)
 SDTYPES = {
     "categorical": "categorical",
     "integer": "numerical",
@@ -77,9 +73,8 @@ def coverage() -> str:
         (10_000, QUICK_SCORES),
     ):
         with new_home() as home:
-            build(home)  # so that what is left out below is there, and empty
             land_simulations(home, CONTRACT, [size], SIMULATIONS)
-            build(home, *([] if scores is SCORES else ["--exclude", *SLOW_MODELS]))
+            build(home, *(() if scores is SCORES else ONLY_QUICK))
             with open_warehouse(home) as warehouse:
                 cards = warehouse.execute("from metrics.scorecard").df()
         for generator in GENERATORS:
@@ -108,8 +103,10 @@ def against_sdmetrics() -> str:
         with new_home() as home:
             land_reference(home, CONTRACT, draw(CONTRACT, 111_000 * times, seed=0))
             land_runs(home, CONTRACT, [Table("run", draw(CONTRACT, 27_750 * times, seed=9), 50)])
-            build(home, "--select", "+column_fidelity", "+pair_fidelity")
-            seconds, *_ = build(home, "--threads", "1", "--select", *MODELS)
+            only = ("--vars", "{scores: [column_fidelity, pair_fidelity]}")
+            # Not yet scored: what has not changed would not be scored again.
+            build(home, "--select", *(f"+{name}" for name in MODELS), "--exclude", *SCORED, *only)
+            seconds, *_ = build(home, "--threads", "1", "--select", *MODELS, *only)
             with open_warehouse(home) as warehouse:
                 typed = [
                     warehouse.execute(f"from {table}").df()
@@ -118,10 +115,11 @@ def against_sdmetrics() -> str:
                         "marts.admissions",
                     )
                 ]
-                coded = [coded_rows(warehouse, number) for number in (0, 1)]
+                rows = coded_rows(warehouse)
+                coded = [rows.table(CONTRACT.dataset, number) for number in (TRAIN, 1)]
         report = seconds_of_sdmetrics(*typed)
-        counting = best_of_three(lambda coded=coded: [*fidelity(*coded, in_halves(0))])
-        everything = best_of_three(lambda coded=coded: [*fidelity(*coded, in_halves(HALVES))])
+        counting = best_of_three(lambda coded=coded: fidelity(*coded, halves=0))
+        everything = best_of_three(lambda coded=coded: fidelity(*coded, halves=HALVES))
         lines.append(
             [
                 f"{len(typed[0]):,} × {len(typed[1]):,}",
@@ -137,36 +135,17 @@ def against_sdmetrics() -> str:
     return table(head, lines)
 
 
-def coded_rows(warehouse: duckdb.DuckDBPyConnection, run_number: int) -> CodedTable:
-    """The rows of a run, or of the train half of the reference (0)."""
-    found = warehouse.execute(
-        "select columns('^_(code|number)_') from intermediate.int_admissions_coded"
-        f" where run_number = {run_number}"
-    ).fetchnumpy()
-    columns = [
-        Column(
-            name.removeprefix("_code_"),
-            size=BINS + 1,  # no category of this contract has more values
-            is_number=name.replace("_code_", "_number_") in found,
-        )
-        for name in found
-        if name.startswith("_code_")
-    ]
-    return CodedTable(
-        tuple(columns),
-        np.array([found[f"_code_{column.name}"] for column in columns]).T,
-        {c.name: np.ma.filled(found[f"_number_{c.name}"], np.nan) for c in columns if c.is_number},
-    )
-
-
-def in_halves(halves: int) -> Halves:
-    """So many halves of the first 4,800 rows, in 24 blocks."""
+def fidelity(real: CodedTable, table: CodedTable, halves: int) -> list[Score]:
+    """Scores of columns and pairs, from so many halves of the first 4,800 rows, in 24 blocks."""
+    rows = np.arange(4_800)
+    # Tables of their own: what is counted of a table once is not counted again.
+    real, table = (CodedTable(t.columns, t.codes, t.numbers, sample=rows) for t in (real, table))
     random = np.random.default_rng(0)
     is_drawn = np.zeros((halves, BLOCKS), dtype=bool)
     for half in is_drawn:
         half[random.permutation(BLOCKS)[: BLOCKS // 2]] = True
-    rows = np.arange(4_800)
-    return Halves(rows, rows % BLOCKS, is_drawn)
+    trial = Trial(Reference(real, real), table, Halves(rows % BLOCKS, is_drawn, rows))
+    return [*column_fidelity(trial), *pair_fidelity(trial)]
 
 
 def best_of_three(call: Callable[[], object]) -> float:
@@ -249,7 +228,9 @@ def utility() -> str:
                 env=os.environ | {"SYNTHCARE_HOME": str(home.root)},
                 check=True,
             )
-        build(home, "--select", "+utility", "--vars", "{rows_in_samples: 100000}")
+        build(
+            home, "--select", "+utility", "--vars", "{rows_in_samples: 100000, scores: [utility]}"
+        )
         with open_warehouse(home) as warehouse:
             found = warehouse.execute(
                 """
