@@ -7,6 +7,8 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from synthcare.chance import FEWEST_GROUPS
+
 _FEWEST_BLOCKS = 4
 
 
@@ -69,3 +71,46 @@ def draws(blocks: int, halves: int, seed: int) -> NDArray[np.bool_]:
         order = np.argsort(np.array([int.from_bytes(h, "little") for h in hashes], dtype=np.uint64))
         is_drawn[half, order[: blocks // 2]] = True
     return is_drawn
+
+
+def sampled(
+    units: NDArray[np.int64], rows: int, blocks: int, halves: int, seed: int
+) -> tuple[NDArray[np.intp], Halves]:
+    """A sample of about `rows` rows of a table, shuffled, and its half-samples.
+
+    `units` (rows of the table,) says which rows belong together: they are drawn together, or each
+    by itself where there are too few of them.
+    """
+    random = np.random.default_rng(seed)
+    if len(np.unique(units)) < FEWEST_GROUPS:
+        units = np.arange(len(units))
+    _, units, sizes = np.unique(units, return_inverse=True, return_counts=True)
+    blocks = min(blocks, len(sizes))
+    place_of_unit = random.permutation(len(sizes))
+    before = np.zeros(len(sizes), dtype=np.int64)
+    order = np.argsort(place_of_unit)
+    # Of a large unit some rows are enough.
+    most = max(1, rows // blocks)
+    before[order] = np.cumsum(np.minimum(sizes, most)[order]) - np.minimum(sizes, most)[order]
+    is_in = (before < rows) | (place_of_unit < blocks)
+    shuffled = random.permutation(len(units))
+    shuffled = shuffled[is_in[units[shuffled]]]
+    sample = shuffled[_rank_within(units[shuffled]) < most]
+    chosen = units[sample]
+    return sample, Halves(
+        place_of_unit[chosen] % blocks,
+        draws(blocks, halves, seed),
+        chosen,
+        shrink=float((is_in.sum() / len(sizes)) ** 0.5),
+    )
+
+
+def _rank_within(units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row, how many of its unit come before it."""
+    order = np.argsort(units, kind="stable")
+    in_order = units[order]
+    starts = np.flatnonzero(np.diff(in_order, prepend=-1))
+    ranks = np.arange(len(units)) - np.repeat(starts, np.diff(starts, append=len(units)))
+    found = np.empty(len(units), dtype=np.int64)
+    found[order] = ranks
+    return found

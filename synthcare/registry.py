@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from synthcare.detection import detection
 from synthcare.diversity import diversity
 from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
@@ -72,19 +74,19 @@ OVERALL = Headline(
 ALL = (OVERALL, *HEADLINES)
 
 
-def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> Iterator[Score]:
+def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list[Score]:
     """Every score of a table, and the overall one where all of its parts are known."""
-    found = {}
-    for headline in headlines:
-        if trial.table is None and not headline.of_records:
-            continue
-        for score in headline.find(trial):
-            if score.name == headline.name and not score.subject:
-                found[headline.name] = score
-            yield score
-    parts = [found.get(headline.name) for headline in HEADLINES if headline.is_in_overall]
+    found = []
+    # Models are small: threads would wait for each other longer than they work.
+    with threadpool_limits(limits=1):
+        for headline in headlines:
+            if trial.table is not None or headline.of_records:
+                found += headline.find(trial)
+    known = {score.name: score for score in found if not score.subject}
+    parts = [known.get(headline.name) for headline in HEADLINES if headline.is_in_overall]
     if all(part is not None and part.value is not None for part in parts):
-        yield overall(parts)
+        found.append(overall(parts))
+    return found
 
 
 def overall(parts: Collection[Score]) -> Score:

@@ -1,6 +1,6 @@
 """Tables as numbers, in which every score counts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -71,6 +71,17 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.codes)
+
+    def take(self, rows: NDArray[np.intp]) -> "Table":
+        """Some of the rows; none of them is in the sample."""
+        return Table(
+            self.columns,
+            self.codes[rows],
+            {name: values[rows] for name, values in self.numbers.items()},
+            {name: values[rows] for name, values in self.identifiers.items()},
+            self.hashes and Hashes(*(getattr(self.hashes, f.name)[rows] for f in fields(Hashes))),
+            None if self.responses is None else self.responses[rows],
+        )
 
     def cells(self, *places: int) -> NDArray[np.int64]:
         """For each row the cell that it is in, of all that the columns at `places` can be in."""

@@ -209,16 +209,60 @@ def contract_group() -> None:
 def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **said: Any) -> None:
     """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
     dialect = dialect_of(**said)
-    inferred = infer(file, next(csv.reader([columns])) if columns else [], dialect)
+    inferred = infer(file, _listed(columns), dialect)
     written = scaffold(name, file, inferred)
     console = _console(as_json)
     for path in written:
         console.print(f"wrote {path.relative_to(PROJECT)}", markup=False)
-    for doubt in inferred.doubts:
+    doubts = [*inferred.doubts, *inferred.quota_doubts]
+    for doubt in doubts:
         console.print(f"look at this: {doubt}", markup=False)
     arguments = ["reference", "--dataset", name, "--csv", str(file), *_as_options(said)]
     console.print(f"next: synthcare {shlex.join(arguments)}", markup=False)
-    _print_json(as_json, {"files": [str(p) for p in written], "doubts": inferred.doubts})
+    _print_json(as_json, {"files": [str(p) for p in written], "doubts": doubts})
+
+
+@main.command("score")
+@click.argument("real", type=click.Path(path_type=Path))
+@click.argument("synthetic", type=click.Path(path_type=Path))
+@click.option("--dataset", type=click.Choice(datasets()), help="Contract of both tables.")
+@click.option(
+    "--contract", type=click.Path(path_type=Path), help="The same as a properties file of dbt."
+)
+@click.option("--group", help="Column whose rows of one value belong together, as a patient's.")
+@click.option("--columns", help="Columns to compare, separated by commas; all if not given.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page here, too.")
+@json_option
+@fail_under_option
+def score_command(
+    real: Path,
+    synthetic: Path,
+    dataset: str | None,
+    contract: Path | None,
+    group: str | None,
+    columns: str | None,
+    html: Path | None,
+    as_json: bool,
+    fail_under: Mapping[str, float],
+) -> None:
+    """Score any synthetic table against any real one: CSV (plain or gzipped) or Parquet.
+
+    Without a contract, one is inferred from the real table. Nothing is landed or kept.
+    """
+    from reports.card import terminal_table
+    from synthcare import score
+
+    if dataset and contract:
+        raise click.UsageError("Use --dataset or --contract, not both.")
+    console = _console(as_json)
+    with console.status("scoring, some seconds per thousand rows"):
+        card = score(real, synthetic, dataset or contract, group, _listed(columns))
+    console.print(terminal_table(card))
+    for note in card.notes:
+        console.print(f"look at this: {note}", markup=False)
+    if html:
+        console.print(f"wrote {card.save_html(html)}", markup=False)
+    _finish(as_json, card.as_dict() | {"shortfalls": [*card.shortfalls(fail_under)]})
 
 
 @main.command("demo")
@@ -244,6 +288,11 @@ def _as_options(said: Mapping[str, Any]) -> list[str]:
         for name, value in given.items()
         for text in (f"--{name.replace('_', '-')}", str(value))
     ]
+
+
+def _listed(columns: str | None) -> list[str]:
+    """Names separated by commas, in quotes where they hold one."""
+    return next(csv.reader([columns])) if columns else []
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:

@@ -39,7 +39,7 @@ def fail_under_option(command: click.Command) -> click.Command:
         multiple=True,
         metavar="SCORE=NUMBER",
         callback=lambda _context, _option, said: dict(map(_threshold, said)),
-        help="Exit with 1 where an LLM's run scores less, such as overall=0.9; repeatable.",
+        help="Exit with 1 where less is scored, such as overall=0.9; repeatable.",
     )(command)
 
 

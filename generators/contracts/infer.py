@@ -44,6 +44,13 @@ class Inferred:
     doubts: list[str]
     group: str | None = None
 
+    @property
+    def quota_doubts(self) -> list[str]:
+        """What those should look at who generate rows with quotas."""
+        if not self.quotas:
+            return []
+        return [f"with --variety quotas, {', '.join(self.quotas)} come out as declared (quotas)"]
+
 
 def infer(
     path: Path,
@@ -92,9 +99,7 @@ def infer(
         ]
         rules, derived = _date_order(database, found, doubts)
     _mark_target(found, doubts)
-    return Inferred(
-        found, rules, derived, _quotas(found, doubts), doubts, group.label if group else None
-    )
+    return Inferred(found, rules, derived, _quotas(found), doubts, group.label if group else None)
 
 
 def _group(keys: list[Values], seen: list[Values], doubts: list[str]) -> Values | None:
@@ -259,7 +264,7 @@ def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:
         doubts.append(f"{column['name']} is taken as what is worth predicting (target)")
 
 
-def _quotas(columns: list[dict[str, Any]], doubts: list[str]) -> list[str]:
+def _quotas(columns: list[dict[str, Any]]) -> list[str]:
     """Columns whose mix is worth keeping: the first of few categories, with few cells together."""
     chosen, cells = [], 1
     for column in columns:
@@ -268,8 +273,6 @@ def _quotas(columns: list[dict[str, Any]], doubts: list[str]) -> list[str]:
         if is_small and len(chosen) < MOST_COLUMNS:
             chosen.append(column["name"])
             cells *= categories
-    if chosen:
-        doubts.append(f"with --variety quotas, {', '.join(chosen)} come out as declared (quotas)")
     return chosen
 
 

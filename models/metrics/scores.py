@@ -3,7 +3,6 @@
 import hashlib
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from generators.warehouse.scored import CodedRows, Records, earlier_scores, library, scored_runs
 from synthcare.registry import HEADLINES, scores_of
@@ -43,25 +42,23 @@ def model(dbt, session) -> pd.DataFrame:
     fingerprints = rows.fingerprints()
     how = (library(), [headline.name for headline in headlines], draws, real_rows)
     references, found = {}, []
-    # dbt has two models under way, whose threads would wait for each other
-    with threadpool_limits(limits=1):
-        for run_id, dataset in records.runs.items():
-            run, known = compared.get(run_id), records.of(run_id)
-            of_rows = run and (*run[2:], fingerprints[dataset, run.run_number])
-            fingerprint = _hash(run_id, how, of_rows, records.fingerprint(run_id))
-            if fingerprint in earlier:
-                found += earlier[fingerprint]
-                continue
-            if run is None:
-                trial = Trial(**known)
-            else:
-                if dataset not in references:
-                    references[dataset] = rows.reference(dataset, real_rows)
-                trial = rows.trial(run, references[dataset], known, *draws)
-            for score in scores_of(trial, headlines):
-                subject = ", ".join(score.subject) or None
-                values = (score.value, score.low, score.high, score.floor, score.note)
-                found.append((run_id, dataset, score.name, subject, *values, fingerprint))
+    for run_id, dataset in records.runs.items():
+        run, known = compared.get(run_id), records.of(run_id)
+        of_rows = run and (*run[2:], fingerprints[dataset, run.run_number])
+        fingerprint = _hash(run_id, how, of_rows, records.fingerprint(run_id))
+        if fingerprint in earlier:
+            found += earlier[fingerprint]
+            continue
+        if run is None:
+            trial = Trial(**known)
+        else:
+            if dataset not in references:
+                references[dataset] = rows.reference(dataset, real_rows)
+            trial = rows.trial(run, references[dataset], known, *draws)
+        for score in scores_of(trial, headlines):
+            subject = ", ".join(score.subject) or None
+            values = (score.value, score.low, score.high, score.floor, score.note)
+            found.append((run_id, dataset, score.name, subject, *values, fingerprint))
     return pd.DataFrame(found, columns=[*COLUMNS]).astype(COLUMNS)
 
 

@@ -1,0 +1,85 @@
+"""The scores of one table: as a page, in a notebook, in the terminal."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from generators.files import new_file
+from reports.formats import number, words
+
+if TYPE_CHECKING:
+    from synthcare import Scorecard
+
+_FOLDER = Path(__file__).parent / "templates"
+
+# Names of columns and notes come from files of other people, so everything is escaped.
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER),
+    undefined=StrictUndefined,
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_MOST_PAIRS = 20  # on the page: the worst
+
+
+def write_card(card: "Scorecard", path: Path) -> Path:
+    """Write the page; return its path."""
+    with new_file(path) as temporary:
+        temporary.write_text(_render("card.html.j2", card))
+    return path
+
+
+def card_table(card: "Scorecard") -> str:
+    """The headline scores as an HTML table, for a notebook."""
+    return _render("card_table.html.j2", card)
+
+
+def terminal_table(card: "Scorecard") -> Table:
+    """The headline scores for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading, justify in (
+        *(("score", "left"), ("value", "right"), ("95 % interval", "right")),
+        *(("real rows", "right"), ("meaning", "left")),
+    ):
+        table.add_column(heading, justify=justify)
+    for score in card.scores.itertuples():
+        table.add_row(
+            score.title,
+            shown(score.value),
+            escape(between(score.low, score.high)),
+            shown(score.real),
+            escape(score.note or score.meaning),
+        )
+    return table
+
+
+def shown(value: float | None, digits: int = 2) -> str:
+    """A number for people, a dash where it is not known."""
+    return number(None if pd.isna(value) else value, digits)
+
+
+def between(low: float | None, high: float | None) -> str:
+    """`[0.88–0.94]`, empty where there is no interval."""
+    return "" if pd.isna(low) or pd.isna(high) else f"[{shown(low)}–{shown(high)}]"
+
+
+def _render(template: str, card: "Scorecard") -> str:
+    return _TEMPLATES.get_template(template).render(
+        card=card,
+        scores=card.scores.to_dict("records"),
+        columns=card.columns.to_dict("records"),
+        pairs=card.pairs.nsmallest(_MOST_PAIRS, "pair_fidelity").to_dict("records"),
+        style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
+        shown=shown,
+        between=between,
+        number=number,
+        words=words,
+        is_known=pd.notna,
+    )

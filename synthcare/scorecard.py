@@ -1,0 +1,377 @@
+"""Scores any synthetic table against any real one."""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from generators.contracts.contract import (
+    Contract,
+    contract_of,
+    datasets,
+    load_contract,
+    read_contract,
+)
+from generators.contracts.infer import Inferred, infer
+from generators.errors import SynthcareError
+from readers.tables import plain_name, read_table
+from synthcare.coding import Typed, checks, coded, edges_of, typed, units_of, validity
+from synthcare.halves import sampled
+from synthcare.reference import Reference
+from synthcare.registry import ALL, scores_of
+from synthcare.tables import Table
+from synthcare.trial import Score, Trial
+
+# As the variables of dbt_project.yml of these names.
+SEED = 20240507
+BLOCKS, HALF_SAMPLES = 24, 100
+ROWS_IN_SAMPLES, REAL_ROWS_IN_SAMPLES = 4_800, 50_000
+
+# Of each column or pair: the score, and what is told beside it.
+_OF_COLUMNS = {
+    "column_fidelity": ["jensen_shannon_distance", "wasserstein_distance", "coverage"],
+    "missingness": ["missing_share", "reference_missing_share"],
+    "column_diversity": ["distinct_values", "expected_distinct_values", "most_repeated_share"],
+}
+_OF_PAIRS = [
+    "correlation", "reference_correlation", "mutual_information", "reference_mutual_information",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """How good a synthetic table is.
+
+    `scores` has a row for each headline score: name, title, value, the ends of its 95 % interval,
+    `real` (what as many real rows reach), meaning and note. `columns` and `pairs` have a row for
+    each column and two columns. `notes` say what was left out or taken for something.
+    """
+
+    scores: pd.DataFrame
+    columns: pd.DataFrame
+    pairs: pd.DataFrame
+    notes: tuple[str, ...]
+    rows: int
+    real_rows: int
+
+    @property
+    def overall(self) -> float | None:
+        """The overall score, None where a part of it is not known."""
+        return self.value("overall")
+
+    def value(self, name: str) -> float | None:
+        """The value of a headline score, None where it is not known."""
+        values = self.scores.loc[self.scores["name"] == name, "value"].dropna()
+        return None if values.empty else float(values.iloc[0])
+
+    def shortfalls(self, least: Mapping[str, float]) -> Iterator[str]:
+        """A line for each headline score that is less than `least` says, or is not known."""
+        for name, wanted in least.items():
+            value = self.value(name)
+            if value is None:
+                yield f"{name} is not known, where {wanted:g} was asked for"
+            elif value < wanted:
+                yield f"{name} is {value:.3f}, under {wanted:g}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as lists and dicts that JSON can hold."""
+        tables = {name: getattr(self, name) for name in ("scores", "columns", "pairs")}
+        return {
+            "rows": self.rows,
+            "real_rows": self.real_rows,
+            **{
+                name: table.astype(object).where(table.notna(), None).to_dict("records")
+                for name, table in tables.items()
+            },
+            "notes": [*self.notes],
+        }
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write one page that asks for nothing else, and holds no row of either table."""
+        from reports.card import write_card
+
+        return write_card(self, Path(path))
+
+    def _repr_html_(self) -> str:
+        from reports.card import card_table
+
+        return card_table(self)
+
+
+def score(
+    real: Any,
+    synthetic: Any,
+    contract: Contract | str | Path | None = None,
+    group: str | None = None,
+    columns: Sequence[str] = (),
+) -> Scorecard:
+    """Score a synthetic table against a real one.
+
+    Both are a DataFrame (pandas, polars, Arrow), a DuckDB relation, or the path of a CSV (plain or
+    gzipped) or Parquet file. `contract` is a Contract, the name of a dataset, or the path of a
+    properties file; without one it is inferred from the real table. `group` is the column whose
+    rows of one value belong together, such as a patient's. `columns` are those to compare, all that
+    both tables have if none is named.
+
+    Raises SynthcareError, which says what to do, where a table cannot be read or compared.
+    """
+    with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
+        paths = [
+            _path(table, Path(folder) / f"{name}.parquet", name)
+            for table, name in ((real, "real"), (synthetic, "synthetic"))
+        ]
+        named, notes = _contract(contract, paths, columns, group)
+        group = group or named.reference.group
+        sides = [
+            _typed(database, path, named, group, side, has_bounds=contract is not None)
+            for path, side in zip(paths, ("real", "synthetic"), strict=True)
+        ]
+        return _card(*sides, notes)
+
+
+def _path(table: Any, path: Path, name: str) -> Path:
+    """Where a table can be read; one that is in memory is written to `path`, and goes with it."""
+    if isinstance(table, str | Path):
+        return Path(table)
+    if isinstance(table, pd.DataFrame):
+        table = table.set_axis([str(label) for label in table.columns], axis=1)
+        table = table.reset_index(drop=True)
+    try:
+        if isinstance(table, duckdb.DuckDBPyRelation):
+            table.write_parquet(str(path))
+        else:
+            with duckdb.connect() as database:
+                database.register("brought", table)
+                database.table("brought").write_parquet(str(path))
+    except (duckdb.Error, TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SynthcareError(
+            f"The {name} table, a {type(table).__name__}, cannot be read: {reason}. Give a "
+            "DataFrame, a DuckDB relation, or the path of a CSV or Parquet file."
+        ) from error
+    return path
+
+
+def _contract(
+    said: Contract | str | Path | None,
+    paths: Sequence[Path],
+    columns: Sequence[str],
+    group: str | None,
+) -> tuple[Contract, list[str]]:
+    """The contract, and what was taken for something where it had to be inferred."""
+    if isinstance(said, Contract):
+        return said, []
+    if isinstance(said, str) and said in datasets():
+        return load_contract(said), []
+    if said is not None:
+        path = Path(said)
+        if not path.is_file():
+            known = ", ".join(datasets())
+            raise SynthcareError(f"'{said}' is no dataset ({known}) and no file of a contract.")
+        return read_contract(path), []
+    real, synthetic = (_labels(path, columns) for path in paths)
+    plain = {plain_name(label) for label in synthetic}
+    common = [label for label, is_empty in real.items() if plain_name(label) in plain]
+    if not common:
+        raise SynthcareError(
+            f"The tables have no column in common: {_some(real)} in the real one, "
+            f"{_some(synthetic)} in the synthetic one."
+        )
+    notes = [
+        f"columns that only one table has are left out: {_some(alone)}"
+        for alone in [[label for label in real if label not in common]]
+        if alone
+    ]
+    empty = [label for label in common if real[label]]
+    if empty:
+        notes.append(f"columns without any real value are left out: {_some(empty)}")
+    kept = [label for label in common if label not in empty]
+    if not kept:
+        raise SynthcareError("No column of the real table that both have holds a value.")
+    wanted = [label for label in kept if group is None or plain_name(label) != plain_name(group)]
+    inferred = infer(paths[0], wanted or kept)
+    return _inferred_contract(inferred), [*notes, *inferred.doubts]
+
+
+def _labels(path: Path, columns: Sequence[str]) -> dict[str, bool]:
+    """The columns of a table, and whether each is empty."""
+    with duckdb.connect() as database:
+        table = read_table(database, path, columns)
+        if not table.rows:
+            raise SynthcareError(f"{path} has no rows.")
+        counts = ", ".join(f'count("{label}")' for label in table.labels)
+        (found,) = database.execute(f"select {counts} from rows").fetchall()  # noqa: S608
+    return {label: not count for label, count in zip(table.labels, found, strict=True)}
+
+
+def _inferred_contract(inferred: Inferred) -> Contract:
+    reference = {"title": "the real table", "file": "", "stand_in_rows": 0}
+    if inferred.group:
+        reference["group"] = inferred.group
+    meta = {
+        "record": "row",
+        "rules": inferred.rules,
+        "derived": inferred.derived,
+        "reference": reference,
+    }
+    columns = inferred.columns
+    return contract_of({"name": "table", "columns": columns, "config": {"meta": meta}})
+
+
+def _typed(
+    database: duckdb.DuckDBPyConnection,
+    path: Path,
+    contract: Contract,
+    group: str | None,
+    side: str,
+    *,
+    has_bounds: bool,
+) -> Typed:
+    """Read a table and type it; of the synthetic one the group may be missing."""
+    labels = [*contract.labels]
+    owner = None
+    with duckdb.connect() as reading:
+        everything = read_table(reading, path).labels if group else ()
+    if group:
+        owner = next(
+            (label for label in everything if plain_name(label) == plain_name(group)), None
+        )
+        if owner is None and side == "real":
+            raise SynthcareError(f"{path} has no column {group}, by which rows belong together.")
+    wanted = labels if owner is None or owner in labels else [*labels, owner]
+    table = read_table(database, path, wanted)
+    called = {plain_name(label): label for label in table.labels}
+    chosen = ", ".join(
+        f'"{called[plain_name(label)]}" as "{label}"' for label in dict.fromkeys(wanted)
+    )
+    database.execute(f"create table {side}_texts as select {chosen} from rows")  # noqa: S608
+    database.execute("drop view written; drop table rows; drop table received")
+    if not table.rows:
+        raise SynthcareError(f"{path} has no rows.")
+    return typed(database, f"{side}_texts", contract, owner, name=side, has_bounds=has_bounds)
+
+
+_IS_HOLDOUT = "md5_number_lower(_unit) % 2 = 1"  # as dbt splits the reference
+
+
+def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
+    """Every score of the synthetic table, and of as many real rows that are held out."""
+    train_rows = f"_is_valid and not {_IS_HOLDOUT}"
+    holdout_rows = f"_is_valid and {_IS_HOLDOUT}"
+    edges = edges_of(real, train_rows)
+    train, holdout = (
+        replace(side, sample=_shuffled(len(side))[:REAL_ROWS_IN_SAMPLES])
+        for side in (coded(real, edges, rows) for rows in (train_rows, holdout_rows))
+    )
+    if not len(train):
+        raise SynthcareError(f"No real row follows the contract: {_blame(real)}.")
+    reference, table = Reference(train, holdout), coded(synthetic, edges)
+    found = _scores(reference, table, units_of(synthetic), synthetic, real)
+    held_out = holdout.sample[: len(table)]
+    of_real = _scores(
+        reference, holdout.take(held_out), units_of(real, holdout_rows)[held_out], real, real
+    )
+    for side, name in ((synthetic, "synthetic"), (real, "real")):
+        if side.left_out:
+            count = side.rows - int(validity(side).hits.sum())
+            notes = [
+                *notes,
+                f"{count:,} of {side.rows:,} {name} rows do not follow the contract, and are "
+                f"compared with nothing: {_blame(side)}",
+            ]
+    return Scorecard(
+        scores=_headlines(found, of_real),
+        columns=_columns(found, synthetic),
+        pairs=_pairs(found),
+        notes=tuple(notes),
+        rows=synthetic.rows,
+        real_rows=real.rows,
+    )
+
+
+def _scores(
+    reference: Reference, table: Table, units: NDArray[np.int64], typed_table: Typed, real: Typed
+) -> list[Score]:
+    records = {"validity": validity(typed_table), "checks": checks(typed_table, real)}
+    if not len(table):
+        return scores_of(Trial(**records))
+    sample, halves = sampled(units, ROWS_IN_SAMPLES, BLOCKS, HALF_SAMPLES, SEED)
+    return scores_of(Trial(reference, replace(table, sample=sample), halves, **records))
+
+
+def _shuffled(rows: int) -> NDArray[np.intp]:
+    return np.random.default_rng(SEED).permutation(rows)
+
+
+def _blame(side: Typed) -> str:
+    """The columns whose values do not follow the contract, worst first."""
+    worst = sorted(side.left_out.items(), key=lambda blamed: -blamed[1])
+    return ", ".join(f"{column} ({count:,})" for column, count in worst[:5])
+
+
+def _headlines(found: Iterable[Score], of_real: Iterable[Score]) -> pd.DataFrame:
+    known, real = (
+        {score.name: score for score in scores if not score.subject} for scores in (found, of_real)
+    )
+    return pd.DataFrame(
+        [
+            {
+                "name": headline.name,
+                "title": headline.title,
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                # Real rows are what privacy protects.
+                "real": real.get(headline.name, Score("")).value
+                if headline.name != "privacy"
+                else None,
+                "meaning": headline.meaning,
+                "note": score.note,
+            }
+            for headline in ALL
+            for score in [known.get(headline.name, Score(headline.name))]
+            if headline.name in known or not headline.is_optional
+        ]
+    ).astype(dict.fromkeys(("value", "low", "high", "real"), float))
+
+
+def _columns(found: Iterable[Score], table: Typed) -> pd.DataFrame:
+    kinds = {column.name: column.kind for column in table.contract.columns}
+    kinds |= {column.name: column.kind for column in table.columns}
+    scores = {(score.name, *score.subject): score for score in found}
+    rows = []
+    for name, kind in kinds.items():
+        row = {"column": name, "kind": kind}
+        for headline, beside in _OF_COLUMNS.items():
+            score = scores.get((headline, name), Score(headline))
+            row |= {headline: score.value, f"{headline}_low": score.low}
+            row |= {f"{headline}_high": score.high}
+            row |= {other: scores.get((other, name), Score(other)).value for other in beside}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _pairs(found: Iterable[Score]) -> pd.DataFrame:
+    scores = {(score.name, *score.subject): score for score in found}
+    columns = ["column_1", "column_2", "pair_fidelity", "low", "high", *_OF_PAIRS]
+    rows = [
+        [
+            *(*score.subject, score.value, score.low, score.high),
+            *(scores.get((name, *score.subject), Score(name)).value for name in _OF_PAIRS),
+        ]
+        for score in scores.values()
+        if score.name == "pair_fidelity" and score.subject
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _some(names: Iterable[str]) -> str:
+    """Some names, and that there are more."""
+    names = list(names)
+    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")  # noqa: PLR2004
