@@ -21,8 +21,6 @@ def detection(trial: Trial) -> Iterator[Score]:
     Beside as many train rows; beside it, the AUC of as many holdout rows.
     """
     reference, table, halves = trial.reference, trial.table, trial.halves
-    if not len(reference.holdout) or table.hashes is None:
-        return
     size = len(table.sample)
     is_shown = np.array(
         [not feature.column.sources <= trial.left_out for feature in reference.features], dtype=bool
@@ -36,11 +34,16 @@ def detection(trial: Trial) -> Iterator[Score]:
     )
     yield Score("rows_judged", (), float(size))
     if found is None:
+        yield Score(
+            "detection", note=f"fewer than {FEWEST_ROWS} rows, or no column to tell them by"
+        )
         return
     auc, error = found
     reach = 2 * Z * error
     yield Score("detection", (), 2 * (1 - auc), 2 * (1 - auc) - reach, 2 * (1 - auc) + reach)
     yield Score("auc", (), auc)
+    if not len(reference.holdout):
+        return
     real = reference.once(("auc", size), lambda: _auc_of_holdout(reference, size))
     if real is not None:
         yield Score("reference_auc", (), real[0])

@@ -76,6 +76,7 @@ def _compared(trial: Trial) -> list[int]:
 def _with_mean(name: str, found: Sequence[_Similarity], halves: Halves) -> Iterator[Score]:
     """The score of each subject, what it is made of, and the mean of all."""
     if not found:
+        yield Score(name, note="there is nothing to compare")
         return
     in_halves = np.stack([similarity.in_halves for similarity in found])
     widths = margin(in_halves, halves.blocks) * halves.shrink

@@ -27,6 +27,8 @@ def privacy(trial: Trial) -> Iterator[Score]:
             min(1.0, (1 - share) / (1 - real_share)) for share in (copied.share, *ends)
         )
         yield Score("privacy", (), value, low, high)
+    else:
+        yield Score("privacy", note="every real row has a twin: copies are nothing unusual")
     yield Score("copied_rows", (), float(np.isin(table.hashes.exact, exact).sum()))
     yield Score("copied_rows_any_case", (), float(is_copy.sum()))
     yield Score("copied_share", (), copied.share, *ends)

@@ -83,10 +83,11 @@ def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list
             if trial.table is not None or headline.of_records:
                 found += headline.find(trial)
     known = {score.name: score for score in found if not score.subject}
-    parts = [known.get(headline.name) for headline in HEADLINES if headline.is_in_overall]
-    if all(part is not None and part.value is not None for part in parts):
-        found.append(overall(parts))
-    return found
+    parts = {h.name: known.get(h.name) for h in HEADLINES if h.is_in_overall}
+    missing = [name for name, part in parts.items() if part is None or part.value is None]
+    if missing:
+        return [*found, Score(OVERALL.name, note=f"without {', '.join(missing)}")]
+    return [*found, overall(parts.values())]
 
 
 def overall(parts: Collection[Score]) -> Score:

@@ -123,15 +123,19 @@ def score(
     """
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         paths = [
-            _path(table, Path(folder) / f"{name}.parquet", name)
+            _path(table, Path(folder) / f"{name} table", name)
             for table, name in ((real, "real"), (synthetic, "synthetic"))
         ]
-        named, notes = _contract(contract, paths, columns, group)
-        group = group or named.reference.group
-        sides = [
-            _typed(database, path, named, group, side, has_bounds=contract is not None)
-            for path, side in zip(paths, ("real", "synthetic"), strict=True)
-        ]
+        try:
+            named, notes = _contract(contract, paths, columns, group)
+            group = group or named.reference.group
+            sides = [
+                _typed(database, path, named, group, side, has_bounds=contract is not None)
+                for path, side in zip(paths, ("real", "synthetic"), strict=True)
+            ]
+        except SynthcareError as error:
+            # What was in memory has no path that means anything.
+            raise SynthcareError(str(error).replace(f"{folder}/", "the ")) from error
         return _card(*sides, notes)
 
 
@@ -150,7 +154,7 @@ def _path(table: Any, path: Path, name: str) -> Path:
                 database.register("brought", table)
                 database.table("brought").write_parquet(str(path))
     except (duckdb.Error, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
         raise SynthcareError(
             f"The {name} table, a {type(table).__name__}, cannot be read: {reason}. Give a "
             "DataFrame, a DuckDB relation, or the path of a CSV or Parquet file."
@@ -336,7 +340,7 @@ def _headlines(found: Iterable[Score], of_real: Iterable[Score]) -> pd.DataFrame
             }
             for headline in ALL
             for score in [known.get(headline.name, Score(headline.name))]
-            if headline.name in known or not headline.is_optional
+            if score.value is not None or not headline.is_optional
         ]
     ).astype(dict.fromkeys(("value", "low", "high", "real"), float))
 

@@ -23,6 +23,8 @@ DRAWS = 8
 TEST_ROWS = 2_000
 FEWEST_ROWS = 20
 
+TOO_FEW = f"fewer than {FEWEST_ROWS} rows to learn from, or to test on"
+NO_TARGET = "no column is declared worth predicting"
 NO_SIGNAL = "no signal: real rows do not predict it better than chance"
 
 # From so many rows on, scikit-learn's own size of trees predicts better than small ones.
@@ -55,6 +57,7 @@ def utility(trial: Trial) -> Iterator[Score]:
     """
     reference = trial.reference
     if not len(reference.holdout) or len(trial.halves.is_drawn) < DRAWS:
+        yield Score("utility", note=TOO_FEW)
         return
     found = []
     for column in reference.train.columns:
@@ -73,7 +76,10 @@ def utility(trial: Trial) -> Iterator[Score]:
         )
         yield Score("utility", (), *map(float, ends))
     elif scores:
-        yield Score("utility", (), note=scores[0].note)
+        yield Score("utility", note=scores[0].note)
+    else:
+        has_target = any(column.is_target for column in reference.train.columns)
+        yield Score("utility", note=TOO_FEW if has_target else NO_TARGET)
 
 
 @dataclass(frozen=True)
@@ -237,10 +243,12 @@ def _skill(fitted: Any, kind: str, known: Floats, truth: NDArray) -> float:
     """R², or 2 AUC − 1, the mean over categories."""
     if kind == "number":
         return r2_score(truth, fitted.predict(known))
+    if len(np.unique(truth)) <= 1:
+        return 0.0
     chances = dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))
     never = np.zeros(len(truth))
     aucs = [
         roc_auc_score(truth == category, chances.get(category, never))
         for category in np.unique(truth)
     ]
-    return 2 * float(np.mean(aucs)) - 1 if len(aucs) > 1 else 0.0
+    return 2 * float(np.mean(aucs)) - 1

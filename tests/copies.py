@@ -15,18 +15,14 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ignored = shutil.ignore_patterns(
-            ".git",
-            ".venv",
-            ".*_cache",
-            ".hypothesis",
-            "target",
-            "logs",
-            "landing",
-            "html",
-            "warehouse*",
-            "*.egg-info",
-        )
+        everywhere = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "*.egg-info")
+        # Folders of the package generators have names such as landing, too.
+        written = {".git", ".venv", "build", "target", "logs", "landing", "warehouse.duckdb"}
+
+        def ignored(path: str, names: list[str]) -> set[str]:
+            at_the_top = written if Path(path) == PROJECT else set()
+            return everywhere(path, names) | at_the_top.intersection(names)
+
         shutil.copytree(PROJECT, folder, ignore=ignored)
 
     def change(self, file: str, was: str, becomes: str) -> None:

@@ -25,7 +25,7 @@ from generators.contracts.contract import datasets, load_contract
 from generators.contracts.infer import infer
 from generators.contracts.scaffold import scaffold
 from generators.errors import SynthcareError
-from generators.home import PROJECT, Home
+from generators.home import PROJECT, Home, need_checkout
 from generators.landing.exports import EXPORT_FORMATS
 from generators.prompts import LEVELS
 from generators.variety import SLICES
@@ -208,6 +208,7 @@ def contract_group() -> None:
 @json_option
 def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **said: Any) -> None:
     """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
+    need_checkout()
     dialect = dialect_of(**said)
     inferred = infer(file, _listed(columns), dialect)
     written = scaffold(name, file, inferred)
@@ -296,6 +297,7 @@ def _listed(columns: str | None) -> list[str]:
 
 
 def _start(dataset: str, as_json: bool) -> Workflow:
+    need_checkout()
     return Workflow(Home.from_environment(), load_contract(dataset), _console(as_json))
 
 
