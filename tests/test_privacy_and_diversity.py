@@ -18,6 +18,7 @@ from synthcare.trial import Score, Trial
 
 COLOUR = Column("colour", 3, values=("red", "blue"))
 LEVEL = Column("level", 3, kind="integer")
+NOT_KNOWN = Score("not known")
 NO_HALVES = np.zeros((0, 1), dtype=bool)
 
 # Mean 0 and standard deviation 1, so that distances are those of the numbers.
@@ -163,6 +164,9 @@ def test_what_was_handed_over_is_not_scored() -> None:
     found = told(diversity, ONLY_REAL, table, left_out=frozenset({"colour"}))
     assert ("column_diversity", "colour") not in found
     assert found["value_diversity",].value == 1
+    found = told(diversity, ONLY_REAL, table, left_out=frozenset({"level"}))
+    assert ("column_diversity", "level") not in found
+    assert found["value_diversity",].value == 0
 
 
 def test_the_commonest_value_is_told_of_those_that_are_known() -> None:
@@ -197,7 +201,7 @@ def test_names_that_answers_share_are_told_beside_what_real_rows_would() -> None
     expected = found["expected_shared_between_responses_share",].value
     assert expected == pytest.approx(1 / 3)
     alone = told(diversity, ONLY_REAL, replace(table, responses=np.array([5, 5, 5, 5])))
-    assert ("shared_between_responses_share",) not in alone
+    assert alone.get(("shared_between_responses_share",), NOT_KNOWN).value is None
 
 
 # ------------------------------------------------------------ privacy
@@ -235,7 +239,7 @@ def test_copies_count_beyond_those_that_real_rows_are(halves_of_eight: Reference
 def test_where_all_real_rows_are_twins_a_copy_says_nothing() -> None:
     twins = table_of(colour=[1, 1], level=[0, 0], name=[1, 1], row=[1, 1])
     found = told(privacy, Reference(twins, twins), twins)
-    assert ("privacy",) not in found
+    assert found.get(("privacy",), NOT_KNOWN).value is None
     assert found["copied_share",].value == 1
 
 
@@ -320,4 +324,4 @@ def test_a_classifier_does_not_see_what_was_handed_over() -> None:
     blind = told(detection, reference, table, left_out=frozenset({"colour"}))
     assert blind["detection",].value > 0.5
     everything = told(detection, reference, table, left_out=frozenset({"colour", "level"}))
-    assert ("detection",) not in everything
+    assert everything.get(("detection",), NOT_KNOWN).value is None
