@@ -1,0 +1,112 @@
+{#- A date with the day and month before the year. -#}
+{% macro day_and_month_pattern() -%}
+    ([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})
+{%- endmacro %}
+
+{#- A time behind a date, of 12 or 24 hours, with or without its zone. -#}
+{% macro time_pattern() -%}
+    [T, ]\s*(?:at\s+)?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?\s*(?:[ap][.]?m[.]?)?\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?)?
+{%- endmacro %}
+
+{#- SQL of the day in a date: without its weekday and its time, with plain digits. -#}
+{% macro day_text(text) -%}
+    trim(regexp_replace(
+        regexp_replace(
+            {{ narrow(text) }},
+            '(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?[.,]?\s+',
+            ''
+        ),
+        '(?i){{ time_pattern() }}$',
+        ''
+    ))
+{%- endmacro %}
+
+{#- SQL of the first (1) or second (2) number of a date that ends with its year; null of any other text. -#}
+{% macro day_or_month(text, place) -%}
+    try_cast(regexp_extract({{ day_text(text) }}, '^{{ day_and_month_pattern() }}$', {{ place }}) as integer)
+{%- endmacro %}
+
+{#- SQL of whether it is unclear what is day, month or year: 05/06/2023, 05/06/21, 23-Nov-21. -#}
+{% macro is_unclear_date(text) %}
+    (
+        (
+            {{ day_or_month(text, 1) }} between 1 and 12
+            and {{ day_or_month(text, 2) }} between 1 and 12
+            and {{ day_or_month(text, 1) }} <> {{ day_or_month(text, 2) }}
+        )
+        or regexp_full_match({{ day_text(text) }}, {{ sql_text(short_year_pattern()) }})
+    )
+{% endmacro %}
+
+{#- A date whose year has two digits: each of its numbers may be the year. -#}
+{% macro short_year_pattern() -%}
+    [0-9]{1,2}[-/. ]+(?:[0-9]{1,2}|[A-Za-z]{3,9})[-/. ]+'?[0-9]{2}
+{%- endmacro %}
+
+{#- SQL of the readings of a date with a year of two digits that lie within the contract's bounds. -#}
+{% macro short_year_readings(column, text) -%}
+    list_filter(
+        list_distinct([
+            {%- for form in ['%d %m %y', '%m %d %y', '%y %m %d', '%d %b %y', '%y %b %d', '%d %B %y', '%y %B %d'] %}
+            {%- for century in (0, 100) %}
+            cast(
+                try_strptime(regexp_replace({{ day_text(text) }}, '[-/.'' ]+', ' ', 'g'), '{{ form }}')
+                - interval {{ century }} year as date
+            ),
+            {%- endfor %}
+            {%- endfor %}
+        ]),
+        lambda day: day between {{ bound(column, column.min) }} and {{ bound(column, column.max) }}
+    )
+{%- endmacro %}
+
+{#-
+    SQL of a date: year first, month in letters, or day and month that cannot be taken for each other.
+    `is_day_first` is SQL of whether the day stands first in its column, null where that is unknown. A
+    year of two digits is read where one reading alone lies within the contract's bounds.
+-#}
+{% macro date_value(column, text, is_day_first) %}
+    {%- set pattern = day_and_month_pattern() -%}
+    {%- set is_bounded = column.get('min') is not none and column.get('max') is not none -%}
+    case
+        when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
+            then try_cast({{ text }} as date)
+        when regexp_full_match({{ day_text(text) }}, '[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}')
+            then try_cast(replace(replace({{ day_text(text) }}, '/', '-'), '.', '-') as date)
+        when regexp_full_match({{ text }}, '[0-9]{8}')
+            then cast(try_strptime({{ text }}, '%Y%m%d') as date)
+        -- seconds and milliseconds since 1970
+        when regexp_full_match({{ text }}, '1[0-9]{9}|1[0-9]{12}')
+            then cast(
+                make_timestamp(cast({{ text }} as bigint) * if(length({{ text }}) = 13, 1000, 1000000)) as date
+            )
+        when regexp_full_match({{ day_text(text) }}, '{{ pattern }}')
+            then case
+                when not {{ is_unclear_date(text) }}
+                    then coalesce(
+                        try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\2-\1') as date),
+                        try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\1-\2') as date)
+                    )
+                when {{ is_day_first }} is true
+                    then try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\2-\1') as date)
+                when {{ is_day_first }} is false
+                    then try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\1-\2') as date)
+            end
+        {%- if is_bounded %}
+        when regexp_full_match({{ day_text(text) }}, {{ sql_text(short_year_pattern()) }})
+            then if(
+                len({{ short_year_readings(column, text) }}) = 1, {{ short_year_readings(column, text) }}[1], null
+            )
+        {%- endif %}
+        when
+            regexp_matches({{ text }}, '[A-Za-z]{3}')
+            and regexp_matches({{ text }}, '(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)')
+            then cast(try_strptime(
+                trim(regexp_replace(
+                    regexp_replace({{ day_text(text) }}, '([0-9])(?:st|nd|rd|th)\b', '\1'),
+                    '[-,./\s]+', ' ', 'g'
+                )),
+                ['%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%Y %b %d', '%Y %B %d']
+            ) as date)
+    end
+{% endmacro %}
