@@ -9,8 +9,9 @@ import duckdb
 from generators.home import PROJECT, Home
 from generators.warehouse.database import open_warehouse
 
-_FOLDERS = ("models", "macros", "seeds", "tests")
-_PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
+# Of the project, and what its Python models call.
+_FOLDERS = ("models", "macros", "seeds", "tests", "readers", "synthcare", "generators/warehouse")
+_PACKAGES = ("dbt-core", "dbt-duckdb", "duckdb", "numpy", "scikit-learn", "scipy")
 
 
 def nodes_passed(home: Home) -> int | None:
