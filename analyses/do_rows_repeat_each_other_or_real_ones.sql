@@ -24,7 +24,7 @@ final as (
         round(privacy.privacy, 2) as privacy,
         round(100 * privacy.copied_share, 1) as copies_of_real_rows,
         round(100 * privacy.reference_copied_share, 1) as real_rows_with_a_twin,
-        round(100 * privacy.nearer_share, 1) as nearer_to_compared_rows,
+        round(100 * privacy.nearer_share, 1) as nearer_to_train_rows,
         privacy.exposure,
 
     from diversity
