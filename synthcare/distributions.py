@@ -27,7 +27,12 @@ class Bar:
 
 
 def bars(real: Table, table: Table, count: int) -> Iterator[Bar]:
-    """All bars of all columns; `count` is how many span the real numbers of a column."""
+    """All bars of all columns; `count` is how many span the real numbers of a column.
+
+    None where there is no real row to stand beside.
+    """
+    if not len(real):
+        return
     for place, column in enumerate(real.columns):
         missing, real_missing = (side.counts(place)[0] / len(side) for side in (table, real))
         if column.is_number:

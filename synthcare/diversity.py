@@ -178,6 +178,8 @@ def entropy(counts: NDArray[np.int64]) -> float:
     """Of counts of cells, in nats; few rows show too little of it: Miller and Madow (1955)."""
     counts = counts[counts > 0]
     size = counts.sum()
+    if not size:
+        return 0.0
     plain = np.log(size) - (counts * np.log(counts)).sum() / size
     return float(plain + (len(counts) - 1) / (2 * size))
 

@@ -45,10 +45,11 @@ def pair_fidelity(trial: Trial) -> Iterator[Score]:
     Beside them, how much the two have to do with each other, here and in the real table.
     """
     real, table, halves = trial.reference.train, trial.table, trial.halves
+    compared = _compared(trial)
     pairs = [
-        (one, other)
-        for one, other in combinations(range(len(real.columns)), 2)
-        if not real.columns[one].sources | real.columns[other].sources <= trial.left_out
+        pair
+        for pair in combinations(range(len(real.columns)), 2)
+        if any(place in compared for place in pair)
     ]
     similarities = [_total_variation(real, table, halves, pair) for pair in pairs]
     yield from _with_mean("pair_fidelity", similarities, halves)
@@ -68,8 +69,9 @@ def missingness(trial: Trial) -> Iterator[Score]:
 
 
 def _compared(trial: Trial) -> list[int]:
-    """Places of the columns that are not left out."""
-    columns = trial.reference.train.columns
+    """Places of the columns that are not left out; none where there is no real row."""
+    train = trial.reference.train
+    columns = train.columns if len(train) else ()
     return [place for place, c in enumerate(columns) if not c.sources <= trial.left_out]
 
 

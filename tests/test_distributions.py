@@ -55,6 +55,10 @@ def test_decimals_are_in_bars_of_one_width_and_the_largest_is_in_the_last() -> N
     ]
 
 
+def test_beside_no_real_row_there_is_no_bar() -> None:
+    assert drawn(column("integer", []), column("integer", [1, 2]), 20) == []
+
+
 @pytest.mark.parametrize("kind", ["integer", "decimal"])
 def test_a_number_that_is_always_the_same_has_a_bar(kind: str) -> None:
     assert drawn(column(kind, [7, 7]), column(kind, [7, 7]), 20) == [(1, 7, 8, 1, 1)]

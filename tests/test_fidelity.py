@@ -161,6 +161,12 @@ def test_a_table_without_a_known_number_is_told_and_not_scored() -> None:
     assert ("wasserstein_distance", "length") not in found
 
 
+def test_beside_no_real_row_nothing_is_told() -> None:
+    """As where all rows of a small file are held out."""
+    found = scores(draw(0, 1), draw(50, 2)).values()
+    assert {score.value for score in found} <= {None}
+
+
 def test_distances_of_numbers_are_scipys() -> None:
     random = np.random.default_rng(5)
     one, other = np.sort(random.normal(size=300)), np.sort(random.integers(-2, 3, 200) / 2)

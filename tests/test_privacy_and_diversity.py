@@ -159,6 +159,14 @@ def test_the_interval_of_diversity_is_that_of_the_halves() -> None:
     assert told(diversity, ONLY_REAL, table)["column_diversity", "name"].low is None
 
 
+def test_beside_no_real_row_variety_is_not_known() -> None:
+    nobody = table_of(colour=[], level=[], name=[], row=[])
+    found = told(diversity, Reference(nobody, REAL), REAL)
+    assert found["diversity",].value is None
+    assert found["distinct_values", "name"].value == 3
+    assert found["most_repeated_share", "name"].value == 1 / 2
+
+
 def test_what_was_handed_over_is_not_scored() -> None:
     table = table_of(colour=[1, 1], level=[5, 6], name=[7, 7], row=[8, 9])
     found = told(diversity, ONLY_REAL, table, left_out=frozenset({"colour"}))
