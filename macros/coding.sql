@@ -159,9 +159,10 @@ edges as (
 -- One half after the other, so that what asks for one half does not read the other.
 placed as (
 
-    {%- for run_number, half in [(0, 'not is_holdout'), (-1, 'is_holdout')] %}
+    {%- for half in ['not is_holdout', 'is_holdout'] %}
     select
-        {{ run_number }} as run_number,
+        cast(null as varchar) as run_id,
+        is_holdout,
         cast(row_number as varchar) as record_id,
         cast(null as varchar) as response_id,
         cast(null as ubigint) as unit,
@@ -179,7 +180,8 @@ placed as (
     {%- endfor %}
 
     select
-        runs.run_number,
+        runs.run_id,
+        cast(null as boolean) as is_holdout,
         synthetic_rows.record_id,
         synthetic_rows.response_id,
         sampled_records.unit,
@@ -198,7 +200,8 @@ placed as (
 select
     ---------- ids
     {{ sql_text(dataset) }} as dataset,
-    cast(placed.run_number as integer) as run_number,
+    placed.run_id,
+    placed.is_holdout,
     placed.record_id,
 
     ---------- what is drawn together, and the order in which rows are looked at

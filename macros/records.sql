@@ -37,7 +37,7 @@
             unnest({{ sql_list(scored_columns(dataset) | map(attribute='name')) }}) as column_name,
             unnest(codes) as code,
         from {{ ref('int_' ~ dataset ~ '_coded') }}
-        where run_number = 0
+        where not is_holdout
     )
     group by all
 {% endmacro %}
@@ -149,11 +149,11 @@ from counted
     {%- set columns = contract_columns(dataset) | selectattr('kind', 'equalto', 'identifier') | list -%}
     {%- for relation, record_id, half in [
         (ref(dataset), 'written.record_id', 'coded.block is not null'),
-        (ref('stg_reference_' ~ dataset), 'cast(written.row_number as varchar)', 'coded.run_number <= 0'),
+        (ref('stg_reference_' ~ dataset), 'cast(written.row_number as varchar)', 'coded.run_id is null'),
     ] %}
     select
         coded.dataset,
-        coded.run_number,
+        coded.run_id,
         coded.record_id,
         {{ 'written.response_id' if loop.first else 'cast(null as varchar)' }} as response_id,
         unnest([

@@ -34,7 +34,9 @@ class Typed:
     rows: int
     left_out: Mapping[str, int]
 
-    def fetch(self, what: Mapping[str, str], where: str = "_is_valid") -> dict[str, np.ma.MaskedArray]:
+    def fetch(
+        self, what: Mapping[str, str], where: str = "_is_valid"
+    ) -> dict[str, np.ma.MaskedArray]:
         """SQL expressions over the rows as arrays by name, masked where they are null."""
         chosen = ", ".join(f"{sql} as {quoted(name)}" for name, sql in what.items())
         query = f"select {chosen} from {self.name} where {where} order by _row"  # noqa: S608

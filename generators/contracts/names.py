@@ -10,7 +10,7 @@ import duckdb
 OURS = {
     *("record_id", "run_id", "response_id", "was_normalised", "row_number", "is_holdout"),
     *("normalised_columns", "reject_reasons", "parsed_with", "logic_hash", "record_text"),
-    *("run_number", "block", "dataset"),
+    *("unit", "block", "dataset", "is_looked_at"),
     # of the records on their way to the mart
     *("drawn_rows", "drawn_values", "field_names", "field_values", "is_coded", "is_cut_off"),
     *("are_repeated", "quota_cell", "quota_cells", "row_key", "texts", "values_too_many"),

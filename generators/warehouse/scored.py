@@ -19,14 +19,14 @@ from synthcare.reference import Reference
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Check, Trial
 
-TRAIN, HOLDOUT = 0, -1  # run numbers of the halves of the reference
+# Halves of the reference, as rows of int_coded_rows.
+TRAIN, HOLDOUT = "run_id is null and not is_holdout", "run_id is null and is_holdout"
 
 
 class Run(NamedTuple):
     """A run of int_scored_runs."""
 
     run_id: str
-    run_number: int
     dataset: str
     blocks: int
     units: int
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 def scored_runs(runs: DuckDBPyRelation) -> list[Run]:
     """Of int_scored_runs, by dataset."""
-    found = runs.order("dataset, run_number").project(", ".join(Run._fields)).fetchall()
+    found = runs.order("dataset, run_id").project(", ".join(Run._fields)).fetchall()
     return [Run(*row) for row in found]
 
 
@@ -68,6 +68,11 @@ def library() -> str:
     for path in sources:
         found.update(path.read_bytes())
     return found.hexdigest()
+
+
+def of_run(run: Run) -> str:
+    """SQL of which rows of int_coded_rows are the run's."""
+    return f"run_id = '{run.run_id}'"
 
 
 class Records:
@@ -120,25 +125,24 @@ class CodedRows:
         self._rows = rows
         self._columns = _by(columns.order("column_number").df(), "dataset")
         self._units_sampled = dict(
-            sampled.aggregate("run_number, count(distinct unit)", "run_number").fetchall()
+            sampled.aggregate("run_id, count(distinct unit)", "run_id").fetchall()
         )
 
-    def fingerprints(self) -> dict[tuple[str, int], str]:
-        """For each run of a dataset a text that changes where its rows do, or the real ones."""
-        what = [name for name in self._rows.columns if name != "run_number"]
-        hashes = self._rows.aggregate(
-            f"dataset, run_number, count(*), bit_xor(hash({', '.join(what)}))",
-            "dataset, run_number",
-        )
-        found = {(dataset, number): text for dataset, number, *text in hashes.fetchall()}
+    def fingerprints(self) -> dict[str, str]:
+        """For each run a text that changes where its rows do, or the real ones it is beside."""
+        halves: dict[str, list] = {}
+        runs: dict[str, tuple] = {}
+        row = f"hash({', '.join(self._rows.columns)})"
+        of_table = "dataset, run_id, is_holdout"
+        hashes = self._rows.aggregate(f"{of_table}, count(*), bit_xor({row})", of_table)
+        for dataset, run_id, *text in hashes.order("dataset, run_id, is_holdout").fetchall():
+            if run_id is None:
+                halves.setdefault(dataset, []).append(text)
+            else:
+                runs[run_id] = (dataset, text)
         return {
-            (dataset, number): repr(
-                [
-                    *(text, found.get((dataset, TRAIN)), found.get((dataset, HOLDOUT))),
-                    self._columns[dataset].to_json(),
-                ]
-            )
-            for (dataset, number), text in found.items()
+            run_id: repr((text, halves.get(dataset), self._columns[dataset].to_json()))
+            for run_id, (dataset, text) in runs.items()
         }
 
     def reference(self, dataset: str, real_rows: int) -> Reference:
@@ -149,21 +153,21 @@ class CodedRows:
         self, run: Run, reference: Reference, records: dict[str, Any], half_samples: int, seed: int
     ) -> Trial:
         """A run with its half-samples."""
-        table, drawn = self._read(run.dataset, run.run_number)
+        table, drawn = self._read(run.dataset, of_run(run))
         halves = Halves(
             drawn["block"].astype(int) - 1,
             draws(run.blocks, half_samples, seed),
             drawn["unit"],
-            shrink=(self._units_sampled[run.run_number] / run.units) ** 0.5,
+            shrink=(self._units_sampled[run.run_id] / run.units) ** 0.5,
         )
         return Trial(reference, table, halves, frozenset(run.drawn_columns or ()), **records)
 
-    def table(self, dataset: str, run_number: int, rows_in_sample: int | None = None) -> Table:
-        """The rows of a run, or of a half of the reference."""
-        table, _ = self._read(dataset, run_number)
+    def table(self, dataset: str, which: str, rows_in_sample: int | None = None) -> Table:
+        """The rows of a half of the reference, or `of_run`."""
+        table, _ = self._read(dataset, which)
         return replace(table, sample=table.sample[:rows_in_sample])
 
-    def _read(self, dataset: str, run_number: int) -> tuple[Table, dict[str, np.ndarray]]:
+    def _read(self, dataset: str, which: str) -> tuple[Table, dict[str, np.ndarray]]:
         """The rows of a run, and what is drawn together of its sample."""
         known = self._columns[dataset]
         columns = tuple(_columns(known[known["kind"] != "identifier"]))
@@ -173,7 +177,7 @@ class CodedRows:
         asked += [f"codes[{place}] as code_{place}" for place in range(1, len(columns) + 1)]
         asked += [f"numbers[{place}] as number_{place}" for place in numbers]
         asked += [f"identifiers[{place}] as hash_{place}" for place in range(1, len(names) + 1)]
-        rows = self._rows.filter(f"dataset = '{dataset}' and run_number = {run_number}")
+        rows = self._rows.filter(f"dataset = '{dataset}' and {which}")
         found = rows.project(", ".join(asked)).fetchnumpy()
         plain = {name: np.ma.getdata(values) for name, values in found.items()}
         is_sampled = ~np.ma.getmaskarray(found["place_in_sample"])
@@ -190,7 +194,7 @@ class CodedRows:
             },
             {name: plain[f"hash_{place}"] for place, name in enumerate(names, 1)},
             Hashes(plain["exact"], plain["folded"], plain["twins"]),
-            None if run_number in (TRAIN, HOLDOUT) else plain["response"],
+            None if which in (TRAIN, HOLDOUT) else plain["response"],
             sample,
         )
         return table, {name: plain[name][sample] for name in ("block", "unit")}

@@ -23,7 +23,7 @@ runs as (
 records as (
 
     select
-        runs.run_number,
+        runs.run_id,
         runs.blocks,
         runs.share_looked_at,
         record_outcomes.record_id,
@@ -42,7 +42,7 @@ candidates as (
     select
         *,
         row_number() over (
-            partition by run_number, unit
+            partition by run_id, unit
             order by md5_number_lower(concat_ws('|', {{ var('seed') }}, record_id)), record_id
         ) as row_rank,
 
@@ -55,13 +55,13 @@ candidates as (
 units as (
 
     select
-        run_number,
+        run_id,
         unit,
         any_value(blocks) as blocks,
         count(*) as row_count,
 
     from candidates
-    group by run_number, unit
+    group by run_id, unit
 
 ),
 
@@ -73,21 +73,21 @@ ranked as (
         sum(row_count) over by_hash - row_count as rows_before,
 
     from units
-    window by_hash as (partition by run_number order by unit)
+    window by_hash as (partition by run_id order by unit)
 
 ),
 
 final as (
 
     select
-        candidates.run_number,
+        candidates.run_id,
         candidates.record_id,
         candidates.response_id,
         candidates.unit,
         cast(1 + (ranked.unit_rank - 1) % ranked.blocks as utinyint) as block,
 
     from candidates
-    inner join ranked on candidates.run_number = ranked.run_number and candidates.unit = ranked.unit
+    inner join ranked on candidates.run_id = ranked.run_id and candidates.unit = ranked.unit
     where ranked.rows_before < {{ var('rows_in_samples') }} or ranked.unit_rank <= ranked.blocks
 
 )

@@ -36,7 +36,6 @@ scored as (
     select
         runs.run_id,
         runs.dataset,
-        row_number() over (order by runs.run_id) as run_number,
         runs.drawn_columns,
         accepted.rows_accepted,
         accepted.responses,

@@ -29,43 +29,43 @@ sampled_records as (
 identifiers as (
 
     select * from {{ ref('int_identifiers') }}
-    where run_number > 0 and text is not null
+    where run_id is not null and text is not null
 
 ),
 
 rows_per_run as (
 
     select
-        run_number,
+        run_id,
         count(*) as row_count,
 
     from sampled_records
-    group by run_number
+    group by run_id
 
 ),
 
 texts as (
 
     select
-        run_number,
+        run_id,
         column_name,
         text,
         count(*) as row_count,
 
     from identifiers
-    group by run_number, column_name, text
+    group by run_id, column_name, text
 
 ),
 
 most_repeated_texts as (
 
     select
-        run_number,
+        run_id,
         column_name,
         arg_min(text, struct_pack(a := -row_count, b := text)) as most_repeated_value,
 
     from texts
-    group by run_number, column_name
+    group by run_id, column_name
 
 ),
 
@@ -98,12 +98,12 @@ final as (
 
     from scores
     inner join runs on scores.run_id = runs.run_id
-    inner join rows_per_run on runs.run_number = rows_per_run.run_number
+    inner join rows_per_run on runs.run_id = rows_per_run.run_id
     left join most_repeated
     on scores.run_id = most_repeated.run_id
     and scores.subject = most_repeated.subject
     left join most_repeated_texts
-    on runs.run_number = most_repeated_texts.run_number
+    on runs.run_id = most_repeated_texts.run_id
     and scores.subject = most_repeated_texts.column_name
     where scores.distinct_values is not null or scores.entropy is not null
 

@@ -4,7 +4,7 @@ from itertools import groupby
 
 import pandas as pd
 
-from generators.warehouse.scored import TRAIN, CodedRows, scored_runs
+from generators.warehouse.scored import TRAIN, CodedRows, of_run, scored_runs
 from synthcare.distributions import bars
 
 COLUMNS = {
@@ -37,6 +37,6 @@ def model(dbt, session) -> pd.DataFrame:
                     *(run.run_id, dataset, bar.column.name, bar.column.kind, bar.number),
                     *(bar.category, bar.low, bar.high, bar.share, bar.real_share),
                 )
-                for bar in bars(real, rows.table(dataset, run.run_number), count)
+                for bar in bars(real, rows.table(dataset, of_run(run)), count)
             ]
     return pd.DataFrame(found, columns=[*COLUMNS]).astype(COLUMNS)

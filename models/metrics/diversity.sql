@@ -23,7 +23,7 @@ sampled_records as (
 identifiers as (
 
     select * from {{ ref('int_identifiers') }}
-    where run_number > 0 and text is not null
+    where run_id is not null and text is not null
 
 ),
 
@@ -42,11 +42,11 @@ runs as (
 rows_per_run as (
 
     select
-        run_number,
+        run_id,
         count(*) as row_count,
 
     from sampled_records
-    group by run_number
+    group by run_id
 
 ),
 
@@ -55,7 +55,7 @@ rows_per_run as (
 echoes as (
 
     select
-        identifiers.run_number,
+        identifiers.run_id,
         identifiers.record_id,
         -- All that the LLM had read when it wrote the record.
         bool_or(contains(
@@ -69,18 +69,18 @@ echoes as (
     inner join responses on identifiers.response_id = responses.response_id
     inner join runs on responses.run_id = runs.run_id
     where runs.user_message is not null
-    group by identifiers.run_number, identifiers.record_id
+    group by identifiers.run_id, identifiers.record_id
 
 ),
 
 echoes_per_run as (
 
     select
-        run_number,
+        run_id,
         avg(cast(is_echo as integer)) as prompt_echo_share,
 
     from echoes
-    group by run_number
+    group by run_id
 
 ),
 
@@ -117,9 +117,9 @@ final as (
 
     from scored_runs
     inner join runs on scored_runs.run_id = runs.run_id
-    inner join rows_per_run on scored_runs.run_number = rows_per_run.run_number
+    inner join rows_per_run on scored_runs.run_id = rows_per_run.run_id
     inner join scores on scored_runs.run_id = scores.run_id
-    left join echoes_per_run on scored_runs.run_number = echoes_per_run.run_number
+    left join echoes_per_run on scored_runs.run_id = echoes_per_run.run_id
 
 )
 

@@ -38,7 +38,7 @@ runs as (
 real_identifiers as (
 
     select * from {{ ref('int_identifiers') }}
-    where run_number <= 0 and text is not null
+    where run_id is null and text is not null
 
 ),
 
@@ -64,8 +64,7 @@ shown_rows as (
 
     from prompts
     inner join real_identifiers on prompts.dataset = real_identifiers.dataset
-    group by
-        prompts.dataset, prompts.prompt, real_identifiers.run_number, real_identifiers.record_id
+    group by prompts.dataset, prompts.prompt, real_identifiers.record_id
 
 ),
 

@@ -44,7 +44,7 @@ def model(dbt, session) -> pd.DataFrame:
     references, found = {}, []
     for run_id, dataset in records.runs.items():
         run, known = compared.get(run_id), records.of(run_id)
-        of_rows = run and (*run[2:], fingerprints[dataset, run.run_number])
+        of_rows = run and (run, fingerprints[run_id])
         fingerprint = _hash(run_id, how, of_rows, records.fingerprint(run_id))
         if fingerprint in earlier:
             found += earlier[fingerprint]
