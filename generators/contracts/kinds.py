@@ -158,11 +158,13 @@ def _why_identifier(database: duckdb.DuckDBPyConnection, values: Values) -> str:
 
 
 def _mixed(values: Values) -> str:
-    """What most values are though not all, if any; empty where they are just texts."""
+    """What most values are though they are not taken so; empty where they are just texts."""
     most = max(values.numbers, values.dates)
     if most < values.known / 2:
         return ""
     what = "numbers" if values.numbers == most else "dates"
+    if most == values.known:
+        return f"all values are {what}, under the name of a code"
     return f"{most:,} of {values.known:,} values are {what}, the others are not"
 
 
