@@ -22,7 +22,6 @@ from generators.contracts.contract import load_contract
 from generators.home import Home
 from generators.landing.reference import land_csv
 from generators.warehouse.database import open_warehouse
-from generators.warehouse.scored import TRAIN
 from synthcare.fidelity import column_fidelity, pair_fidelity
 from synthcare.halves import Halves
 from synthcare.reference import Reference
@@ -30,7 +29,7 @@ from synthcare.tables import Table as CodedTable
 from synthcare.trial import Score, Trial
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
-from tests.coded import VARIABLES, coded_rows
+from tests.coded import VARIABLES, trials
 from tests.simulations import (
     GENERATORS,
     ONLY_QUICK,
@@ -115,8 +114,8 @@ def against_sdmetrics() -> str:
                         "marts.admissions",
                     )
                 ]
-                rows = coded_rows(warehouse)
-                coded = [rows.table(CONTRACT.dataset, number) for number in (TRAIN, 1)]
+                ((_, trial),) = trials(warehouse)
+                coded = (trial.reference.train, trial.table)
         report = seconds_of_sdmetrics(*typed)
         counting = best_of_three(lambda coded=coded: fidelity(*coded, halves=0))
         everything = best_of_three(lambda coded=coded: fidelity(*coded, halves=HALVES))
