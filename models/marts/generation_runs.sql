@@ -4,9 +4,9 @@ with runs as (
 
 ),
 
-responses as (
+responses_per_run as (
 
-    select * from {{ ref('stg_llm_responses') }}
+    select * from {{ ref('int_responses_per_run') }}
 
 ),
 
@@ -25,22 +25,6 @@ steered_values as (
 prices as (
 
     select * from {{ ref('llm_prices') }}
-
-),
-
-responses_per_run as (
-
-    select
-        run_id,
-        count(*) as responses,
-        count(*) filter (where is_truncated) as truncated_responses,
-        sum(input_tokens) as input_tokens,
-        sum(cached_tokens) as cached_tokens,
-        sum(output_tokens) as output_tokens,
-        sum(reasoning_tokens) as reasoning_tokens,
-
-    from responses
-    group by run_id
 
 ),
 
@@ -64,39 +48,6 @@ steered_per_run as (
         sum(least(rows_dictated, rows_accepted)) as steered_values,
 
     from steered_values
-    group by run_id
-
-),
-
----------- time: seconds in which at least one request was under way, so that a pause costs none
-
-gaps as (
-
-    select
-        run_id,
-        requested_at,
-        received_at,
-        max(received_at) over (
-            partition by run_id
-            order by requested_at, received_at
-            rows between unbounded preceding and 1 preceding
-        ) as busy_until,
-
-    from responses
-    where received_at is not null
-
-),
-
-time_per_run as (
-
-    select
-        run_id,
-        sum(greatest(
-            0,
-            epoch(received_at) - epoch(greatest(requested_at, coalesce(busy_until, requested_at)))
-        )) as wall_seconds,
-
-    from gaps
     group by run_id
 
 ),
@@ -131,10 +82,10 @@ joined as (
         end, 0) as steered_share,
 
         ---------- tokens
-        cast(responses_per_run.input_tokens as bigint) as input_tokens,
-        cast(responses_per_run.cached_tokens as bigint) as cached_tokens,
-        cast(responses_per_run.output_tokens as bigint) as output_tokens,
-        cast(responses_per_run.reasoning_tokens as bigint) as reasoning_tokens,
+        responses_per_run.input_tokens,
+        responses_per_run.cached_tokens,
+        responses_per_run.output_tokens,
+        responses_per_run.reasoning_tokens,
 
         ---------- cost: null where the model has no price or the tokens are not known
         (
@@ -147,14 +98,13 @@ joined as (
             as output_cost_usd,
 
         ---------- times
-        time_per_run.wall_seconds,
+        responses_per_run.wall_seconds,
         runs.started_at,
 
     from runs
     left join responses_per_run on runs.run_id = responses_per_run.run_id
     left join records_per_run on runs.run_id = records_per_run.run_id
     left join steered_per_run on runs.run_id = steered_per_run.run_id
-    left join time_per_run on runs.run_id = time_per_run.run_id
     left join prices on runs.model = prices.model and runs.price_tier = prices.tier
 
 ),

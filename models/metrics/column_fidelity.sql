@@ -21,9 +21,9 @@ runs as (
 
 ),
 
-written_values as (
+as_written as (
 
-    select * from {{ ref('int_written_values') }}
+    select * from {{ ref('int_columns_as_written') }}
 
 ),
 
@@ -47,69 +47,6 @@ measured as (
     on scores.dataset = scored_columns.dataset
     and scores.subject = scored_columns.column_name
     where scores.score is not null
-
-),
-
----------- as written: every record found, before anything was normalised or rejected, also of runs
----------- of which nothing was accepted
-
-written as (
-
-    select
-        dataset,
-        run_id,
-        column_name,
-        code,
-        sum(record_count) as record_count,
-        sum(record_count) filter (where is_allowed) as allowed_count,
-        sum(record_count) filter (where is_allowed and not is_normalised) as verbatim_count,
-        sum(sum(record_count)) over (partition by run_id, column_name) as records_found,
-
-    from written_values
-    where run_id is not null
-    group by dataset, run_id, column_name, code
-
-),
-
-real_shares as (
-
-    select
-        dataset,
-        column_name,
-        code,
-        record_count / sum(record_count) over (partition by dataset, column_name) as share,
-
-    from written_values
-    where run_id is null
-
-),
-
-as_written as (
-
-    select
-        written.run_id,
-        written.dataset,
-        written.column_name,
-        scored_columns.kind,
-        scored_columns.is_number,
-        1 - sum(coalesce(written.allowed_count, 0)) / sum(written.record_count)
-            as out_of_vocabulary_share,
-        1 - sum(coalesce(written.verbatim_count, 0)) / sum(written.record_count)
-            as raw_out_of_vocabulary_share,
-        -- What is written otherwise is another category, which the reference does not have.
-        1 - sum(least(
-            coalesce(written.verbatim_count, 0) / written.records_found, real_shares.share
-        )) as raw_distance,
-
-    from written
-    inner join scored_columns
-    on written.dataset = scored_columns.dataset
-    and written.column_name = scored_columns.column_name
-    left join real_shares
-    on written.dataset = real_shares.dataset
-    and written.column_name = real_shares.column_name
-    and written.code = real_shares.code
-    group by all
 
 ),
 
