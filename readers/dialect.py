@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from generators.errors import SynthcareError
+from synthcare.errors import SynthcareError
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LONGEST_LINE = 2_000_000  # characters; longer ones are no rows of a table

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from charset_normalizer import from_bytes
 
-from generators.errors import SynthcareError
+from synthcare.errors import SynthcareError
 
 # The mark of UTF-32 begins with that of UTF-16, so it is looked for first.
 _MARKS = (

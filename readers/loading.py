@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from generators.errors import SynthcareError
 from readers.dialect import LONGEST_LINE, Dialect, Layout, find_layout
 from readers.encodings import decode
+from synthcare.errors import SynthcareError
 
 MOST_IN_FILE = 20_000  # columns, of which a hundred can be taken
 

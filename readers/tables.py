@@ -9,12 +9,12 @@ from pathlib import Path
 
 import duckdb
 
-from generators.errors import SynthcareError
 from readers.columns import Columns
 from readers.dialect import Dialect
 from readers.loading import load
 from readers.reading import Reading
 from readers.shapes import is_present
+from synthcare.errors import SynthcareError
 
 MOST_COLUMNS = 100  # each two of them are compared
 

@@ -10,8 +10,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from generators.files import new_file
 from reports.formats import number, words
+from synthcare.files import new_file
 
 if TYPE_CHECKING:
     from synthcare import Scorecard

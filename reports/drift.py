@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from generators.contracts.contract import Contract
-from generators.files import new_file
+from synthcare.contracts.contract import Contract
+from synthcare.files import new_file
 
 if TYPE_CHECKING:
     from evidently import DataDefinition

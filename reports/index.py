@@ -9,8 +9,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from generators.asking.llms import BASELINES
-from generators.contracts.contract import Contract
-from generators.files import new_file
 from generators.landing.reference import STAND_IN
 from generators.prompts import LEVELS
 from reports.formats import (
@@ -27,6 +25,8 @@ from reports.plots import Line, Plot, Point, axis
 from reports.scores import Row, Scores
 from reports.standings import is_baseline, standings
 from reports.unread import unread_words
+from synthcare.contracts.contract import Contract
+from synthcare.files import new_file
 
 _FOLDER = Path(__file__).parent / "templates"
 _COLOURS = 8  # that page.css has

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from generators.contracts.contract import Contract, datasets
 from generators.home import Home
 from reports.drift import write_drift_report
 from reports.index import write_index
 from reports.scores import Scores, read_rows
+from synthcare.contracts.contract import Contract, datasets
 
 
 def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import Contract
 
 Row = dict[str, Any]
 

@@ -9,10 +9,10 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from generators.contracts.contract import Column as Declared
-from generators.contracts.contract import Contract, Derived
-from generators.errors import SynthcareError
 from synthcare.chance import Tally
+from synthcare.contracts.contract import Column as Declared
+from synthcare.contracts.contract import Contract, Derived
+from synthcare.errors import SynthcareError
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Check
 

@@ -11,17 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from generators.contracts.contract import (
+from readers.tables import plain_name, read_table
+from synthcare.coding import Typed, checks, coded, edges_of, typed, units_of, validity
+from synthcare.contracts.contract import (
     Contract,
     contract_of,
     datasets,
     load_contract,
     read_contract,
 )
-from generators.contracts.infer import Inferred, infer
-from generators.errors import SynthcareError
-from readers.tables import plain_name, read_table
-from synthcare.coding import Typed, checks, coded, edges_of, typed, units_of, validity
+from synthcare.contracts.infer import Inferred, infer
+from synthcare.errors import SynthcareError
 from synthcare.halves import sampled
 from synthcare.reference import Reference
 from synthcare.registry import ALL, scores_of

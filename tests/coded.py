@@ -2,9 +2,9 @@
 
 import duckdb
 
-from generators.files import read_yaml
-from generators.home import PROJECT
 from generators.warehouse.scored import CodedRows, Run, scored_runs
+from synthcare.files import read_yaml
+from synthcare.project import PROJECT
 from synthcare.trial import Trial
 
 VARIABLES = read_yaml(PROJECT / "dbt_project.yml")["vars"]

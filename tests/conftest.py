@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import Contract, load_contract
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.project import PROJECT
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
 # Fixtures that take long to set up.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from generators.home import PROJECT
+from synthcare.project import PROJECT
 
 
 class Copy:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from generators.contracts.contract import Contract
 from generators.wire_formats import write_rows
+from synthcare.contracts.contract import Contract
 
 Row = dict[str, str]
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import duckdb
 
-from generators.contracts.contract import load_contract
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import load_contract
+from synthcare.project import PROJECT
 from tests.driver import DATASET
 
 _RUN = f"insert into raw.llm_runs (run_id, dataset, llm) values ('r', '{DATASET}', 'x')"

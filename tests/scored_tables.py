@@ -16,17 +16,18 @@ from rich.console import Console
 
 from generators.asking.runs import Run, utc_now
 from generators.commands.workflow import Workflow
-from generators.contracts.contract import load_contract
-from generators.contracts.infer import infer
-from generators.contracts.scaffold import scaffold
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.landing import reference
 from generators.landing.journal import Journal, Response
 from generators.landing.loading import land
 from generators.providers import Request, baselines
+from generators.scaffold import scaffold
 from generators.warehouse import transform
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import load_contract
+from synthcare.contracts.infer import infer
+from synthcare.project import PROJECT
 
 BASELINES = ("independent", "holdout")
 TYPED_ONLY = "_typed_only"  # ends the names of tables that no baseline answers for

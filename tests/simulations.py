@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from generators.contracts.contract import Contract
 from generators.home import Home
+from synthcare.contracts.contract import Contract
 from synthcare.registry import HEADLINES, OVERALL
 from tests.worlds import Table, draw, land_reference, land_runs
 

@@ -19,9 +19,9 @@ from email import message_from_bytes
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from generators.contracts.contract import load_contract
 from generators.costs.tokens import count_tokens
 from generators.drawing.stand_in import stand_in_rows
+from synthcare.contracts.contract import load_contract
 from tests.obedient import write_answer
 
 # Faults by name, beside status codes: `dropped` before an answer was written, `lost` behind it (and

@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from generators.asking.llms import load_llm
-from generators.errors import SynthcareError
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.providers.local import serve_locally
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 from tests.driver import cli, query
 
 

@@ -18,16 +18,16 @@ from hypothesis import strategies as st
 
 from generators.asking.llms import load_llm
 from generators.asking.runs import Run, plan_run, utc_now
-from generators.contracts.contract import Contract, load_contract
-from generators.contracts.infer import infer
-from generators.contracts.scaffold import scaffold
 from generators.costs.tokens import tokens_per_row
 from generators.drawing.stand_in import stand_in_rows
 from generators.landing.journal import Journal, Response
+from generators.scaffold import scaffold
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats import write_rows
 from generators.wire_formats.grammar import csv_grammar
 from generators.wire_formats.layout import codes
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.contracts.infer import infer
 from tests.copies import Copy
 from tests.driver import csv_row
 

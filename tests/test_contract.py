@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from generators.contracts.contract import datasets, load_contract
-from generators.errors import SynthcareError
-from generators.home import PROJECT
+from synthcare.contracts.contract import datasets, load_contract
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 from tests.driver import DATASET, Flow
 
 

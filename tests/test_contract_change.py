@@ -21,7 +21,7 @@ NEW_COLUMN = """\
 """
 ASK = """
 import json
-from generators.contracts.contract import load_contract
+from synthcare.contracts.contract import load_contract
 from generators.prompts import render_prompt
 from generators.variety.brief import Brief
 from generators.wire_formats.grammar import csv_grammar

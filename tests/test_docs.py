@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from generators.commands.cli import main
-from generators.contracts.contract import datasets, load_contract
-from generators.home import PROJECT
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import datasets, load_contract
+from synthcare.project import PROJECT
 from tests.driver import DATASET, Flow, query
 
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]

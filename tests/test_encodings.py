@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from generators.errors import SynthcareError
 from readers.encodings import decode
+from synthcare.errors import SynthcareError
 
 WESTERN = "Name,Age\nMärta Quist,45\nRené Nuñez,33\n"
 ACCENTS = "Name,Age,City\nRenée Dubois,45,Nîmes\nJosé Nuñez,33,Málaga\nJürgen Groß,52,Köln\n"

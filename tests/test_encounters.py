@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import load_contract
 from generators.home import Home
 from generators.warehouse.transform import run_dbt
 from reports.drift import data_definition
 from reports.index import write_index
 from reports.scores import read_rows, read_scores
+from synthcare.contracts.contract import load_contract
 from tests.driver import cli, query
 
 DATASET = "encounters"

@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 
 from generators.asking.llms import LLM
 from generators.asking.pace import Limit
-from generators.contracts.contract import Contract, load_contract
-from generators.errors import SynthcareError
 from generators.landing.streams import BROKEN
 from generators.prompts import Prompt
 from generators.providers import Completion, Request, Unanswered
@@ -25,6 +23,8 @@ from generators.providers.answers import Answer, completion_of
 from generators.providers.bodies import DONE, Body, Unreadable
 from generators.providers.llama_api import LlamaAPI
 from generators.providers.openai_api import OpenAICompatible
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.errors import SynthcareError
 from tests.odd_endpoints import (
     Endpoint,
     Reply,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import load_contract
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import load_contract
+from synthcare.project import PROJECT
 from tests.driver import DATASET, HOSTILE, Flow, cli, query
 
 EXPECTED_RECORDS = 1003 if "SYNTHCARE_TEST_TRANSCRIPTS" in os.environ else 2

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.project import PROJECT
 from tests.driver import cli, query
 from tests.stand_in import StandIn, serve
 

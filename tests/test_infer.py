@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from generators.contracts.infer import infer
-from generators.errors import SynthcareError
+from synthcare.contracts.infer import infer
+from synthcare.errors import SynthcareError
 from tests.driver import cli
 
 

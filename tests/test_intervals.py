@@ -3,9 +3,9 @@
 import itertools
 from pathlib import Path
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import Contract
 from tests.benchmarks.measured import build
 from tests.simulations import GENERATORS, ONLY_QUICK, QUICK_SCORES, covered, land_simulations
 

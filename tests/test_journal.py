@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from generators.costs.prices import Price
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
+from synthcare.errors import SynthcareError
 from tests.driver import RUN, query, response
 
 AWKWARD = (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import Contract
 from generators.home import Home
+from synthcare.contracts.contract import Contract
 from tests.driver import cli, csv_row, query
 
 PORT = 7777  # of kagglesdk's KaggleEnv.TEST

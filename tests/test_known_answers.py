@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import Contract
 from tests.driver import cli, csv_row, query
 
 ROOM = {"room_number": "103", "medical_condition": "Arthritis"}

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from generators.contracts.contract import Contract
 from reports.index import write_index
 from reports.leaderboard import cost_table, score_table
 from reports.plots import axis
 from reports.scores import Row, Scores
 from reports.standings import BEST, TIED, standings
+from synthcare.contracts.contract import Contract
 from tests.driver import HOSTILE
 
 ENDS = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "detection", "diversity")

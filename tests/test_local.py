@@ -12,14 +12,14 @@ import pytest
 
 from generators.asking.llms import LLM, load_llm
 from generators.asking.runs import plan_run
-from generators.contracts.contract import Contract
-from generators.errors import SynthcareError
 from generators.providers import Request
 from generators.providers.gguf import read_model
 from generators.providers.local import _model_file, fitting_slots, parameters, serve_locally
 from generators.providers.memory import _room_in_groups, free_bytes
 from generators.providers.openai_api import OpenAICompatible
 from generators.variety import make_brief
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 from tests.conftest import on_one_core
 
 GB = 2**30

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
 from synthcare.chance import chance_to_be_drawn, half_width
+from synthcare.contracts.contract import Contract
 from synthcare.detection import folds_of
 from synthcare.fidelity import column_fidelity
 from synthcare.halves import Halves

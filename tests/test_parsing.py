@@ -11,9 +11,9 @@ import yaml
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from generators.contracts.contract import load_contract
 from generators.drawing.stand_in import stand_in_rows
-from generators.home import PROJECT
+from synthcare.contracts.contract import load_contract
+from synthcare.project import PROJECT
 from tests.driver import DATASET, csv_row
 from tests.parser import Parser, new_parser
 from tests.writers import COLUMNS, FORMATS, LABELS, Row, responses

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from generators.contracts.contract import load_contract
 from generators.home import Home
+from synthcare.contracts.contract import load_contract
 from tests.driver import DATASET, cli, csv_row, query
 from tests.stand_in import StandIn, serve
 

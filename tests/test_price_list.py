@@ -25,10 +25,10 @@ from genai_prices.types import (
 from generators.asking.llms import LLM, load_llm
 from generators.costs.price_list import SEED, PriceRow, read_rows, update_prices
 from generators.costs.prices import BATCH, STANDARD, load_price
-from generators.errors import SynthcareError
-from generators.files import read_yaml
-from generators.home import PROJECT
 from generators.providers import check_provider
+from synthcare.errors import SynthcareError
+from synthcare.files import read_yaml
+from synthcare.project import PROJECT
 
 NAMES = list(read_yaml(PROJECT / "llms.yml"))
 LLMS = [load_llm(name) for name in NAMES]

@@ -5,9 +5,9 @@ from itertools import product
 
 import pytest
 
-from generators.contracts.contract import Contract, load_contract
 from generators.prompts import LEVELS, Prompt, render_prompt
 from generators.variety import draw_slice
+from synthcare.contracts.contract import Contract, load_contract
 
 
 @pytest.fixture(params=["csv", "csv_compact"])

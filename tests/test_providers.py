@@ -9,12 +9,12 @@ import pytest
 from click.testing import Result
 
 from generators.asking.llms import load_llm
-from generators.contracts.contract import Contract
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.prompts import Prompt
 from generators.providers import Request, open_provider
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 from tests.driver import cli, csv_row, query
 from tests.stand_in import StandIn, serve
 

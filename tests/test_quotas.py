@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from generators.contracts.contract import Contract, load_contract
 from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
+from synthcare.contracts.contract import Contract, load_contract
 from tests.driver import DATASET, RUN, cli, csv_row, query, response
 from tests.stand_in import StandIn, serve
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import Contract, load_contract
 from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
+from synthcare.contracts.contract import Contract, load_contract
 from tests.driver import DATASET, cli, csv_row, query
 
 TABLE = f"raw.reference_{DATASET}"

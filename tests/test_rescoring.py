@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import Contract
 from tests.benchmarks.measured import build
 from tests.driver import RUN, csv_row, query, response
 from tests.worlds import draw, land_reference

@@ -16,7 +16,6 @@ from generators.asking.llms import load_llm
 from generators.asking.runs import COST, TIME, Run, plan_run
 from generators.asking.sizes import Sizes
 from generators.asking.work import CAP_REACHED, Work
-from generators.contracts.contract import Contract
 from generators.costs.budget import Budget
 from generators.costs.prices import BATCH, STANDARD, load_price
 from generators.home import Home
@@ -24,6 +23,7 @@ from generators.landing.journal import Journal
 from generators.providers import Completion
 from generators.variety import NONE, SLICES
 from generators.wire_formats import max_tokens
+from synthcare.contracts.contract import Contract
 from tests.stand_in import StandIn, serve
 
 KEY = "sk-test"

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import synthcare
-from generators.contracts.contract import Contract
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 from synthcare.halves import sampled
 from tests.driver import cli, query
 from tests.worlds import Table, draw, land_reference, land_runs

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import Contract
 from tests.driver import query
 from tests.worlds import Table, draw, land_reference, land_runs, read_csv
 

@@ -15,11 +15,11 @@ import duckdb
 import pandas as pd
 import pytest
 
-from generators.contracts.infer import infer
-from generators.errors import SynthcareError
 from generators.home import Home
 from readers.dialect import Dialect
 from readers.tables import read_table
+from synthcare.contracts.infer import infer
+from synthcare.errors import SynthcareError
 from tests.copies import Copy
 from tests.scored_tables import TYPED_ONLY
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import load_contract
 from generators.home import Home
 from generators.landing.imports import import_file
 from generators.landing.loading import land
 from generators.warehouse.transform import run_dbt
+from synthcare.contracts.contract import load_contract
 from tests.driver import DATASET, query
 
 CASES = Path(os.environ.get("SYNTHCARE_TEST_CASES", "/nowhere")) / "texts"

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import ucimlrepo.fetch
 
-from generators.contracts.contract import load_contract
 from generators.home import Home
+from synthcare.contracts.contract import load_contract
 from tests.driver import DATASET, cli, query
 
 # Two of the contract's columns lack a value, in ways that pandas reads as one.

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.transform import run_dbt
 from reports.index import write_index
 from reports.unread import read_unread_answers, unread_lines, unread_words, visible
+from synthcare.contracts.contract import Contract
 from tests.driver import DATASET, RUN, cli, csv_row, query, response
 from tests.test_leaderboard import run as scored
 from tests.test_leaderboard import scores_of

@@ -19,12 +19,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.contracts.contract import Column, Contract, Rule, load_contract
-from generators.contracts.infer import infer
-from generators.contracts.scaffold import scaffold
 from generators.drawing.draws import pool
-from generators.errors import SynthcareError
-from generators.home import PROJECT, Home
+from generators.home import Home
+from generators.scaffold import scaffold
 from generators.variety import make_brief
 from generators.variety.brief import Brief, Cell, Limits
 from generators.variety.quotas import (
@@ -34,6 +31,10 @@ from generators.variety.quotas import (
     quota_brief,
 )
 from generators.variety.slices import draw_slice
+from synthcare.contracts.contract import Column, Contract, Rule, load_contract
+from synthcare.contracts.infer import infer
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 from tests.driver import cli, query
 from tests.stand_in import serve
 

@@ -13,10 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generators.asking.llms import load_llm
-from generators.contracts.contract import Column, Contract, load_contract
 from generators.costs.tokens import tokens_per_row
 from generators.drawing.stand_in import stand_in_rows
-from generators.errors import SynthcareError
 from generators.variety import draw_slice
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats import (
@@ -29,6 +27,8 @@ from generators.wire_formats import (
 from generators.wire_formats.grammar import csv_grammar
 from generators.wire_formats.layout import codes
 from generators.wire_formats.schema import json_schema
+from synthcare.contracts.contract import Column, Contract, load_contract
+from synthcare.errors import SynthcareError
 from tests.driver import csv_row
 
 CSV, COMPACT = "csv", "csv_compact"

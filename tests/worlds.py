@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from generators.asking.runs import utc_now
-from generators.contracts.contract import Contract
 from generators.home import Home
 from generators.landing.reference import land_csv
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import Contract
 
 _NAMES = 40_000
 _START = np.datetime64("2020-01-01")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from generators.contracts.contract import Column, load_contract
+from synthcare.contracts.contract import Column, load_contract
 from tests.driver import DATASET
 
 Row = dict[str, str]  # texts by label

@@ -19,7 +19,6 @@ from openai.types import Batch
 from generators.asking.llms import LLM
 from generators.asking.work import CAP_REACHED, Work
 from generators.costs.budget import Budget
-from generators.errors import SynthcareError
 from generators.landing.submissions import Submission
 from generators.providers import Request, Unanswered
 from generators.providers.access import api_key
@@ -28,6 +27,7 @@ from generators.providers.faults import fault_in
 from generators.providers.openai_api import chat_completion
 from generators.providers.remedies import may_pass, meaning
 from generators.variety.brief import Cell
+from synthcare.errors import SynthcareError
 
 _REQUESTS_PER_BATCH = 10_000  # of 50,000 and 200 MB that OpenAI takes
 _FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 1.0, 60.0

@@ -13,7 +13,6 @@ from generators.asking.runs import Run
 from generators.asking.scheduler import open_scheduler
 from generators.asking.work import Work
 from generators.costs.budget import Budget
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.landing.journal import Journal, Spent
 from generators.providers import open_provider
@@ -21,6 +20,7 @@ from generators.variety import QUOTAS
 from generators.variety.brief import Cell
 from generators.variety.quotas import apportion, cell_shares
 from generators.warehouse.transform import parse_ahead
+from synthcare.errors import SynthcareError
 
 _ROUNDS = 6
 _ROUNDS_OF_QUOTAS = 20  # each asks for what is short, and for no more

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from generators.errors import SynthcareError
-from generators.files import read_yaml
-from generators.home import PROJECT
 from generators.wire_formats import check_wire_format
+from synthcare.errors import SynthcareError
+from synthcare.files import read_yaml
+from synthcare.project import PROJECT
 
 BASELINES = ("independent", "holdout")
 

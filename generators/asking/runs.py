@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from generators.asking.llms import LLM
-from generators.contracts.contract import Contract
 from generators.costs.prices import BATCH, STANDARD, Price, load_price
 from generators.costs.tokens import count_tokens, tokens_per_row
 from generators.prompts import Prompt, render_prompt
@@ -17,6 +16,7 @@ from generators.variety import QUOTAS, SLICES
 from generators.variety.quotas import cell_shares, check_drawn_columns
 from generators.wire_formats.layout import written_fields
 from generators.wire_formats.schema import json_schema
+from synthcare.contracts.contract import Contract
 
 # What a run prefers where more rows a request cost less, and fewer are there sooner.
 COST, TIME = "cost", "time"

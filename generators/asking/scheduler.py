@@ -14,10 +14,10 @@ from generators.asking.pace import Pace
 from generators.asking.runs import utc_now
 from generators.asking.work import CAP_REACHED, Work
 from generators.costs.budget import Budget
-from generators.errors import SynthcareError
 from generators.landing.dispatches import LOST, REFUSED
 from generators.providers import Completion, Provider, Request, Unanswered
 from generators.variety.brief import Cell
+from synthcare.errors import SynthcareError
 
 _ATTEMPTS = 8
 # Before the first answer, an address where nobody listens, or that answers something else, is more

@@ -21,15 +21,16 @@ from generators.commands.options import (
     json_option,
 )
 from generators.commands.workflow import Workflow
-from generators.contracts.contract import datasets, load_contract
-from generators.contracts.infer import infer
-from generators.contracts.scaffold import scaffold
-from generators.errors import SynthcareError
-from generators.home import PROJECT, Home, need_checkout
+from generators.home import Home
 from generators.landing.exports import EXPORT_FORMATS
 from generators.prompts import LEVELS
+from generators.scaffold import scaffold
 from generators.variety import SLICES
 from generators.warehouse.transform import TransformFailed
+from synthcare.contracts.contract import datasets, load_contract
+from synthcare.contracts.infer import infer
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT, need_checkout
 
 _DEMO_ROWS = 30
 

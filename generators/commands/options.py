@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from generators.asking.runs import COST, PREFERENCES
-from generators.contracts.contract import datasets
-from generators.errors import SynthcareError
 from generators.prompts import LEVELS
 from generators.variety import SLICES, VARIETIES
 from readers.dialect import Dialect
+from synthcare.contracts.contract import datasets
+from synthcare.errors import SynthcareError
 
 DEFAULT_SEED = 1
 

@@ -15,11 +15,9 @@ from generators.asking.runs import COST, PREFERENCES, Run, plan_run
 from generators.commands.preview import PREVIEWED_ROWS, messages_shown, read_records, records_table
 from generators.commands.progress import show_progress
 from generators.commands.tables import ledger_table, money_lines, outcome_lines, plan_table
-from generators.contracts.contract import Contract
 from generators.costs.estimates import estimate_run, total
 from generators.costs.ledger import read_ledger
 from generators.costs.prices import BATCH, STANDARD
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.landing.exports import export_run
 from generators.landing.imports import import_file
@@ -38,6 +36,8 @@ from generators.variety import QUOTAS, VARIETIES
 from generators.warehouse.builds import nodes_passed, note_build
 from generators.warehouse.transform import run_dbt
 from readers.dialect import Dialect
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 
 Summary = dict[str, Any]
 

@@ -16,9 +16,9 @@ from genai_prices.types import PriceCalculation, StartDateConstraint, TieredPric
 
 from generators.asking.llms import LLM, load_llm
 from generators.costs.prices import BATCH, STANDARD
-from generators.errors import SynthcareError
-from generators.files import new_file, read_yaml
-from generators.home import PROJECT
+from synthcare.errors import SynthcareError
+from synthcare.files import new_file, read_yaml
+from synthcare.project import PROJECT
 
 SEED = PROJECT / "seeds" / "llm_prices.csv"
 PACKAGE = "genai-prices"

@@ -3,8 +3,8 @@
 import csv
 from dataclasses import dataclass
 
-from generators.errors import SynthcareError
-from generators.home import PROJECT
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 
 STANDARD = "standard"
 BATCH = "batch"

@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from generators.contracts.contract import Contract
 from generators.drawing.stand_in import stand_in_rows
 from generators.wire_formats import write_rows
+from synthcare.contracts.contract import Contract
 
 _SAMPLE_ROWS = 100
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from generators.contracts import spread
-from generators.contracts.contract import Column, Contract
-from generators.errors import SynthcareError
+from synthcare.contracts import spread
+from synthcare.contracts.contract import Column, Contract
+from synthcare.errors import SynthcareError
 
 Values = list[Any]  # typed as the contract says: texts, whole numbers, floats, dates; None: missing
 

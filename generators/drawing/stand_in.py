@@ -4,9 +4,9 @@ from functools import cache
 
 import numpy as np
 
-from generators.contracts.contract import Column, Contract
 from generators.drawing.draws import as_text, draw, lawful
-from generators.errors import SynthcareError
+from synthcare.contracts.contract import Column, Contract
+from synthcare.errors import SynthcareError
 
 _SEED = 20240507
 _SAMPLE = 20  # texts that show what a generator of Faker's writes

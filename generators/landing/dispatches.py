@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generators.files import writing
 from generators.landing.jsonl import cut_torn_line, read_lines
+from synthcare.files import writing
 
 # How a sent request ended, if not with an answer: refused by the provider, and so free of charge;
 # lost on the way, or in flight when the process was killed, and so perhaps paid.

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from generators.contracts.contract import Column, Contract
-from generators.errors import SynthcareError
-from generators.files import new_file
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import Column, Contract
+from synthcare.errors import SynthcareError
+from synthcare.files import new_file
 
 EXPORT_FORMATS = ("csv", "parquet")
 

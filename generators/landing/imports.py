@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generators.asking.runs import run_id, utc_now
-from generators.contracts.contract import Contract
 from generators.costs.prices import BATCH, STANDARD, load_price
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.landing.journal import Journal, Response
 from readers.encodings import decode
 from readers.exports import Answer, Export, read_export
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 
 _PLAIN = "plain text"
 

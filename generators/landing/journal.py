@@ -11,12 +11,12 @@ from types import TracebackType
 from typing import Any
 
 from generators.costs.prices import Price
-from generators.errors import SynthcareError
-from generators.files import new_file, writing
 from generators.landing.dispatches import Dispatches
 from generators.landing.jsonl import cut_torn_line, read_lines
 from generators.landing.streams import BROKEN, Streams
 from generators.landing.submissions import Submissions
+from synthcare.errors import SynthcareError
+from synthcare.files import new_file, writing
 
 RUN_FILE = "run.json"
 RESPONSES_FILE = "responses.jsonl"

@@ -6,7 +6,7 @@ from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
-from generators.errors import SynthcareError
+from synthcare.errors import SynthcareError
 
 
 def read_lines(path: Path, *keys: str) -> Iterator[dict[str, Any]]:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import duckdb
 
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.landing.journal import RESPONSES_FILE, RUN_FILE, read_run
 from generators.landing.jsonl import read_lines
 from generators.warehouse.database import open_warehouse, raw_tables
+from synthcare.errors import SynthcareError
 
 
 def land(home: Home) -> int:

@@ -11,13 +11,13 @@ from pathlib import Path
 import duckdb
 
 from generators.asking.runs import utc_now
-from generators.contracts.contract import Contract
 from generators.drawing.stand_in import stand_in_rows
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from readers.dialect import Dialect
 from readers.tables import quoted, read_table
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 
 STAND_IN = "stand-in"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from generators.files import writing
+from synthcare.files import writing
 
 # How an answer ended whose stream broke off: at the provider's, on its way, or by a kill here.
 BROKEN = "broken"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generators.contracts.contract import Contract
 from generators.variety.brief import ROW
 from generators.wire_formats.layout import codes, days_after, layout
+from synthcare.contracts.contract import Contract
 
 LEVELS = ("basic", "improved", "advanced")
 

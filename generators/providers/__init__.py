@@ -7,11 +7,11 @@ from typing import Protocol
 
 from generators.asking.llms import BASELINES, LLM
 from generators.asking.pace import Limit
-from generators.contracts.contract import Contract
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.prompts import Prompt
 from generators.variety.brief import Brief
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
 
 
 def request_seed(run_seed: int, number: int) -> int:

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from generators.asking.llms import LLM
 from generators.asking.pace import Limit
-from generators.errors import SynthcareError
 from generators.providers.bodies import is_page
+from synthcare.errors import SynthcareError
 
 
 def api_key(llm: LLM) -> str:

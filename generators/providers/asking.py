@@ -8,13 +8,13 @@ from types import ModuleType
 from typing import Any
 
 from generators.asking.llms import LLM
-from generators.errors import SynthcareError
 from generators.providers import Completion, Heard, Unanswered
 from generators.providers.access import limit, quoted
 from generators.providers.answers import ODD_SHAPE, Answer
 from generators.providers.bodies import Body, Unreadable
 from generators.providers.faults import fault_in
 from generators.providers.remedies import judged, meaning, silent
+from synthcare.errors import SynthcareError
 
 # Seconds in which usage, or the end of the body, comes behind the end of the text.
 _SECONDS_FOR_USAGE, _SECONDS_FOR_THE_END = 10.0, 0.5

@@ -8,12 +8,12 @@ from datetime import date
 
 import numpy as np
 
-from generators.contracts.contract import Column, Contract
-from generators.errors import SynthcareError
 from generators.home import Home
 from generators.providers import Completion, Heard, Provider, Request
 from generators.warehouse.database import open_warehouse
 from generators.wire_formats import write_rows
+from synthcare.contracts.contract import Column, Contract
+from synthcare.errors import SynthcareError
 
 Draw = Callable[[Request, Contract, np.ndarray], Sequence[Sequence[str]]]
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from generators.errors import SynthcareError
+from synthcare.errors import SynthcareError
 
 _VERSIONS = (2, 3)
 _MOST_HEAD_BYTES = 64 * 2**20  # a vocabulary of 262,000 takes 15 MB; no honest head is larger

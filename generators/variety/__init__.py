@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from generators.contracts.contract import Contract
 from generators.variety.brief import Brief, Cell
 from generators.variety.quotas import quota_brief
 from generators.variety.slices import draw_slice
+from synthcare.contracts.contract import Contract
 
 NONE, SLICES, QUOTAS = "none", "slices", "quotas"
 VARIETIES = (NONE, SLICES, QUOTAS)

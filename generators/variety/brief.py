@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from generators.contracts.contract import Column, Contract
 from generators.drawing.draws import as_text
+from synthcare.contracts.contract import Column, Contract
 
 # The column that numbers the rows of a request some of whose values are handed over.
 ROW = "Row"

@@ -10,14 +10,13 @@ from functools import cache
 
 import numpy as np
 
-from generators.contracts import spread
-from generators.contracts.contract import Column, Contract
 from generators.drawing.draws import Values, as_text, draw, lawful
-from generators.errors import SynthcareError
 from generators.variety.brief import ROW, Brief, Cell, Limits
 from generators.variety.slices import draw_initials, initials_text
+from synthcare.contracts import spread
+from synthcare.contracts.contract import MOST_QUOTAS, Column, Contract
+from synthcare.errors import SynthcareError
 
-MOST_COLUMNS = 3
 _MISSING = ""
 _TRIES_A_CELL = 50
 _ROUNDS = 50
@@ -122,10 +121,10 @@ def _quota_columns(contract: Contract) -> list[Column]:
     if not contract.quotas:
         raise SynthcareError(
             f"{contract.dataset} has no quotas. Add `quotas: [<column>, …]` to {where}, up to "
-            f"{MOST_COLUMNS} columns with shares, or use another --variety."
+            f"{MOST_QUOTAS} columns with shares, or use another --variety."
         )
-    if len(contract.quotas) > MOST_COLUMNS:
-        raise SynthcareError(f"{where}: quotas are for up to {MOST_COLUMNS} columns.")
+    if len(contract.quotas) > MOST_QUOTAS:
+        raise SynthcareError(f"{where}: quotas are for up to {MOST_QUOTAS} columns.")
     known = {column.name: column for column in contract.columns}
     for name in contract.quotas:
         if name not in known or "shares" not in known[name].population:

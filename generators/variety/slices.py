@@ -5,10 +5,10 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
-from generators.contracts.contract import Column, Contract
 from generators.drawing.draws import Values, pool
 from generators.drawing.stand_in import is_code
 from generators.variety.brief import Brief, Limits, listed
+from synthcare.contracts.contract import Column, Contract
 
 # Q and X begin few names in any language.
 _LETTERS = "ABCDEFGHIJKLMNOPRSTUVWYZ"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import duckdb
 
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.warehouse.database import open_warehouse
+from synthcare.project import PROJECT
 
 # Of the project, and what its Python models call.
 _FOLDERS = ("models", "macros", "seeds", "tests", "readers", "synthcare", "generators/warehouse")

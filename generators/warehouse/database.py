@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import duckdb
 
-from generators.contracts.contract import datasets, load_contract
-from generators.errors import SynthcareError
-from generators.files import read_yaml
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.contracts.contract import datasets, load_contract
+from synthcare.errors import SynthcareError
+from synthcare.files import read_yaml
+from synthcare.project import PROJECT
 
 _LOCK_WAIT_SECONDS = 20.0
 

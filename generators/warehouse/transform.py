@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from generators.errors import SynthcareError
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunner

@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generators.contracts.contract import Column, Contract
-from generators.errors import SynthcareError
 from generators.variety.brief import ROW
 from generators.wire_formats.layout import compact_text, is_compact, layout
+from synthcare.contracts.contract import Column, Contract
+from synthcare.errors import SynthcareError
 
 WIRE_FORMATS = (
     *("csv", "csv_compact", "json"),

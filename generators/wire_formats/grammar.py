@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from generators.contracts.contract import Column, Contract
 from generators.variety.brief import Brief, Limits
 from generators.wire_formats.layout import (
     MISSING_CODE,
@@ -17,6 +16,7 @@ from generators.wire_formats.layout import (
     is_compact,
     layout,
 )
+from synthcare.contracts.contract import Column, Contract
 
 # The rest of a word of a name: no comma or quote, so that a CSV row needs no quoting.
 _REST_OF_WORD = "[a-z]{1,8}"

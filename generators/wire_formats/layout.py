@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from generators.contracts.contract import Column, Contract
 from generators.variety.brief import ROW
+from synthcare.contracts.contract import Column, Contract
 
 # One character for each category. models/marts/*.yml are read the same way by the macro `codes`.
 _CODES = string.ascii_uppercase + string.digits

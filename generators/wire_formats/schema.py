@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from generators.contracts.contract import Column, Contract
 from generators.variety.brief import ROW
+from synthcare.contracts.contract import Column, Contract
 
 
 def json_schema(contract: Contract, drawn_columns: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 
 from generators.asking.llms import load_llm
-from generators.contracts.contract import load_contract
 from generators.prompts import render_prompt
 from generators.providers.local import serve_locally
 from generators.variety import make_brief
 from generators.wire_formats.grammar import csv_grammar
+from synthcare.contracts.contract import load_contract
 from tests.benchmarks.page import table
 
 _TURNS = 2

@@ -31,17 +31,18 @@ from generators.asking.engine import open_asker
 from generators.asking.llms import load_llm
 from generators.asking.runs import COST, PREFERENCES, TIME, Run, plan_run
 from generators.asking.work import Work
-from generators.contracts.contract import load_contract
 from generators.costs.budget import Budget
 from generators.costs.prices import STANDARD, load_price
 from generators.costs.tokens import count_tokens
 from generators.drawing.stand_in import stand_in_rows
-from generators.home import PROJECT, Home
+from generators.home import Home
 from generators.landing.journal import Journal
 from generators.providers.local import serve_locally
 from generators.providers.openai_api import chat_completion
 from generators.wire_formats import write_rows
 from generators.wire_formats.layout import Field, codes, compact_text, days_after
+from synthcare.contracts.contract import load_contract
+from synthcare.project import PROJECT
 from tests.benchmarks.embedded import grammar_speed
 from tests.benchmarks.page import table, write_section
 from tests.driver import cli, query

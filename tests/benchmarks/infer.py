@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from generators.contracts.infer import infer
+from synthcare.contracts.infer import infer
 from tests.benchmarks.page import table, write_section
 
 SIZES = ((20_000, 50), (200_000, 10), (200_000, 50))

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from typing import NamedTuple
 
-from generators.home import PROJECT, Home
+from generators.home import Home
+from synthcare.project import PROJECT
 
 MODELS_ONLY = ("--exclude-resource-type", "test", "unit_test")
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from generators.home import PROJECT
+from synthcare.project import PROJECT
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
 

@@ -18,11 +18,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from generators.contracts.contract import Contract, load_contract
 from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from generators.wire_formats import write_rows
+from synthcare.contracts.contract import Contract, load_contract
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
 from tests.driver import RUN

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from generators.contracts.contract import load_contract
 from generators.home import Home
 from generators.landing.reference import land_csv
 from generators.warehouse.database import open_warehouse
+from synthcare.contracts.contract import load_contract
 from synthcare.fidelity import column_fidelity, pair_fidelity
 from synthcare.halves import Halves
 from synthcare.reference import Reference

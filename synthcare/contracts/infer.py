@@ -8,14 +8,14 @@ from typing import Any
 
 import duckdb
 
-from generators.contracts.kinds import Values, identifier, is_key, kind_of, look_at
-from generators.contracts.names import sql_names
-from generators.contracts.population import describe_population
-from generators.errors import SynthcareError
-from generators.variety.quotas import MOST_COLUMNS
 from readers.dialect import Dialect
 from readers.shapes import ALWAYS_MISSING, MISSING
 from readers.tables import quoted, read_table
+from synthcare.contracts.contract import MOST_QUOTAS
+from synthcare.contracts.kinds import Values, identifier, is_key, kind_of, look_at
+from synthcare.contracts.names import sql_names
+from synthcare.contracts.population import describe_population
+from synthcare.errors import SynthcareError
 
 FEWEST_ROWS = 20
 
@@ -270,7 +270,7 @@ def _quotas(columns: list[dict[str, Any]]) -> list[str]:
     for column in columns:
         categories = len(column["config"]["meta"].get("accepted_values", ""))
         is_small = categories in _QUOTA_CATEGORIES and cells * categories <= _MOST_CELLS
-        if is_small and len(chosen) < MOST_COLUMNS:
+        if is_small and len(chosen) < MOST_QUOTAS:
             chosen.append(column["name"])
             cells *= categories
     return chosen

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from generators.contracts.contract import Column
+    from synthcare.contracts.contract import Column
 
 Shares = Mapping[str, float]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from generators.errors import SynthcareError
+from synthcare.errors import SynthcareError
 
 # The parser in C reads a contract in 5 ms, the one in Python in 50.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from generators.contracts.names import NAME, OURS
-from generators.contracts.spread import check_spread
-from generators.errors import SynthcareError
-from generators.files import read_yaml
-from generators.home import PROJECT
+from synthcare.contracts.names import NAME, OURS
+from synthcare.contracts.spread import check_spread
+from synthcare.errors import SynthcareError
+from synthcare.files import read_yaml
+from synthcare.project import PROJECT
 
 # Kinds of columns, and the keys that each needs beside its label.
 _NEEDED = {
@@ -22,6 +22,8 @@ _NEEDED = {
     "date": ["min", "max"],
     "identifier": ["population"],
 }
+
+MOST_QUOTAS = 3  # columns whose shares are met together
 
 _DECIMALS = 2  # of a decimal whose data type does not say how many
 

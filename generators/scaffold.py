@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from generators.contracts.contract import datasets, load_contract
-from generators.contracts.infer import Inferred
-from generators.errors import SynthcareError
-from generators.files import new_file, read_yaml
-from generators.home import PROJECT
+from synthcare.contracts.contract import datasets, load_contract
+from synthcare.contracts.infer import Inferred
+from synthcare.errors import SynthcareError
+from synthcare.files import new_file, read_yaml
+from synthcare.project import PROJECT
 
 _NAME = r"[a-z][a-z0-9_]{0,40}"
 _STAND_IN_ROWS = 1_000
