@@ -1,11 +1,13 @@
 """A build scores again only what has changed, and tells the same as one that scores everything."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import synthcare
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
@@ -132,6 +134,18 @@ def test_another_reference_and_what_was_compared_is_scored_again(
     land_reference(rescored, contract, draw(contract, 300, seed=2))
     score(rescored)
     assert {"b", "d"} <= scored_again(rescored)
+
+
+def test_another_library_and_everything_is_scored_again(
+    rescored: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = tmp_path / "synthcare"
+    shutil.copytree(Path(synthcare.__file__).parent, changed)
+    with (changed / "chance.py").open("a") as source:
+        source.write("# as good as new")
+    monkeypatch.setattr(synthcare, "__file__", str(changed / "__init__.py"))
+    score(rescored)
+    assert {"b", "c", "d"} <= scored_again(rescored)
 
 
 def test_other_variables_and_everything_is_scored_again(tmp_path: Path, contract: Contract) -> None:

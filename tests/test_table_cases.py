@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +21,7 @@ from readers.dialect import Dialect
 from readers.tables import read_table
 from synthcare.contracts.infer import infer
 from synthcare.errors import SynthcareError
+from tests.coded import coded_rows
 from tests.copies import Copy
 from tests.scored_tables import TYPED_ONLY
 
@@ -402,8 +404,9 @@ def test_a_case_is_inferred_or_refused(path: Path) -> None:
 # Labels that are, or become, names of ours, of SQL or of dbt; each with values that are scored.
 PAIRS = ["Result", "Result Text", "Result Code", "Result Number", "Result Edges", "Result Mean"]
 PAIRS += ["Result Spread", "Text Result", "Code Result", "Number Result", "Group Text", "Text"]
-OURS = ["run_number", "record_id", "run_id", "block", "dataset", "row_number", "is_holdout"]
-OURS += ["placed", "edges", "coded", "spreads", "runs", "code", "rowid", "Day", "datediff"]
+OURS = ["unit", "record_id", "run_id", "block", "dataset", "row_number", "is_holdout", "response"]
+OURS += ["placed", "edges", "codes", "numbers", "identifiers", "exact", "folded", "twins", "coded"]
+OURS += ["written", "is_looked_at", "place_in_sample", "runs", "code", "rowid", "Day", "datediff"]
 WORDS = ["select", "from", "where", "order", "group", "table", "user", "default", "all", "case"]
 WORDS += ["cast", "check", "null", "true", "primary", "using", "window", "with", "end", "this"]
 WORDS += ["model", "ref", "source", "var", "config", "target", "graph", "loop", "column", "date"]
@@ -589,7 +592,7 @@ def test_what_a_table_is_like_does_not_keep_it_from_scores(built_tables: Home) -
 
 @pytest.mark.parametrize("name", ["pairs", "ours", "words"])
 def test_no_column_is_taken_for_another(built_tables: Home, name: str) -> None:
-    """Each is typed as it stands in the file, whatever our own columns are called."""
+    """Each is typed and coded as it stands in the file, whatever our own columns are called."""
     given = made()[name].drop(columns="record_id", errors="ignore")  # the group
     staged = query(built_tables, f"from staging.stg_reference_{name} order by row_number")
     typed = staged.drop(columns=["row_number", "is_holdout"])
@@ -598,8 +601,20 @@ def test_no_column_is_taken_for_another(built_tables: Home, name: str) -> None:
         values = typed[column_name]
         dates = values.dt.strftime("%Y-%m-%d") if values.dtype.kind == "M" else values
         assert [*map(str, dates)] == [*map(str, given[label])], label
-    coded = query(built_tables, f"describe intermediate.int_{name}_coded")["column_name"]
-    assert all(column.startswith("_") for column in coded[3:])
+    with duckdb.connect(built_tables.warehouse, read_only=True) as warehouse:
+        real = coded_rows(warehouse).reference(name, 1)
+    own = [column for column in real.train.columns if not column.derived_from]
+    assert own
+    for place, column in enumerate(own):
+        codes, numbers = [], []
+        for half in (real.train, real.holdout):
+            codes += half.codes[:, place].tolist()
+            numbers += half.numbers.get(column.name, np.empty(0)).tolist()
+        values = typed[column.name]
+        if values.dtype.kind == "M":
+            values = (values - pd.Timestamp("1970-01-01")).dt.days
+        coded = numbers if column.is_number else [column.values[code - 1] for code in codes]
+        assert sorted(coded) == sorted(values), column.name
 
 
 def test_a_proposed_group_stays_in_one_half(built_tables: Home) -> None:
