@@ -25,6 +25,7 @@ from generators.providers.llama_api import LlamaAPI
 from generators.providers.openai_api import OpenAICompatible
 from synthcare.contracts.contract import Contract, load_contract
 from synthcare.errors import SynthcareError
+from tests.loopback import serve
 from tests.odd_endpoints import (
     Endpoint,
     Reply,
@@ -36,7 +37,6 @@ from tests.odd_endpoints import (
     stream,
     whole,
 )
-from tests.stand_in import serve
 
 KEY = "sk-test-1234567890abcdef"
 CONTRACT = load_contract("admissions")

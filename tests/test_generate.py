@@ -15,7 +15,7 @@ import pytest
 from generators.home import Home
 from synthcare.project import PROJECT
 from tests.driver import cli, query
-from tests.stand_in import StandIn, serve
+from tests.loopback import StandIn, serve
 
 KEY = "sk-test"
 

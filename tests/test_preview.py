@@ -11,7 +11,7 @@ from click.testing import Result
 from generators.home import Home
 from synthcare.contracts.contract import load_contract
 from tests.driver import DATASET, cli, csv_row, query
-from tests.stand_in import StandIn, serve
+from tests.loopback import StandIn, serve
 
 KEY = "sk-test"
 

@@ -16,7 +16,7 @@ from generators.warehouse.transform import run_dbt
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 from tests.driver import cli, csv_row, query
-from tests.stand_in import StandIn, serve
+from tests.loopback import StandIn, serve
 
 KEY = "sk-test-1234567890abcdef"
 ROWS = "\n".join(csv_row(age=str(age)) for age in range(20, 30))

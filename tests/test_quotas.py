@@ -17,7 +17,7 @@ from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
 from synthcare.contracts.contract import Contract, load_contract
 from tests.driver import DATASET, RUN, cli, csv_row, query, response
-from tests.stand_in import StandIn, serve
+from tests.loopback import StandIn, serve
 
 KEY = "sk-test"
 

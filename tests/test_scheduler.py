@@ -24,7 +24,7 @@ from generators.providers import Completion
 from generators.variety import NONE, SLICES
 from generators.wire_formats import max_tokens
 from synthcare.contracts.contract import Contract
-from tests.stand_in import StandIn, serve
+from tests.loopback import StandIn, serve
 
 KEY = "sk-test"
 MODEL = "gpt-4o-2024-08-06"

@@ -36,7 +36,7 @@ from synthcare.contracts.infer import infer
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import cli, query
-from tests.stand_in import serve
+from tests.loopback import serve
 
 SEEDS = 10_000
 ROWS = 7  # of a request

@@ -62,7 +62,7 @@ def earlier_scores(
 
 def library() -> str:
     """A hash of what computes the scores: the source of synthcare, and what it computes with."""
-    sources = sorted(Path(synthcare.__file__).parent.glob("*.py"))
+    sources = [*sorted(Path(synthcare.__file__).parent.glob("*.py")), Path(__file__)]
     versions = [version(name) for name in ("numpy", "scikit-learn", "scipy")]
     found = hashlib.md5(" ".join(versions).encode(), usedforsecurity=False)
     for path in sources:

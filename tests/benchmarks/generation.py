@@ -70,7 +70,7 @@ class StandInProcess:
 def stand_in(**behaviour: Any) -> Iterator[StandInProcess]:
     arguments = json.dumps(behaviour | {"key": KEY})
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.stand_in", arguments],
+        [sys.executable, "-m", "tests.loopback", arguments],
         cwd=PROJECT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
