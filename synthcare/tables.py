@@ -66,8 +66,10 @@ class Table:
     hashes: Hashes | None = None
     responses: NDArray | None = None
     sample: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
-    _counts: dict[tuple[int, ...], NDArray[np.int64]] = field(default_factory=dict, repr=False)
-    _known: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    _counts: dict[tuple[int, ...], NDArray[np.int64]] = field(
+        default_factory=dict, repr=False, init=False
+    )
+    _known: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False, init=False)
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -179,6 +179,9 @@ class CodedRows:
         asked += [f"identifiers[{place}] as hash_{place}" for place in range(1, len(names) + 1)]
         rows = self._rows.filter(f"dataset = '{dataset}' and {which}")
         found = rows.project(", ".join(asked)).fetchnumpy()
+        # DuckDB's threads leave rows in any order, in which sums of decimals differ.
+        order = np.ma.getdata(found["exact"]).argsort(kind="stable")
+        found = {name: values[order] for name, values in found.items()}
         plain = {name: np.ma.getdata(values) for name, values in found.items()}
         is_sampled = ~np.ma.getmaskarray(found["place_in_sample"])
         sample = np.flatnonzero(is_sampled)[plain["place_in_sample"][is_sampled].argsort()]
