@@ -2,12 +2,21 @@
     The model behind stg_reference_<dataset>: the real table, typed by its contract and split in two
     halves. One half is what runs are compared with; the other is held out and drawn from as the
     ceiling. Rows of one group are in the same half; where there is none, copies of one row are, whatever
-    the contract leaves out of duplicates.
+    the contract leaves out of duplicates. Without identifiers, rows say the same by chance, and are spread
+    over both halves.
 -#}
 {% macro typed_reference(dataset) %}
     {%- set columns = contract_columns(dataset) -%}
     {%- set left_out = contract_left_out_of_duplicates(dataset) -%}
     {%- set group = contract_group(dataset) -%}
+    {%- set texts = [] -%}
+    {%- for column in columns if column.name not in left_out -%}
+        {%- do texts.append('_text_' ~ column.name) -%}
+    {%- endfor -%}
+    {%- set unit = "concat_ws('|', " ~ texts | join(', ') ~ ')' if texts else "''" -%}
+    {%- if group is none and not left_out and columns | selectattr('kind', 'equalto', 'identifier') | list | length == 0 -%}
+        {%- set unit = "concat_ws('|', " ~ unit ~ ', row_number() over (partition by ' ~ unit ~ ' order by row_number))' -%}
+    {%- endif -%}
     {%- set labels = file_labels(dataset) | map('lower') | list -%}
 
 with named as (
@@ -31,11 +40,7 @@ typed as (
         {%- for column in columns %}
         {{ typed_value(column, '_text_' ~ column.name) }} as {{ column.name }},
         {%- endfor %}
-        md5_number_lower(coalesce(_group_text, concat_ws('|'
-            {%- for column in columns if column.name not in left_out %},
-            _text_{{ column.name }}
-            {%- endfor %}
-        ))) % 2 = 1 as is_holdout,
+        md5_number_lower(coalesce(_group_text, {{ unit }})) % 2 = 1 as is_holdout,
 
     from named
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reports.formats import number, words
-from synthcare.files import new_file
+from synthcare.files import new_file, writing
 
 if TYPE_CHECKING:
     from synthcare import Scorecard
@@ -31,7 +31,7 @@ _MOST_PAIRS = 20  # on the page: the worst
 
 def write_card(card: "Scorecard", path: Path) -> Path:
     """Write the page; return its path."""
-    with new_file(path) as temporary:
+    with writing(path), new_file(path) as temporary:
         temporary.write_text(_render("card.html.j2", card))
     return path
 

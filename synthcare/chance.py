@@ -30,8 +30,10 @@ def expected_cell_distances(shares: ArrayLike, size: int) -> Floats:
 def expected_total_variation(real_counts: ArrayLike, size: int) -> float:
     """Expected total variation distance of `size` perfect rows from a sample of real rows.
 
-    `real_counts` are rows by cell. Both samples vary, each cell as the root of both squares. Cells
-    that no real row is in hold about as much as those that one is in (Good, 1953).
+    `real_counts` (cells,) are rows by cell. Both samples vary, each cell as the root of both
+    squares. Where rows are few for the cells, that is too much: |a − b| = a + b − 2 min(a, b), and
+    the smaller share is one row's at least where both samples have any. Cells that no real row is
+    in hold about as much as those that one is in (Good, 1953).
     """
     counts = np.asarray(real_counts, dtype=float)
     counts = counts[counts > 0]
@@ -39,7 +41,10 @@ def expected_total_variation(real_counts: ArrayLike, size: int) -> float:
     unseen = (counts == 1).sum() / real_size
     seen = counts / real_size * (1 - unseen)
     both = np.hypot(expected_cell_distances(seen, size), expected_cell_distances(seen, real_size))
-    return float(both.sum() + unseen / 2)
+    with np.errstate(divide="ignore"):
+        in_sample, in_real = (-np.expm1(n * np.log1p(-seen)) for n in (size, real_size))
+    at_most = seen - in_sample * in_real / max(size, real_size)
+    return float(np.minimum(both, at_most).sum() + unseen / 2)
 
 
 def expected_kolmogorov_smirnov(size: int, real_size: int) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
+from readers.shapes import ALWAYS_MISSING
 from synthcare.chance import Tally
 from synthcare.contracts.contract import Column as Declared
 from synthcare.contracts.contract import Contract, Derived
@@ -17,6 +18,7 @@ from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Check
 
 BINS = 10  # of a number, each with as many real rows
+_ROWS_FOR_EDGES = 100_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Typed:
     columns: tuple[Column, ...]
     rows: int
     left_out: Mapping[str, int]
+    has_groups: bool
 
     def fetch(
         self, what: Mapping[str, str], where: str = "_is_valid"
@@ -40,30 +43,34 @@ class Typed:
         """SQL expressions over the rows as arrays by name, masked where they are null."""
         chosen = ", ".join(f"{sql} as {quoted(name)}" for name, sql in what.items())
         query = f"select {chosen} from {self.name} where {where} order by _row"  # noqa: S608
-        found = self.database.execute(query).fetchnumpy()
+        try:
+            found = self.database.execute(query).fetchnumpy()
+        except duckdb.Error as error:
+            raise _refused(error) from error
         return {name: np.ma.asarray(values) for name, values in found.items()}
 
 
 def typed(
     database: DuckDBPyConnection,
-    source: str,
     contract: Contract,
     group: str | None,
     *,
     name: str,
     has_bounds: bool,
 ) -> Typed:
-    """Type the texts of the table `source`, whose columns are called as the contract's labels.
+    """Type the table `<name>_texts`, whose columns are called as the contract's labels.
 
     `group` is the label of the column whose rows of one value belong together. With `has_bounds`,
     numbers outside of what the contract allows do not follow it.
     """
+    _check_expressions(contract)
     values, faults = [], {}
     for column in contract.columns:
         text = f"trim({quoted(column.label)})"
-        missing = [text_of(word.lower()) for word in column.missing_values]
-        words = f" or lower({text}) in ({', '.join(missing)})" if missing else ""
-        known = f"if({text} = ''{words}, null, {text})"
+        allowed = {value.lower() for value in column.accepted_values}
+        words = {"", *ALWAYS_MISSING, *map(str.lower, column.missing_values)} - allowed
+        missing = ", ".join(text_of(word) for word in sorted(words))
+        known = f"if(lower({text}) in ({missing}), null, {text})"
         values.append(f"{known} as {quoted('_text_' + column.name)}")
     types = [f"{_value(column)} as {quoted(column.name)}" for column in contract.columns]
     for column in contract.columns:
@@ -76,17 +83,20 @@ def typed(
             kind = "date" if column.kind == "date" else "double"
             fault += f" or {value} not between cast({low} as {kind}) and cast({high} as {kind})"
         faults[column.name] = f"coalesce({fault}, false)"
-    parts = [quoted("_text_" + name) for name in _identity(contract)]
-    same = f"concat_ws('|', {', '.join(parts)})" if parts else "cast(_row as varchar)"
+    for rule in contract.rules:
+        faults[rule.name] = f"not coalesce(({rule.holds}), true)"
+    parts = ", ".join(quoted("_text_" + name) for name in _identity(contract))
+    same = f"concat_ws('|', {parts})" if parts else "''"
+    if group is None and not has_twins(contract):
+        same = f"concat_ws('|', {same}, row_number() over (partition by {same} order by _row))"
     owner = f"nullif(trim({quoted(group)}), '')" if group else "null"
     flags = ", ".join(f"{fault} as {quoted('_fault_' + c)}" for c, fault in faults.items())
     none = " and ".join(f"not {quoted('_fault_' + c)}" for c in faults)
-    database.execute(
-        f"""
+    query = f"""
         create table {name} as
         with texts as (
             select row_number() over () as _row, {owner} as _owner, {", ".join(values)}
-            from {source}
+            from {name}_texts
         ),
         typed as (
             select *, coalesce(_owner, {same}) as _unit, {", ".join(types)} from texts
@@ -94,11 +104,36 @@ def typed(
         checked as (select *, {flags} from typed)
         select *, {none} as _is_valid from checked
         """  # noqa: S608
-    )
+    _asked(database, query)
     counted = ", ".join(f"count(*) filter (where {quoted('_fault_' + c)})" for c in faults)
     (found,) = database.execute(f"select count(*), {counted} from {name}").fetchall()  # noqa: S608
     blamed = {c: count for c, count in zip(faults, found[1:], strict=True) if count}
-    return Typed(database, name, contract, scored_columns(contract), found[0], blamed)
+    columns = scored_columns(contract)
+    return Typed(database, name, contract, columns, found[0], blamed, group is not None)
+
+
+def _check_expressions(contract: Contract) -> None:
+    """Raise SynthcareError where SQL of the contract is more, or less, than one expression."""
+    said = {rule.name: rule.holds for rule in contract.rules}
+    said |= {derived.name: derived.sql for derived in contract.derived}
+    for name, sql in said.items():
+        try:
+            count = len(duckdb.extract_statements(f"select ({sql})"))
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise SynthcareError(f"The SQL of {name} in the contract is none: {reason}") from error
+        if count != 1:
+            raise SynthcareError(f"The SQL of {name} in the contract is no single expression.")
+
+
+def has_twins(contract: Contract) -> bool:
+    """Whether rows that say the same are copies of one, which a split must not separate.
+
+    Rows of a few categories say the same by chance, and have to be in both halves.
+    """
+    return bool(contract.reference.left_out_of_duplicates) or any(
+        column.kind == "identifier" for column in contract.columns
+    )
 
 
 def _identity(contract: Contract) -> list[str]:
@@ -136,7 +171,8 @@ def _value(column: Declared) -> str:
     fits = f"isfinite({number})"
     if column.kind == "integer":
         fits += f" and {number} = round({number})"
-    return f"if({fits}, round({number}, {column.decimals}), null)"
+        return f"if({fits}, try_cast({number} as {column.data_type}), null)"
+    return f"if({fits}, try_cast({text} as {column.data_type}), null)"
 
 
 def _said(value: str, is_number: bool) -> str:
@@ -191,8 +227,10 @@ def edges_of(real: Typed, where: str) -> dict[str, list[float]]:
     if not numbers:
         return {}
     chosen = ", ".join(f"quantile_disc({sql}, {shares})" for sql in numbers.values())
-    query = f"select {chosen} from {real.name} where {where}"  # noqa: S608
-    (found,) = real.database.execute(query).fetchall()
+    # Of very many rows some are enough, as for dbt.
+    step = 1 + real.rows // _ROWS_FOR_EDGES
+    query = f"select {chosen} from {real.name} where {where} and (_row - 1) % {step} = 0"  # noqa: S608
+    (found,) = _asked(real.database, query)
     return {name: edges or [0.0] for name, edges in zip(numbers, found, strict=True)}
 
 
@@ -213,7 +251,12 @@ def coded(table: Typed, edges: Mapping[str, Sequence[float]], where: str = "_is_
         f"lower({quoted(column.name)})" if column.is_text else quoted(column.name)
         for column in table.contract.columns
     ]
-    twins = [quoted(name) for name in _identity(table.contract)] or ["_row"]
+    same = _identity(table.contract)
+    twins = [
+        sql
+        for column, sql in zip(table.contract.columns, folded, strict=True)
+        if column.name in same
+    ] or ["_row"]
     identifiers = [c.name for c in table.contract.columns if c.kind == "identifier"]
     what = {f"value {column.name}": _code_sql(table, column) for column in table.columns}
     what |= {
@@ -243,6 +286,7 @@ def coded(table: Typed, edges: Mapping[str, Sequence[float]], where: str = "_is_
         numbers,
         {name: np.ma.getdata(found[f"hash {name}"]) for name in identifiers},
         Hashes(*(np.ma.getdata(found[name]) for name in ("exact", "folded", "twins"))),
+        groups=units_of(table, where) if table.has_groups else None,
         sample=np.arange(rows),
     )
 
@@ -256,8 +300,8 @@ def _code_sql(table: Typed, column: Column) -> str:
 
 def units_of(table: Typed, where: str = "_is_valid") -> NDArray[np.int64]:
     """For each row a number of what it belongs to: its group, or else itself."""
-    owners = table.fetch({"owner": "coalesce(_owner, concat('|', _row))"}, where)["owner"]
-    return np.unique(np.ma.getdata(owners).astype(str), return_inverse=True)[1]
+    unit = "dense_rank() over (order by coalesce(_owner, concat('|', _row)))"
+    return np.ma.getdata(table.fetch({"unit": unit}, where)["unit"])
 
 
 def validity(table: Typed) -> Tally:
@@ -267,20 +311,17 @@ def validity(table: Typed) -> Tally:
 
 
 def checks(table: Typed, real: Typed) -> dict[str | None, Check]:
-    """What makes rows plausible: the contract's rules, and pairs of values that go together."""
+    """What makes rows plausible: the contract's rules, and pairs of values that go together.
+
+    Of all rows, whether they follow the contract or not.
+    """
     found = {}
     asked = dict(_checks(table.contract))
     if asked:
         asked[None] = f"list_bool_and([{', '.join(asked.values())}]::boolean[])"
-    units = units_of(table)
+    units = units_of(table, "true")
     for name, sql in asked.items():
-        try:
-            answers, real_answers = (side.fetch({"a": sql})["a"] for side in (table, real))
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise SynthcareError(
-                f"The rule {name} of the contract cannot be asked: {reason}"
-            ) from error
+        answers, real_answers = (side.fetch({"a": sql}, "true")["a"] for side in (table, real))
         is_known = ~np.ma.getmaskarray(answers)
         if is_known.any():
             hits = np.ma.getdata(answers)[is_known].astype(bool)
@@ -300,6 +341,20 @@ def _checks(contract: Contract) -> Iterator[tuple[str, str]]:
             for given, values in pair.values.items()
         )
         yield pair.name, f"case {cases} end"
+
+
+def _asked(database: DuckDBPyConnection, query: str) -> list[tuple]:
+    try:
+        return database.execute(query).fetchall()
+    except duckdb.Error as error:
+        raise _refused(error) from error
+
+
+def _refused(error: duckdb.Error) -> SynthcareError:
+    """What to say where SQL of the contract fails; DuckDB's message may quote a value."""
+    return SynthcareError(
+        f"A rule or a derived column of the contract cannot be computed: {type(error).__name__}."
+    )
 
 
 def quoted(name: str) -> str:

@@ -44,17 +44,21 @@ def detection(trial: Trial) -> Iterator[Score]:
     yield Score("auc", (), auc)
     if not len(reference.holdout):
         return
-    real = reference.once(("auc", size), lambda: _auc_of_holdout(reference, size))
+    real = reference.once(
+        ("auc", size, is_shown.tobytes()), lambda: _auc_of_holdout(reference, size, is_shown)
+    )
     if real is not None:
         yield Score("reference_auc", (), real[0])
 
 
-def _auc_of_holdout(reference: Reference, size: int) -> tuple[float, float] | None:
+def _auc_of_holdout(
+    reference: Reference, size: int, is_shown: NDArray[np.bool_]
+) -> tuple[float, float] | None:
     rows = reference.holdout.sample[:size]
     return _auc(
         reference,
-        reference.holdout_features[:size],
-        reference.train_features[: len(rows)],
+        reference.holdout_features[:size][:, is_shown],
+        reference.train_features[: len(rows)][:, is_shown],
         reference.holdout.hashes.twins[rows],
         np.arange(len(rows)),
     )
@@ -120,15 +124,23 @@ def placements(
         looks = sum(
             classifier.fit(features[~test], ~is_real[~test]).predict_proba(features[test])[:, 1]
             for classifier in (
-                HistGradientBoostingClassifier(max_iter=50, max_leaf_nodes=8),
+                HistGradientBoostingClassifier(
+                    max_iter=50, max_leaf_nodes=8, early_stopping=False, random_state=0
+                ),
                 LogisticRegression(max_iter=500),
             )
         )
         written, true = looks[~is_real[test]], looks[is_real[test]]
-        wins = (written[:, None] > true) + (written[:, None] == true) / 2
-        found[test & ~is_real] = wins.mean(axis=1)
-        found[test & is_real] = wins.mean(axis=0)
+        found[test & ~is_real] = _share_below(true, written)
+        found[test & is_real] = 1 - _share_below(written, true)
     return found
+
+
+def _share_below(others: NDArray[np.floating], values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """For each of `values` the share of `others` that are smaller; of ties, half."""
+    others = np.sort(others)
+    sides = (np.searchsorted(others, values, side=side) for side in ("left", "right"))
+    return sum(sides) / (2 * len(others))
 
 
 def folds_of(groups: NDArray, is_real: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -231,9 +231,9 @@ def _written(number: float, kind: str) -> str:
 def _shared_between_responses(trial: Trial) -> Iterator[Score]:
     """The share of identifiers that another answer has too, and what real rows would show."""
     table, train = trial.table, trial.reference.train
-    if table.responses is None or not table.identifiers:
+    if table.groups is None or not table.identifiers:
         return
-    responses = table.responses[table.sample]
+    responses = table.groups[table.sample]
     names = {name: values[table.sample] for name, values in table.identifiers.items()}
     rows = int(np.any([values > 0 for values in names.values()], axis=0).sum())
     count = len(np.unique(responses))

@@ -15,15 +15,27 @@ from synthcare.trial import Score, Trial
 
 Floats = NDArray[np.float64]
 
+_MOST_EXPECTED = 0.9  # distance that chance alone leads to, beyond which nothing is told
+TOO_SPARSE = "too few rows for so many different values"
+
 
 @dataclass(frozen=True)
 class _Similarity:
-    """Distance, the one that chance leads to, and the score of each half."""
+    """Distance, the one that chance leads to, and the score of each half.
+
+    `unseen` is the share of the population that is in no cell of a real row.
+    """
 
     subject: tuple[str, ...]
     distance: float
     expected: float
     in_halves: Floats
+    unseen: float = 0.0
+
+    @property
+    def is_told(self) -> bool:
+        """Whether chance leaves anything to tell; the floor is the less sure the more is unseen."""
+        return self.expected <= _MOST_EXPECTED - self.unseen
 
     @property
     def score(self) -> float:
@@ -54,7 +66,10 @@ def pair_fidelity(trial: Trial) -> Iterator[Score]:
     similarities = [_total_variation(real, table, halves, pair) for pair in pairs]
     yield from _with_mean("pair_fidelity", similarities, halves)
     for pair in pairs:
-        yield from _dependence(real, table, pair)
+        yield from _dependence(table, pair)
+        yield from trial.reference.once(
+            ("dependence", pair), lambda pair=pair: list(_dependence(real, pair, "reference_"))
+        )
 
 
 def missingness(trial: Trial) -> Iterator[Score]:
@@ -76,9 +91,17 @@ def _compared(trial: Trial) -> list[int]:
 
 
 def _with_mean(name: str, found: Sequence[_Similarity], halves: Halves) -> Iterator[Score]:
-    """The score of each subject, what it is made of, and the mean of all."""
+    """The score of each subject, what it is made of, and the mean of all.
+
+    Of rows that are few for the cells, even perfect ones have hardly anything in common with the
+    real ones: then there is no score.
+    """
+    sparse = [similarity for similarity in found if not similarity.is_told]
+    for similarity in sparse:
+        yield Score(name, similarity.subject, note=TOO_SPARSE)
+    found = [similarity for similarity in found if similarity.is_told]
     if not found:
-        yield Score(name, note="there is nothing to compare")
+        yield Score(name, note=TOO_SPARSE if sparse else "there is nothing to compare")
         return
     in_halves = np.stack([similarity.in_halves for similarity in found])
     widths = margin(in_halves, halves.blocks) * halves.shrink
@@ -174,6 +197,7 @@ def _similarity(
         float(np.maximum(counts / counts.sum() - real_shares, 0).sum()),
         expected_total_variation(real_counts, int(counts.sum())),
         (1 - distances) / (1 - expected),
+        float((real_counts == 1).sum() / real_counts.sum()),
     )
 
 
@@ -257,16 +281,15 @@ def range_coverage(known: Floats, real_known: Floats) -> float | None:
     return max(0.0, float(1 - missed / span))
 
 
-def _dependence(real: Table, table: Table, pair: tuple[int, int]) -> Iterator[Score]:
-    """How much two columns have to do with each other, here and in the real table."""
-    first, second = (real.columns[place] for place in pair)
+def _dependence(table: Table, pair: tuple[int, int], prefix: str = "") -> Iterator[Score]:
+    """How much two columns of a table have to do with each other."""
+    first, second = (table.columns[place] for place in pair)
     subject = (first.name, second.name)
-    for side, prefix in ((table, ""), (real, "reference_")):
-        counts = side.counts(*pair).reshape(first.size, second.size)
-        yield Score(f"{prefix}mutual_information", subject, mutual_information(counts))
-        if first.is_number and second.is_number:
-            numbers = (side.numbers[column.name] for column in (first, second))
-            yield Score(f"{prefix}correlation", subject, correlation(*numbers))
+    counts = table.counts(*pair).reshape(first.size, second.size)
+    yield Score(f"{prefix}mutual_information", subject, mutual_information(counts))
+    if first.is_number and second.is_number:
+        numbers = (table.numbers[column.name] for column in (first, second))
+        yield Score(f"{prefix}correlation", subject, correlation(*numbers))
 
 
 def mutual_information(counts: NDArray[np.int64]) -> float:

@@ -17,7 +17,7 @@ def privacy(trial: Trial) -> Iterator[Score]:
     reference, table = trial.reference, trial.table
     if table.hashes is None:
         return
-    groups = np.arange(len(table)) if table.responses is None else table.responses
+    groups = np.arange(len(table)) if table.groups is None else table.groups
     folded, exact, real_share = reference.once("copies of rows", lambda: _real_hashes(reference))
     is_copy = np.isin(table.hashes.folded, folded)
     copied = Tally.of_rows(is_copy, groups)

@@ -28,6 +28,8 @@ from synthcare.registry import ALL, scores_of
 from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
+SIDES = ("real", "synthetic")
+
 # As the variables of dbt_project.yml of these names.
 SEED = 20240507
 BLOCKS, HALF_SAMPLES = 24, 100
@@ -124,18 +126,25 @@ def score(
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         paths = [
             _path(table, Path(folder) / f"{name} table", name)
-            for table, name in ((real, "real"), (synthetic, "synthetic"))
+            for table, name in zip((real, synthetic), SIDES, strict=True)
         ]
         try:
             named, notes = _contract(contract, paths, columns, group)
             group = group or named.reference.group
-            sides = [
-                _typed(database, path, named, group, side, has_bounds=contract is not None)
-                for path, side in zip(paths, ("real", "synthetic"), strict=True)
+            owners = [
+                _read(database, path, named, group, side, as_written=contract is not None)
+                for path, side in zip(paths, SIDES, strict=True)
             ]
         except SynthcareError as error:
             # What was in memory has no path that means anything.
             raise SynthcareError(str(error).replace(f"{folder}/", "the ")) from error
+        # SQL of the contract is all that is left to run, and needs no file.
+        database.execute("set enable_external_access = false")
+        database.execute("set lock_configuration = true")
+        sides = [
+            typed(database, named, owner, name=side, has_bounds=contract is not None)
+            for owner, side in zip(owners, SIDES, strict=True)
+        ]
         return _card(*sides, notes)
 
 
@@ -169,6 +178,8 @@ def _contract(
     group: str | None,
 ) -> tuple[Contract, list[str]]:
     """The contract, and what was taken for something where it had to be inferred."""
+    if said is not None and columns:
+        raise SynthcareError("A contract says which columns there are: leave out columns.")
     if isinstance(said, Contract):
         return said, []
     if isinstance(said, str) and said in datasets():
@@ -228,16 +239,20 @@ def _inferred_contract(inferred: Inferred) -> Contract:
     return contract_of({"name": "table", "columns": columns, "config": {"meta": meta}})
 
 
-def _typed(
+def _read(
     database: duckdb.DuckDBPyConnection,
     path: Path,
     contract: Contract,
     group: str | None,
     side: str,
     *,
-    has_bounds: bool,
-) -> Typed:
-    """Read a table and type it; of the synthetic one the group may be missing."""
+    as_written: bool,
+) -> str | None:
+    """Read a table as texts into `<side>_texts`; return the label of the group.
+
+    Of the synthetic table the group may be missing. With `as_written` the texts are as in the file,
+    as a contract says itself which words mean that a value is missing.
+    """
     labels = [*contract.labels]
     owner = None
     with duckdb.connect() as reading:
@@ -254,11 +269,12 @@ def _typed(
     chosen = ", ".join(
         f'"{called[plain_name(label)]}" as "{label}"' for label in dict.fromkeys(wanted)
     )
-    database.execute(f"create table {side}_texts as select {chosen} from rows")  # noqa: S608
+    source = "written" if as_written else "rows"
+    database.execute(f"create table {side}_texts as select {chosen} from {source}")  # noqa: S608
     database.execute("drop view written; drop table rows; drop table received")
     if not table.rows:
         raise SynthcareError(f"{path} has no rows.")
-    return typed(database, f"{side}_texts", contract, owner, name=side, has_bounds=has_bounds)
+    return owner
 
 
 _IS_HOLDOUT = "md5_number_lower(_unit) % 2 = 1"  # as dbt splits the reference
@@ -281,6 +297,8 @@ def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
     of_real = _scores(
         reference, holdout.take(held_out), units_of(real, holdout_rows)[held_out], real, real
     )
+    if len(held_out) < len(table):
+        notes = [*notes, f"there are {len(held_out):,} real rows to hold out, not as many"]
     for side, name in ((synthetic, "synthetic"), (real, "real")):
         if side.left_out:
             count = side.rows - int(validity(side).hits.sum())
@@ -372,7 +390,8 @@ def _pairs(found: Iterable[Score]) -> pd.DataFrame:
         for score in scores.values()
         if score.name == "pair_fidelity" and score.subject
     ]
-    return pd.DataFrame(rows, columns=columns)
+    numbers = dict.fromkeys(columns[2:], float)
+    return pd.DataFrame(rows, columns=columns).astype(numbers)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -55,8 +55,9 @@ class Table:
     `codes` (rows, columns): a value's number from 1, in the order of the contract or by the bins of
     the real table; 0 where it is missing. `numbers`: for each column of numbers its values (rows,),
     NaN where missing. `identifiers`: for each column of names a hash of its text in lower case, 0
-    where missing. `responses` (rows,): which answer of an LLM a row stood in, if any. `sample`:
-    places of the rows that classifiers and nearest rows look at, shuffled.
+    where missing. `groups` (rows,): rows of one resemble each other, being of one answer of an LLM,
+    or of one patient; None where each stands by itself. `sample`: places of the rows that
+    classifiers and nearest rows look at, shuffled.
     """
 
     columns: tuple[Column, ...]
@@ -64,7 +65,7 @@ class Table:
     numbers: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     identifiers: dict[str, NDArray[np.uint64]] = field(default_factory=dict)
     hashes: Hashes | None = None
-    responses: NDArray | None = None
+    groups: NDArray | None = None
     sample: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     _counts: dict[tuple[int, ...], NDArray[np.int64]] = field(
         default_factory=dict, repr=False, init=False
@@ -82,7 +83,7 @@ class Table:
             {name: values[rows] for name, values in self.numbers.items()},
             {name: values[rows] for name, values in self.identifiers.items()},
             self.hashes and Hashes(*(getattr(self.hashes, f.name)[rows] for f in fields(Hashes))),
-            None if self.responses is None else self.responses[rows],
+            None if self.groups is None else self.groups[rows],
         )
 
     def cells(self, *places: int) -> NDArray[np.int64]:

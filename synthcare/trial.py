@@ -14,8 +14,8 @@ class Score:
     """A number about a table, or about its `subject`: a column, two of them, a check.
 
     `low` and `high` are the ends of its 95 % interval, None where it has none; a value is None
-    where it cannot be told, and `note` says why. `floor` is the distance that chance alone leads
-    to, of a score that is divided by it.
+    where it cannot be told, and `note` says why, or else what the value is of. `floor` is the
+    distance that chance alone leads to, of a score that is divided by it.
     """
 
     name: str

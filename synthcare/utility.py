@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 
 from synthcare.chance import half_width
 from synthcare.reference import Reference
-from synthcare.tables import Column
+from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
 
 Floats = NDArray[np.floating]
@@ -63,7 +63,10 @@ def utility(trial: Trial) -> Iterator[Score]:
     for column in reference.train.columns:
         if column.is_target and not column.sources <= trial.left_out:
             target = Target(column, reference)
-            rows = _labelled(target, reference.look_at(trial.table, trial.table.sample))
+            if not len(target.seen):
+                continue
+            table = trial.table
+            rows = target.labelled(table, reference.look_at(table, table.sample))
             for learner in LEARNERS[target.kind]:
                 found += target.compared(learner, rows, trial)
     yield from found
@@ -101,10 +104,7 @@ class Target:
         self.column, self._reference = column, reference
         self.kind = "number" if column.is_number else "category"
         features = reference.features
-        mine = np.array([feature.column == column for feature in features])
-        is_missing = np.array([feature.code == 0 for feature in features])
-        self.missing = np.flatnonzero(mine & is_missing)
-        self.own = np.flatnonzero(mine & ~is_missing)
+        self._place = reference.train.columns.index(column)
         is_seen = [feature.column.sources.isdisjoint(column.sources) for feature in features]
         self.seen = np.flatnonzero(is_seen)
         self.seen_columns = np.array([features[place].column.name for place in self.seen])
@@ -115,13 +115,14 @@ class Target:
         if min(len(train), len(holdout), len(rows)) < FEWEST_ROWS:
             return []
         drawn = trial.halves.is_drawn[:DRAWS][:, trial.halves.block_of[rows.is_known]]
-        size = len(rows) // 2
+        size = min(len(rows), len(holdout)) // 2
         real, importances = self._reference.once(
             ("skill", self.column.name, learner, size), lambda: self._real_skills(learner, size)
         )
         subject = (self.column.name, learner)
         real_skill, spread = float(np.mean(real)), float(np.std(real, ddof=1))
-        error = spread / np.sqrt(DRAWS)  # real draws are independent: the mean is surer than each
+        # Draws that have no row in common are independent: their mean is surer than each.
+        error = spread / np.sqrt(DRAWS) if DRAWS * size <= len(holdout) else spread
         real_margin = float(half_width(error, DRAWS))
         found = [
             Score("rows_trained_on", subject, float(size)),
@@ -135,10 +136,13 @@ class Target:
             return [*found, Score("utility", subject, note=NO_SIGNAL)]
         skills = []
         for draw, is_drawn in enumerate(drawn):
+            places = np.flatnonzero(is_drawn)
+            if len(rows) // 2 > size:  # there are not so many real rows
+                places = places[:size]
             skill, lost = self._trained(
                 learner,
-                rows.features[is_drawn],
-                rows.wanted[is_drawn],
+                rows.features[places],
+                rows.wanted[places],
                 draw,
                 with_importances=draw == 0,
             )
@@ -158,16 +162,27 @@ class Target:
 
     def _side(self, name: str) -> _Labelled:
         features = getattr(self._reference, f"{name}_features")
+        table = getattr(self._reference, name)
         return self._reference.once(
-            ("labelled", self.column.name, name), lambda: _labelled(self, features)
+            ("labelled", self.column.name, name), lambda: self.labelled(table, features)
         )
+
+    def labelled(self, table: Table, features: Floats) -> _Labelled:
+        """Rows of the sample of a table whose target is known, and what it is."""
+        codes = table.codes[table.sample, self._place]
+        is_known = codes > 0
+        numbers = table.numbers[self.column.name][table.sample] if self.column.is_number else codes
+        return _Labelled(features[is_known], numbers[is_known], is_known)
 
     def _real_skills(self, learner: str, size: int) -> tuple[list[float], Floats]:
         """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
         rows = self._side("holdout")
         found = []
+        random = np.random.default_rng(0)
         for draw in range(DRAWS):
             places = np.arange((draw + 1) * size, (draw + 2) * size) % len(rows)
+            if DRAWS * size > len(rows):
+                places = random.choice(len(rows), size, replace=False)
             found.append(
                 self._trained(
                     learner,
@@ -192,15 +207,6 @@ class Target:
             (test.features[tested][:TEST_ROWS][:, self.seen], test.wanted[tested][:TEST_ROWS]),
             self.seen_columns if with_importances else None,
         )
-
-
-def _labelled(target: Target, features: Floats) -> _Labelled:
-    """Rows in which the target is missing are left out."""
-    is_known = (features[:, target.missing] == 0).all(axis=1)
-    features = features[is_known]
-    shown = features[:, target.own]
-    wanted = shown[:, 0] if target.kind == "number" else shown.argmax(axis=1)
-    return _Labelled(features, wanted, is_known)
 
 
 def _agreement(one: Floats, other: Floats) -> float | None:

@@ -202,13 +202,13 @@ def test_names_that_answers_share_are_told_beside_what_real_rows_would() -> None
     Two of the four real names are copies, and the other answer has two of the other three rows.
     """
     table = table_of(
-        colour=[1] * 4, level=[0] * 4, name=[7, 8, 7, 9], row=[1, 2, 3, 4], responses=[5, 5, 6, 6]
+        colour=[1] * 4, level=[0] * 4, name=[7, 8, 7, 9], row=[1, 2, 3, 4], groups=[5, 5, 6, 6]
     )
     found = told(diversity, ONLY_REAL, table)
     assert found["shared_between_responses_share",].value == 1 / 2
     expected = found["expected_shared_between_responses_share",].value
     assert expected == pytest.approx(1 / 3)
-    alone = told(diversity, ONLY_REAL, replace(table, responses=np.array([5, 5, 5, 5])))
+    alone = told(diversity, ONLY_REAL, replace(table, groups=np.array([5, 5, 5, 5])))
     assert alone.get(("shared_between_responses_share",), NOT_KNOWN).value is None
 
 
@@ -258,14 +258,14 @@ def test_copies_in_one_answer_say_less(halves_of_eight: Reference) -> None:
         level=[0] * 16,
         name=[0] * 16,
         row=[1, 1, 90, 91] * 4,
-        responses=[number // 2 for number in range(16)],
+        groups=[number // 2 for number in range(16)],
     )
     z = 1.959964
     reach = z * np.sqrt((0.25 + z * z / 28) / 7) / (1 + z * z / 7)
     score = told(privacy, halves_of_eight, table)["copied_share",]
     assert ends(score) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
     # Without answers each row is by itself, and one of them is lost to the mean.
-    alone = told(privacy, halves_of_eight, replace(table, responses=None))["copied_share",]
+    alone = told(privacy, halves_of_eight, replace(table, groups=None))["copied_share",]
     reach = z * np.sqrt((0.25 + z * z / 60) / 15) / (1 + z * z / 15)
     assert ends(alone) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
 

@@ -20,7 +20,7 @@ FUNCTION = '''
 def manliness(trial: Trial) -> Iterator[Score]:
     """The share of men."""
     place = [column.name for column in trial.table.columns].index("gender")
-    men = Tally.of_rows(trial.table.codes[:, place] == 1, trial.table.responses)
+    men = Tally.of_rows(trial.table.codes[:, place] == 1, trial.table.groups)
     yield Score("manliness", (), men.share, *men.interval)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -12,8 +13,10 @@ import pytest
 import synthcare
 from generators.home import Home
 from generators.warehouse.transform import run_dbt
-from synthcare.contracts.contract import Contract
+from synthcare.chance import expected_total_variation
+from synthcare.contracts.contract import Contract, Rule
 from synthcare.errors import SynthcareError
+from synthcare.fidelity import TOO_SPARSE
 from synthcare.halves import sampled
 from tests.driver import cli, query
 from tests.worlds import Table, draw, land_reference, land_runs
@@ -73,10 +76,17 @@ def test_the_kind_of_table_does_not_matter(card: synthcare.Scorecard, tmp_path: 
 
 
 def test_scores_are_those_of_a_run(home: Home, contract: Contract, tmp_path: Path) -> None:
-    """dbt codes in SQL what the library codes by itself; sampled is every row of so few."""
+    """dbt codes in SQL what the library codes by itself; sampled is every row of so few.
+
+    Some rows are copies, some say what the contract does not allow, or break its rule.
+    """
     real, rows = draw(contract, 2_000, seed=1), draw(contract, 400, seed=2)
     rows.loc[:20] = real.loc[:20]
+    rows.loc[10:20, "name"] = rows.loc[10:20, "name"].str.upper()
     rows.loc[30:60, "gender"] = "Male"
+    rows.loc[70:79, "gender"] = "?"
+    rows.loc[80:89, "discharge_date"] = "1999-01-01"
+    rows.loc[90:99, "age"] = 999
     land_reference(home, contract, real)
     land_runs(home, contract, [Table("r", rows, 50)])
     run_dbt(home, "build", "--select", "+scores", "--exclude-resource-type", "test", "unit_test")
@@ -103,6 +113,7 @@ def test_scores_are_those_of_a_run(home: Home, contract: Contract, tmp_path: Pat
     for name in ("accept_rate", "column_fidelity", "diversity", "plausibility", "privacy"):
         assert card.value(name) == pytest.approx(scored(name)[None]), name
     assert card.value("privacy") < 0.96
+    assert card.value("accept_rate") == pytest.approx(370 / 400)
 
 
 def test_rows_of_a_group_are_on_one_side_and_drawn_together() -> None:
@@ -182,11 +193,62 @@ PARTLY = {
 
 
 @pytest.mark.parametrize("name", PARTLY)
-def test_scores_that_cannot_be_told_say_why(name: str) -> None:
+def test_scores_that_cannot_be_told_say_why(name: str, tmp_path: Path) -> None:
     real, synthetic, note = PARTLY[name]
-    scores = synthcare.score(real, synthetic).scores.set_index("name")
+    card = synthcare.score(real, synthetic)
+    scores = card.scores.set_index("name")
+    page = card.save_html(tmp_path / "card.html").read_text()
+    assert page.count("<h2>") >= 2
     assert np.isnan(scores.loc["overall", "value"])
     assert scores.loc["overall", "note"].startswith(note)
+
+
+def test_rows_of_few_categories_are_in_both_halves() -> None:
+    """Rows that say the same are no copies there; or all women would be in one half."""
+
+    def smokers(rows: int, seed: int) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        return pd.DataFrame({name: random.choice(["a", "b"], rows) for name in ("Sex", "Smokes")})
+
+    card = synthcare.score(smokers(400, 1), smokers(400, 2))
+    assert card.value("column_fidelity") == pytest.approx(1, abs=0.05)
+    assert card.value("pair_fidelity") == pytest.approx(1, abs=0.08)
+
+
+def test_a_contract_may_compute_but_not_write(tmp_path: Path, contract: Contract) -> None:
+    rows = draw(contract, 100, seed=1).set_axis(contract.labels, axis=1)
+    file = tmp_path / "out.csv"
+    for holds in (f"true); copy (select 1) to '{file}'; select (true", "no_such_column > 1"):
+        with pytest.raises(SynthcareError, match="contract"):
+            rule = Rule("bad", holds, "It is bad.")
+            synthcare.score(rows, rows, contract=replace(contract, rules=(rule,)))
+    assert not file.exists()
+
+
+def test_chance_alone_explains_what_sparse_tables_differ_in() -> None:
+    """Of many cells and few rows: the mean distance of samples of one population."""
+    random = np.random.default_rng(1)
+    for cells, real_rows, rows in ((900, 27_750, 40), (280, 50_000, 30), (100, 900, 40)):
+        shares = random.dirichlet(np.ones(cells))
+        scores = []
+        for _ in range(200):
+            real, table = (random.multinomial(n, shares) for n in (real_rows, rows))
+            distance = np.abs(real / real_rows - table / rows).sum() / 2
+            scores.append((1 - distance) / (1 - expected_total_variation(real, rows)))
+        assert np.mean(scores) == pytest.approx(1, abs=0.03), (cells, real_rows, rows)
+
+
+def test_what_is_too_sparse_is_not_scored() -> None:
+    """Of forty rows in nine hundred cells, with a real row each, nothing can be told."""
+
+    def codes(rows: int, seed: int) -> pd.DataFrame:
+        random = np.random.default_rng(seed)
+        return pd.DataFrame({n: random.integers(0, 30, rows) for n in "ab"}).map("v{}".format)
+
+    card = synthcare.score(codes(1_800, 1), codes(40, 2))
+    scores = card.scores.set_index("name")
+    assert scores.loc["pair_fidelity", "note"] == TOO_SPARSE
+    assert card.value("column_fidelity") == pytest.approx(1, abs=0.3)
 
 
 def test_rows_that_do_not_follow_the_real_table_are_told() -> None:

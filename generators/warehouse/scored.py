@@ -14,6 +14,7 @@ from duckdb import DuckDBPyRelation
 
 import synthcare
 from synthcare.chance import Tally
+from synthcare.coding import text_of
 from synthcare.halves import Halves, draws
 from synthcare.reference import Reference
 from synthcare.tables import Column, Hashes, Table
@@ -72,7 +73,7 @@ def library() -> str:
 
 def of_run(run: Run) -> str:
     """SQL of which rows of int_coded_rows are the run's."""
-    return f"run_id = '{run.run_id}'"
+    return f"run_id = {text_of(run.run_id)}"
 
 
 class Records:
@@ -177,7 +178,7 @@ class CodedRows:
         asked += [f"codes[{place}] as code_{place}" for place in range(1, len(columns) + 1)]
         asked += [f"numbers[{place}] as number_{place}" for place in numbers]
         asked += [f"identifiers[{place}] as hash_{place}" for place in range(1, len(names) + 1)]
-        rows = self._rows.filter(f"dataset = '{dataset}' and {which}")
+        rows = self._rows.filter(f"dataset = {text_of(dataset)} and {which}")
         found = rows.project(", ".join(asked)).fetchnumpy()
         # DuckDB's threads leave rows in any order, in which sums of decimals differ.
         order = np.ma.getdata(found["exact"]).argsort(kind="stable")

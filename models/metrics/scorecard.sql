@@ -30,6 +30,12 @@ privacy as (
 
 ),
 
+scored_runs as (
+
+    select * from {{ ref('int_scored_runs') }}
+
+),
+
 reference_files as (
 
     select * from {{ source('raw', 'reference_files') }}
@@ -67,11 +73,11 @@ final as (
 
         ---------- what is missing, and why
         case
-            when headline_scores.accept_rate is null
+            when runs.records_found = 0
                 then 'no answer held a record: see metrics.unread_answers'
             when runs.rows_accepted = 0 then 'no record was accepted: see metrics.reject_reasons'
             when reference_files.reference is null then 'no reference table: synthcare reference'
-            when headline_scores.column_fidelity is null
+            when scored_runs.run_id is null
                 then 'drawn from another reference: generate it again'
         end as not_scored_because,
 
@@ -80,6 +86,7 @@ final as (
     left join plausibility on runs.run_id = plausibility.run_id
     left join utility on runs.run_id = utility.run_id
     left join privacy on runs.run_id = privacy.run_id
+    left join scored_runs on runs.run_id = scored_runs.run_id
     left join reference_files on runs.dataset = reference_files.dataset
 
 )

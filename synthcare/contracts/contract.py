@@ -33,8 +33,9 @@ class Column:
     """A column that an LLM writes.
 
     `label` is the name that the LLM sees and answers with. `minimum` and `maximum` are numbers, or
-    dates for a date column, `decimals` the places of a decimal. `population` says how values are
-    spread in the population: see docs/contract.md. A value may be missing where `is_nullable`,
+    dates for a date column, `decimals` the places of a decimal, `data_type` is DuckDB's.
+    `population` says how values are spread: see docs/contract.md. A value may be missing where
+    `is_nullable`,
     and is written as one of `missing_values` or not at all; `synonyms` of a category, and patterns
     of such, are by the value that they stand for. `is_target` where it is worth predicting.
     """
@@ -48,6 +49,7 @@ class Column:
     minimum: Any = None
     maximum: Any = None
     decimals: int = 0
+    data_type: str = "varchar"
     is_nullable: bool = False
     is_target: bool = False
     synonyms: Mapping[str, str] = field(default_factory=dict)
@@ -251,6 +253,7 @@ def _column(properties: Mapping[str, Any]) -> Column:
         minimum=meta.get("min"),
         maximum=meta.get("max"),
         decimals=int(decimals[1]) if decimals else _DECIMALS,
+        data_type=properties["data_type"],
         is_nullable=meta.get("nullable", False),
         is_target=meta.get("target", False),
         synonyms={str(word): value for word, value in meta.get("synonyms", {}).items()},
