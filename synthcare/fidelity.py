@@ -15,7 +15,9 @@ from synthcare.trial import Score, Trial
 
 Floats = NDArray[np.float64]
 
-_MOST_EXPECTED = 0.9  # distance that chance alone leads to, beyond which nothing is told
+# Distance that chance alone leads to, beyond which nothing is told: the floor is the less sure the
+# more of the population no real row shows, but up to 0.6 it is sure enough.
+_MOST_EXPECTED, _SURE_EXPECTED = 0.9, 0.6
 TOO_SPARSE = "too few rows for so many different values"
 
 
@@ -34,8 +36,8 @@ class _Similarity:
 
     @property
     def is_told(self) -> bool:
-        """Whether chance leaves anything to tell; the floor is the less sure the more is unseen."""
-        return self.expected <= _MOST_EXPECTED - self.unseen
+        """Whether chance leaves anything to tell."""
+        return self.expected <= max(_SURE_EXPECTED, _MOST_EXPECTED - self.unseen)
 
     @property
     def score(self) -> float:

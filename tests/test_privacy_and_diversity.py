@@ -32,7 +32,7 @@ def table_of(
     name: list[int],
     row: list[int],
     exact: list[int] | None = None,
-    responses: list[int] | None = None,
+    groups: list[int] | None = None,
 ) -> Table:
     """Rows with a category, a number, a name, and what stands for the whole row."""
     level = np.array(level, dtype=float)
@@ -43,7 +43,7 @@ def table_of(
         {"level": level},
         {"name": np.array(name, dtype=np.uint64)},
         Hashes(np.array(exact or row, dtype=np.uint64), hashes, hashes),
-        None if responses is None else np.array(responses),
+        None if groups is None else np.array(groups),
         np.arange(len(level)),
     )
 
