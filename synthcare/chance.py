@@ -58,7 +58,10 @@ def expected_kolmogorov_smirnov(size: int, real_size: int) -> float:
 
 
 def margin(scores: ArrayLike, blocks: int, axis: int = -1) -> Floats:
-    """Half a 95 % interval, from `scores` of half-samples of so many blocks; NaN without two."""
+    """Half a 95 % interval of a score; NaN without two halves, or two blocks.
+
+    `scores` (halves,) are those of half-samples of so many blocks; other axes stay.
+    """
     scores = np.asarray(scores, dtype=float)
     if scores.shape[axis] <= 1 or blocks <= 1:
         return np.full(np.delete(scores.shape, axis), np.nan)
@@ -66,7 +69,7 @@ def margin(scores: ArrayLike, blocks: int, axis: int = -1) -> Floats:
 
 
 def half_width(spread: ArrayLike, draws: int) -> Floats:
-    """Half a 95 % interval of a mean with this standard error, from so many independent draws.
+    """Half a 95 % interval of a mean with this standard error, from two draws at least; any shape.
 
     Times Student's t with one degree of freedom less than there are draws, by the expansion of
     Cornish and Fisher (Abramowitz and Stegun, 1964, 26.7.5).
@@ -79,10 +82,10 @@ def half_width(spread: ArrayLike, draws: int) -> Floats:
 class Tally:
     """Of each group of rows that resemble each other, such as an answer's: how many are a hit.
 
-    `hits` and `sizes` (groups,); `sizes` is above 0.
+    `hits` and `sizes` (groups,); a row may be half a hit, and `sizes` is above 0.
     """
 
-    hits: NDArray[np.int64]
+    hits: NDArray[np.number]
     sizes: NDArray[np.int64]
 
     @classmethod

@@ -29,7 +29,7 @@ class Bar:
 def bars(real: Table, table: Table, count: int) -> Iterator[Bar]:
     """All bars of all columns; `count` is how many span the real numbers of a column.
 
-    None where there is no real row to stand beside.
+    Nothing where there is no real row to stand beside.
     """
     if not len(real):
         return

@@ -42,7 +42,7 @@ class _Variety:
 def diversity(trial: Trial) -> Iterator[Score]:
     """The mean of three parts: identifiers, values and whole rows; each the mean of its columns.
 
-    All of it is of the sample of the table.
+    It is of the sample of the table; only the commonest categories and numbers are of all rows.
     """
     found = list(_varieties(trial))
     by_part = {}
@@ -175,7 +175,10 @@ def _entropy(
 
 
 def entropy(counts: NDArray[np.int64]) -> float:
-    """Of counts of cells, in nats; few rows show too little of it: Miller and Madow (1955)."""
+    """In nats, of rows by cell (cells,), one row at least.
+
+    Few rows show too little of it: more by the bias after Miller and Madow (1955).
+    """
     counts = counts[counts > 0]
     size = counts.sum()
     if not size:

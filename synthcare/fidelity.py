@@ -236,7 +236,7 @@ def distribution_functions(known: Floats, real_known: Floats) -> tuple[Floats, F
 def kolmogorov_smirnov(
     steps: Floats, real_steps: Floats, missing: float, real_missing: float
 ) -> float:
-    """The largest gap between two distribution functions, at each number of either side.
+    """The largest gap between two distribution functions (n,), at each number of either side.
 
     `missing` and `real_missing` are the shares of rows that have no number; they count as smaller
     than any.
@@ -246,12 +246,15 @@ def kolmogorov_smirnov(
 
 
 def wasserstein(numbers: Floats, steps: Floats, real_steps: Floats) -> float:
-    """The area between two distribution functions, both at each of `numbers`."""
+    """The area between two distribution functions (n,) at `numbers` (n,), in their unit."""
     return float((np.abs(steps - real_steps)[:-1] * np.diff(numbers)).sum())
 
 
 def jensen_shannon_divergence(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
-    """In bits, of two counts of the same cells; 0 for the same shares, 1 for none in common."""
+    """In bits, of rows by cell (cells,) on both sides; 0 for the same shares, 1 for none in common.
+
+    Each side has a row at least, as for the distances below.
+    """
     shares, real = counts / counts.sum(), real_counts / real_counts.sum()
     middle = (shares + real) / 2
     return max(
@@ -260,12 +263,15 @@ def jensen_shannon_divergence(counts: NDArray[np.int64], real_counts: NDArray[np
 
 
 def kullback_leibler_divergence(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
-    """Of the real shares from the others, in nats; with half a row more each, no cell is empty."""
+    """Of the real shares from the others, in nats, from rows by cell (cells,).
+
+    With half a row more each, no cell is empty.
+    """
     return float(stats.entropy(real_counts + 0.5, counts + 0.5))
 
 
 def chi_square(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
-    """Pearson's statistic of the test that both samples are of one distribution."""
+    """Pearson's statistic of the test that rows by cell (cells,) are of one distribution."""
     return float(stats.chi2_contingency([counts, real_counts], correction=False).statistic)
 
 
@@ -308,7 +314,7 @@ def mutual_information(counts: NDArray[np.int64]) -> float:
 
 
 def correlation(one: Floats, other: Floats) -> float | None:
-    """Pearson's, over the rows in which neither is missing; None where one of them is constant."""
+    """Pearson's, of two columns (rows,) where neither is NaN; None where one is constant."""
     both = ~(np.isnan(one) | np.isnan(other))
     one, other = one[both], other[both]
     if not both.any() or not np.ptp(one) or not np.ptp(other):
