@@ -15,7 +15,8 @@
     {%- endfor -%}
     {%- set unit = "concat_ws('|', " ~ texts | join(', ') ~ ')' if texts else "''" -%}
     {%- if group is none and not left_out and columns | selectattr('kind', 'equalto', 'identifier') | list | length == 0 -%}
-        {%- set unit = "concat_ws('|', " ~ unit ~ ', row_number() over (partition by ' ~ unit ~ ' order by row_number))' -%}
+        {%- set copy = 'row_number() over (partition by ' ~ unit ~ ' order by row_number)' -%}
+        {%- set unit = "concat_ws('|', " ~ unit ~ ', nullif(' ~ copy ~ ', 1))' -%}
     {%- endif -%}
     {%- set labels = file_labels(dataset) | map('lower') | list -%}
 

@@ -123,7 +123,10 @@ class Tally:
         middle = share + Z * Z / 2 / size
         reach = Z * np.sqrt((share * (1 - share) + Z * Z / 4 / size) / size)
         low, high = ((middle + sign * reach) / (1 + Z * Z / size) for sign in (-1, 1))
-        return max(0.0, float(low)), min(1.0, float(high))
+        return (
+            0.0 if share == 0 else max(0.0, float(low)),
+            1.0 if share == 1 else min(1.0, float(high)),
+        )
 
 
 def chance_to_be_drawn(copies: ArrayLike, rows: int, size: int) -> Floats:

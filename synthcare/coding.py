@@ -84,11 +84,12 @@ def typed(
             fault += f" or {value} not between cast({low} as {kind}) and cast({high} as {kind})"
         faults[column.name] = f"coalesce({fault}, false)"
     for rule in contract.rules:
-        faults[rule.name] = f"not coalesce(({rule.holds}), true)"
+        faults[f"rule {rule.name}"] = f"not coalesce(({rule.holds}), true)"
     parts = ", ".join(quoted("_text_" + name) for name in _identity(contract))
     same = f"concat_ws('|', {parts})" if parts else "''"
     if group is None and not has_twins(contract):
-        same = f"concat_ws('|', {same}, row_number() over (partition by {same} order by _row))"
+        copy = f"row_number() over (partition by {same} order by _row)"
+        same = f"concat_ws('|', {same}, nullif({copy}, 1))"
     owner = f"nullif(trim({quoted(group)}), '')" if group else "null"
     flags = ", ".join(f"{fault} as {quoted('_fault_' + c)}" for c, fault in faults.items())
     none = " and ".join(f"not {quoted('_fault_' + c)}" for c in faults)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from readers.tables import Table as TextTable
 from readers.tables import plain_name, read_table
 from synthcare.coding import Typed, checks, coded, edges_of, typed, units_of, validity
 from synthcare.contracts.contract import (
@@ -75,7 +76,9 @@ class Scorecard:
     def shortfalls(self, least: Mapping[str, float]) -> Iterator[str]:
         """A line for each headline score that is less than `least` says, or is not known."""
         for name, wanted in least.items():
-            value = self.value(name)
+            value, wanted = self.value(name), float(wanted)  # noqa: PLW2901
+            if name not in {headline.name for headline in ALL}:
+                raise SynthcareError(f"'{name}' is no score.")
             if value is None:
                 yield f"{name} is not known, where {wanted:g} was asked for"
             elif value < wanted:
@@ -99,6 +102,9 @@ class Scorecard:
         from reports.card import write_card
 
         return write_card(self, Path(path))
+
+    def __str__(self) -> str:
+        return self.scores.drop(columns=["name", "note"]).to_string(index=False, na_rep="–")
 
     def _repr_html_(self) -> str:
         from reports.card import card_table
@@ -131,10 +137,14 @@ def score(
         try:
             named, notes = _contract(contract, paths, columns, group)
             group = group or named.reference.group
-            owners = [
-                _read(database, path, named, group, side, as_written=contract is not None)
-                for path, side in zip(paths, SIDES, strict=True)
-            ]
+            owners, units = {}, {}
+            for path, side in zip(paths, SIDES, strict=True):
+                owners[side], table = _read(
+                    database, path, named, group, side, as_written=contract is not None
+                )
+                notes = [*notes, *(f"{side} table: {note}" for note in table.notes)]
+                units[side] = {plain_name(x): table.readings[x].unit for x in table.labels}
+            _check_units(units)
         except SynthcareError as error:
             # What was in memory has no path that means anything.
             raise SynthcareError(str(error).replace(f"{folder}/", "the ")) from error
@@ -143,7 +153,7 @@ def score(
         database.execute("set lock_configuration = true")
         sides = [
             typed(database, named, owner, name=side, has_bounds=contract is not None)
-            for owner, side in zip(owners, SIDES, strict=True)
+            for side, owner in owners.items()
         ]
         return _card(*sides, notes)
 
@@ -153,16 +163,25 @@ def _path(table: Any, path: Path, name: str) -> Path:
     if isinstance(table, str | Path):
         return Path(table)
     if isinstance(table, pd.DataFrame):
+        # An index with a name is a column that somebody made one of.
+        table = table.reset_index(drop=table.index.names == [None])
         table = table.set_axis([str(label) for label in table.columns], axis=1)
-        table = table.reset_index(drop=True)
+    labels = [str(label).lower() for label in getattr(table, "columns", ())]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    if twice:
+        raise SynthcareError(
+            f"The {name} table has columns of one name: {_some(twice)}. Rename one."
+        )
     try:
+        if isinstance(table, np.ndarray | pd.Series | dict | list):
+            raise TypeError("it has no names of columns")
         if isinstance(table, duckdb.DuckDBPyRelation):
             table.write_parquet(str(path))
         else:
             with duckdb.connect() as database:
                 database.register("brought", table)
                 database.table("brought").write_parquet(str(path))
-    except (duckdb.Error, TypeError, ValueError) as error:
+    except (duckdb.Error, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise SynthcareError(
             f"The {name} table, a {type(table).__name__}, cannot be read: {reason}. Give a "
@@ -247,8 +266,8 @@ def _read(
     side: str,
     *,
     as_written: bool,
-) -> str | None:
-    """Read a table as texts into `<side>_texts`; return the label of the group.
+) -> tuple[str | None, TextTable]:
+    """Read a table as texts into `<side>_texts`; return the label of the group, and what was read.
 
     Of the synthetic table the group may be missing. With `as_written` the texts are as in the file,
     as a contract says itself which words mean that a value is missing.
@@ -274,7 +293,19 @@ def _read(
     database.execute("drop view written; drop table rows; drop table received")
     if not table.rows:
         raise SynthcareError(f"{path} has no rows.")
-    return owner
+    return owner, table
+
+
+def _check_units(units: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Raise SynthcareError where a column's values have other units on both sides."""
+    real, synthetic = (units[side] for side in SIDES)
+    for label, unit in real.items():
+        other = synthetic.get(label)
+        if unit and other and unit != other:
+            raise SynthcareError(
+                f"Values of the column {label} are in {unit} in the real table, and in {other} in "
+                "the synthetic one. Write both in one unit."
+            )
 
 
 _IS_HOLDOUT = "md5_number_lower(_unit) % 2 = 1"  # as dbt splits the reference
@@ -290,7 +321,9 @@ def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
         for side in (coded(real, edges, rows) for rows in (train_rows, holdout_rows))
     )
     if not len(train):
-        raise SynthcareError(f"No real row follows the contract: {_blame(real)}.")
+        if real.left_out:
+            raise SynthcareError(f"No real row follows the contract: {_blame(real)}.")
+        raise SynthcareError("All real rows fall into one half: their groups are too few to split.")
     reference, table = Reference(train, holdout), coded(synthetic, edges)
     found = _scores(reference, table, units_of(synthetic), synthetic, real)
     held_out = holdout.sample[: len(table)]
@@ -298,7 +331,11 @@ def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
         reference, holdout.take(held_out), units_of(real, holdout_rows)[held_out], real, real
     )
     if len(held_out) < len(table):
-        notes = [*notes, f"there are {len(held_out):,} real rows to hold out, not as many"]
+        notes = [
+            *notes,
+            f"real rows were scored on {len(held_out):,} rows, half of the real table, and not on "
+            f"{len(table):,}",
+        ]
     for side, name in ((synthetic, "synthetic"), (real, "real")):
         if side.left_out:
             count = side.rows - int(validity(side).hits.sum())

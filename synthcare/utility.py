@@ -121,8 +121,9 @@ class Target:
         )
         subject = (self.column.name, learner)
         real_skill, spread = float(np.mean(real)), float(np.std(real, ddof=1))
-        # Draws that have no row in common are independent: their mean is surer than each.
-        error = spread / np.sqrt(DRAWS) if DRAWS * size <= len(holdout) else spread
+        # The mean of the draws is surer than each. Where the holdout is small they have rows in
+        # common, and it is less sure than this says.
+        error = spread / np.sqrt(DRAWS)
         real_margin = float(half_width(error, DRAWS))
         found = [
             Score("rows_trained_on", subject, float(size)),
@@ -178,11 +179,8 @@ class Target:
         """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
         rows = self._side("holdout")
         found = []
-        random = np.random.default_rng(0)
         for draw in range(DRAWS):
             places = np.arange((draw + 1) * size, (draw + 2) * size) % len(rows)
-            if DRAWS * size > len(rows):
-                places = random.choice(len(rows), size, replace=False)
             found.append(
                 self._trained(
                     learner,

@@ -256,6 +256,10 @@ def score_command(
 
     if dataset and contract:
         raise click.UsageError("Use --dataset or --contract, not both.")
+    if html and (
+        html.is_dir() or html.name == "" or html.resolve() in (real.resolve(), synthetic.resolve())
+    ):
+        raise click.UsageError(f"--html {html} is a folder, or one of the tables.")
     console = _console(as_json)
     with console.status("scoring, some seconds per thousand rows"):
         card = score(real, synthetic, dataset or contract, group, _listed(columns))

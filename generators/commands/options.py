@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -51,9 +52,12 @@ def _threshold(said: str) -> tuple[str, float]:
     if score not in known:
         raise click.BadParameter(f"'{score}' is no score. There are: {', '.join(known)}.")
     try:
-        return score, float(number)
-    except ValueError as error:
-        raise click.BadParameter(f"'{said}' needs a number, such as {score}=0.9.") from error
+        least = float(number)
+    except ValueError:
+        least = math.nan
+    if not math.isfinite(least):
+        raise click.BadParameter(f"'{said}' needs a number, such as {score}=0.9.")
+    return score, least
 
 
 def dialect_options(command: click.Command) -> click.Command:

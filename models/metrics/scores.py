@@ -28,6 +28,8 @@ def model(dbt, session) -> pd.DataFrame:
     Scored again is only what changed: a run whose fingerprint is the same keeps its rows.
     """
     asked = dbt.config.meta_get("scores")
+    if unknown := {*asked} - {headline.name for headline in HEADLINES}:
+        raise ValueError(f"the variable scores has names that no score has: {sorted(unknown)}")
     headlines = [headline for headline in HEADLINES if not asked or headline.name in asked]
     draws = (dbt.config.meta_get("half_samples"), dbt.config.meta_get("seed"))
     real_rows = dbt.config.meta_get("real_rows_in_samples")

@@ -27,7 +27,13 @@ def describe_population(
                 f"select lower({text}), count({text}) from rows group by all"  # noqa: S608
             ).fetchall()
         )
-        found["shares"] = _shares({v: counts[v.lower()] for v in meta["accepted_values"]})
+        accepted = meta["accepted_values"]
+        found["shares"] = _shares(
+            {
+                v: counts.get(lower, 0)
+                for v, lower in zip(accepted, _lower(database, accepted), strict=True)
+            }
+        )
     elif meta["kind"] != "identifier":
         (deciles,) = database.execute(
             f"select quantile_disc({value}, {_DECILES}) from rows"  # noqa: S608
@@ -40,6 +46,14 @@ def describe_population(
         ).fetchone()
         found["missing"] = _rounded((rows - known) / rows)
     return found
+
+
+def _lower(database: duckdb.DuckDBPyConnection, texts: list[str]) -> list[str]:
+    """DuckDB's lower case, which is not Python's for every letter."""
+    ((lower,),) = database.execute(
+        "select list_transform($texts, lambda text: lower(text))", {"texts": texts}
+    ).fetchall()
+    return lower
 
 
 def _shares(counts: Mapping[str, int]) -> dict[str, float]:
