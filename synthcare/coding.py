@@ -271,7 +271,7 @@ def coded(table: Typed, edges: Mapping[str, Sequence[float]], where: str = "_is_
     }
     found = table.fetch(what, where)
     rows = len(found["exact"])
-    codes = np.zeros((rows, len(table.columns)), dtype=np.uint16)
+    codes = np.zeros((rows, len(table.columns)), dtype=np.uint16, order="F")  # as it is counted
     numbers = {}
     for place, column in enumerate(table.columns):
         values = found[f"value {column.name}"]

@@ -189,7 +189,8 @@ class CodedRows:
         codes = [plain[f"code_{place}"] for place in range(1, len(columns) + 1)]
         table = Table(
             columns,
-            np.stack(codes, axis=1) if codes else np.empty((len(is_sampled), 0), dtype=np.uint16),
+            # Column by column, as they are counted.
+            np.stack(codes).T if codes else np.empty((len(is_sampled), 0), dtype=np.uint16),
             {
                 columns[place - 1].name: np.ma.filled(
                     found[f"number_{place}"].astype(float), np.nan

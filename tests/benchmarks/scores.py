@@ -210,7 +210,7 @@ def utility() -> str:
 
     UCI's table (`SYNTHCARE_TEST_ENCOUNTERS` is its path), split by patient, and with
     `rows_in_samples` raised to 100,000, so that half of each run is trained on. The mean of eight
-    half-samples, each tested on 2,000 compared rows that it shares no patient with; 0.5 is a guess.
+    half-samples, each tested on 2,000 train rows that it shares no patient with; 0.5 is a guess.
     """
     contract = load_contract("encounters")
     sizes = (100, 1_000, 10_000, 50_000)
