@@ -165,7 +165,7 @@ placed as (
         is_holdout,
         cast(row_number as varchar) as record_id,
         cast(null as varchar) as response_id,
-        cast(null as ubigint) as unit,
+        unit,
         cast(null as utinyint) as block,
         true as is_looked_at,
         {%- for column in written %}

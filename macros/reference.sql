@@ -42,6 +42,7 @@ typed as (
         {{ typed_value(column, '_text_' ~ column.name) }} as {{ column.name }},
         {%- endfor %}
         md5_number_lower(coalesce(_group_text, {{ unit }})) % 2 = 1 as is_holdout,
+        {{ 'cast(null as ubigint)' if group is none else 'hash(coalesce(_group_text, ' ~ unit ~ '))' }} as unit,
 
     from named
 

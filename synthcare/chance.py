@@ -115,14 +115,18 @@ class Tally:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Ends of the 95 % score interval of the share (Wilson, 1927).
+        """Ends of the 95 % interval of the share."""
+        return self.ends(Z)
+
+    def ends(self, z: float) -> tuple[float, float]:
+        """Ends of the score interval of the share (Wilson, 1927), z standard errors on either side.
 
         It holds at small sizes, and at shares of 0 and 1.
         """
         share, size = self.share, self.effective_size
-        middle = share + Z * Z / 2 / size
-        reach = Z * np.sqrt((share * (1 - share) + Z * Z / 4 / size) / size)
-        low, high = ((middle + sign * reach) / (1 + Z * Z / size) for sign in (-1, 1))
+        middle = share + z * z / 2 / size
+        reach = z * np.sqrt((share * (1 - share) + z * z / 4 / size) / size)
+        low, high = ((middle + sign * reach) / (1 + z * z / size) for sign in (-1, 1))
         return (
             0.0 if share == 0 else max(0.0, float(low)),
             1.0 if share == 1 else min(1.0, float(high)),

@@ -1,40 +1,245 @@
-"""Whether rows are real ones, or near to those that a prompt may show."""
+"""Whether rows are real ones, or nearer to them than real ones are to each other."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
-from synthcare.chance import Tally
+from synthcare.attacks import inference, linkability, singling_out
+from synthcare.chance import Tally, Z
+from synthcare.nearest import Measured, Nearest, Ruler, nearest
 from synthcare.reference import Reference
+from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
-_ROWS_AT_ONCE = 500  # in memory
+ROWS = 2_000  # of a table, and of the real one, whose nearest rows are looked for
+TARGETS = 1_000  # rows of either real half that are attacked
+FEWEST_ROWS = 20  # that an attack needs, of each table
+
+NOTHING_UNUSUAL = "real rows are so much alike that nearness to one says nothing"
+
+# Radii: so many values differ, or so small a share of real rows is as near to another one.
+_BUT = {0: "", 1: "one", 2: "two", 3: "three"}
+_SHARES = (0.01, 0.02, 0.05, 0.1)
+_USUAL = 0.5  # share of real rows, above which being as near is nothing unusual
+
+
+@dataclass(frozen=True)
+class Excess:
+    """How often rows, or guesses, hit real ones, beside how often they would by chance."""
+
+    name: str
+    hits: Tally
+    chance: Tally
+    words: str
+
+    def ends(self, z: float = Z) -> tuple[float, float, float]:
+        """(hits − chance) / (1 − chance), and its ends by Newcombe's method 10 (1998)."""
+        share, usual = self.hits.share, self.chance.share
+        (low, high), (usual_low, usual_high) = self.hits.ends(z), self.chance.ends(z)
+        below, above = (
+            np.hypot(share - low, usual_high - usual),
+            np.hypot(high - share, usual - usual_low),
+        )
+        low, value, high = ((share - usual + way) / (1 - usual) for way in (-below, 0, above))
+        return float(value), float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Around:
+    """Both halves of the real table as values, train first.
+
+    `differing` and `distance` (rows,) say how near some real rows are to the nearest row of
+    somebody else; `units` (rows,) which of these are of one person.
+    """
+
+    ruler: Ruler
+    halves: tuple[Measured, ...]
+    differing: NDArray[np.int64]
+    distance: NDArray[np.float64]
+    units: NDArray
 
 
 def privacy(trial: Trial) -> Iterator[Score]:
-    """The share of rows that are no copy of a real one, beyond what chance makes of real rows."""
-    reference, table = trial.reference, trial.table
-    if table.hashes is None:
+    """One minus the worst excess of rows that are too near to real ones, and of attacks that hit.
+
+    What may be chance is no excess; it shows in the lower end of the interval. Where one is beyond
+    chance, however many are looked for, the table leaks.
+    """
+    if trial.table.hashes is None:
         return
-    groups = np.arange(len(table)) if table.groups is None else table.groups
-    folded, exact, real_share = reference.once("copies of rows", lambda: _real_hashes(reference))
-    is_copy = np.isin(table.hashes.folded, folded)
-    copied = Tally.of_rows(is_copy, groups)
-    ends = copied.interval
-    if real_share < 1:
-        value, high, low = (
-            min(1.0, (1 - share) / (1 - real_share)) for share in (copied.share, *ends)
-        )
-        yield Score("privacy", (), value, low, high)
-    else:
-        yield Score("privacy", note="every real row has a twin: copies are nothing unusual")
-    yield Score("copied_rows", (), float(np.isin(table.hashes.exact, exact).sum()))
-    yield Score("copied_rows_any_case", (), float(is_copy.sum()))
-    yield Score("copied_share", (), copied.share, *ends)
-    yield Score("reference_copied_share", (), real_share)
+    found = list(excesses(trial))
+    for excess in found:
+        value, low, high = excess.ends()
+        yield Score("privacy_excess", (excess.name,), value, low, high, note=excess.words)
+        yield Score("privacy_share", (excess.name,), excess.hits.share, *excess.hits.interval)
+        yield Score("real_privacy_share", (excess.name,), excess.chance.share)
+    yield from _copies(trial)
     yield from _known_identifiers(trial)
-    yield from _nearer(trial, groups)
+    if not found:
+        yield Score("privacy", note=NOTHING_UNUSUAL)
+        return
+    z = float(norm.isf(0.025 / len(found)))
+    worst = max(found, key=lambda excess: excess.ends(z)[1])
+    leaks = worst.ends(z)[1] > 0
+    yield Score("leaks", (), float(leaks), note=worst.words if leaks else None)
+    value, low, high = worst.ends()
+    if not leaks:
+        value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in found)
+    yield Score("privacy", (), *(min(1.0, max(0.0, 1 - part)) for part in (value, high, low)))
+
+
+def excesses(trial: Trial) -> Iterator[Excess]:
+    """All that is looked for, where real rows leave anything to be seen."""
+    table = trial.table
+    groups = np.arange(len(table)) if table.groups is None else table.groups
+    yield from _near_copies(trial, groups[table.sample[:ROWS]])
+    yield from _attacks(trial, groups[table.sample[:ROWS]])
+
+
+def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
+    """Rows that are nearer to a real one than real rows are to each other, at several radii."""
+    real = around(trial.reference)
+    if not len(real.distance):
+        return
+    near = nearest_real(trial)
+    differing = np.min([half.differing for half in near], axis=0)
+    distance = np.min([half.distance for half in near], axis=0)
+    rows, values = len(differing), real.ruler.values
+    looks = []
+    for most, but in _BUT.items():
+        if most < values:
+            of_values = f" in all but {but} of {values} values" if most else ""
+            what = f"equal a real row{of_values}"
+            looks.append((f"all_but_{most}", differing <= most, real.differing <= most, what))
+    for share in _SHARES:
+        radius = np.quantile(real.distance, share, method="lower")
+        what = f"are nearer to a real row than {1 - share:.0%} of real rows are to another"
+        looks.append(
+            (f"nearest_{share:.0%}".rstrip("%"), distance < radius, real.distance < radius, what)
+        )
+    for name, hits, usual, what in looks:
+        chance = Tally.of_rows(usual, real.units)
+        if chance.share <= _USUAL:
+            expected = rows * chance.share
+            words = f"{hits.sum():,} of {rows:,} rows {what}; among real rows {expected:,.0f} would"
+            yield Excess(name, Tally.of_rows(hits, groups), chance, words)
+    if len(near) > 1:
+        yield from _membership(near, groups)
+
+
+def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
+    """Whether rows are nearer to train than to holdout, and whether train rows are the nearest.
+
+    A generator that remembers no row of train is as near to either half.
+    """
+    train, holdout = near
+    sizes = np.array([len(half.reached) for half in near])
+    chance = Tally(sizes[:1], sizes.sum()[None])
+    is_nearer = (train.distance < holdout.distance) + (train.distance == holdout.distance) / 2
+    hits = Tally.of_rows(is_nearer, groups)
+    words = (
+        f"{hits.share:.0%} of rows are nearer to train than to holdout; {chance.share:.0%} would be"
+    )
+    yield Excess("nearer_to_train", hits, chance, words)
+    reached = np.concatenate([half.reached for half in near])
+    guessed = min(len(train.distance), len(reached) // 10)
+    if guessed >= FEWEST_ROWS:
+        order = np.random.default_rng(0).permutation(len(reached))  # ties in any order
+        closest = order[reached[order].argsort(kind="stable")[:guessed]]
+        is_train = closest < sizes[0]
+        hits = Tally(is_train.astype(float), np.ones(guessed, dtype=np.int64))
+        words = (
+            f"of the {guessed:,} real rows that are nearest to the table {hits.share:.0%} are of "
+            f"train; {chance.share:.0%} would be by chance"
+        )
+        yield Excess("membership", hits, chance, words)
+
+
+def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
+    """What is learnt of train rows beyond what is of holdout rows, which cannot be in the table."""
+    reference, table = trial.reference, trial.table
+    halves = (reference.train, reference.holdout)
+    rows = table.sample[:ROWS]
+    if min(len(rows), *map(len, halves)) < FEWEST_ROWS:
+        return
+    ruler = around(reference).ruler
+    synthetic = ruler.measure(table, rows)
+    some = [half.sample[:TARGETS] for half in halves]
+    targets = [ruler.measure(half, of) for half, of in zip(halves, some, strict=True)]
+    units = [_units(half)[of] for half, of in zip(halves, some, strict=True)]
+    for attack, what in (
+        (inference, "of the values of train rows are guessed from their other values"),
+        (linkability, "of train rows are found again by either half of their columns"),
+    ):
+        hits, chance = (
+            Tally.of_rows(attack(synthetic, of), unit)
+            for of, unit in zip(targets, units, strict=True)
+        )
+        words = f"{hits.share:.1%} {what}; of holdout rows {chance.share:.1%}"
+        yield Excess(attack.__name__, hits, chance, words)
+    size = min(map(len, halves))
+    hits, chance = (
+        Tally.of_rows(singling_out(synthetic, half.part(slice(size))), groups)
+        for half in around(reference).halves
+    )
+    words = f"{hits.share:.1%} of guesses single a train row out; a holdout row {chance.share:.1%}"
+    yield Excess("singling_out", hits, chance, words)
+
+
+def around(reference: Reference) -> Around:
+    """The real table as values, and how near some of its rows are to those of somebody else."""
+    return reference.once("around", lambda: _around(reference))
+
+
+def _around(reference: Reference) -> Around:
+    tables = [half for half in (reference.train, reference.holdout) if len(half)]
+    ruler = Ruler.of(reference.train)
+    halves = tuple(ruler.measure(half, np.arange(len(half))) for half in tables)
+    units = [_units(half) for half in tables]
+    differing, distance, of_rows = [], [], []
+    for half, own in zip(tables, units, strict=True):
+        some = half.sample[: ROWS // len(tables)]
+        rows = ruler.measure(half, some)
+        near = [
+            nearest(rows, others, own[some], of_others)
+            for others, of_others in zip(halves, units, strict=True)
+        ]
+        nearest_distance = np.min([side.distance for side in near], axis=0)
+        is_known = np.isfinite(nearest_distance)  # not where all rows are of one person
+        differing.append(np.min([side.differing for side in near], axis=0)[is_known])
+        distance.append(nearest_distance[is_known])
+        of_rows.append(own[some][is_known])
+    return Around(ruler, halves, *map(np.concatenate, (differing, distance, of_rows)))
+
+
+def _units(half: Table) -> NDArray:
+    """What the rows of one person share; without groups, what copies of a row do."""
+    return half.hashes.twins if half.groups is None else half.groups
+
+
+def nearest_real(trial: Trial) -> tuple[Nearest, ...]:
+    """The nearest rows of either real half, train first, of the first ROWS of a table's sample."""
+    real = around(trial.reference)
+    rows = real.ruler.measure(trial.table, trial.table.sample[:ROWS])
+    return tuple(nearest(rows, half) for half in real.halves)
+
+
+def _copies(trial: Trial) -> Iterator[Score]:
+    """How many rows are real ones, letter for letter, and letter case aside."""
+    hashes = trial.table.hashes
+    folded, exact, real_share = trial.reference.once(
+        "copies of rows", lambda: _real_hashes(trial.reference)
+    )
+    groups = np.arange(len(trial.table)) if trial.table.groups is None else trial.table.groups
+    is_copy = np.isin(hashes.folded, folded)
+    copied = Tally.of_rows(is_copy, groups)
+    yield Score("copied_rows", (), float(np.isin(hashes.exact, exact).sum()))
+    yield Score("copied_rows_any_case", (), float(is_copy.sum()))
+    yield Score("copied_share", (), copied.share, *copied.interval)
+    yield Score("reference_copied_share", (), real_share)
 
 
 def _real_hashes(reference: Reference) -> tuple[NDArray, NDArray, float]:
@@ -64,38 +269,3 @@ def _known_identifiers(trial: Trial) -> Iterator[Score]:
     if len(reference.holdout):
         share = reference.once("known", lambda: known_share(reference.holdout.identifiers))
         yield Score("reference_known_identifiers_share", (), share)
-
-
-def _nearer(trial: Trial, groups: NDArray) -> Iterator[Score]:
-    """The share of sampled rows whose nearest real row is in the train half; half of the ties.
-
-    Both halves have as many rows, so that neither is nearer by its size.
-    """
-    reference, table = trial.reference, trial.table
-    size = min(len(reference.train.sample), len(reference.holdout.sample))
-    if not size or not reference.features:
-        return
-    rows = reference.look_at(table, table.sample)
-    to_train = nearest_distances(rows, reference.train_features[:size])
-    to_holdout = nearest_distances(rows, reference.holdout_features[:size])
-    is_nearer = (to_train < to_holdout) + (to_train == to_holdout) / 2
-    nearer = Tally.of_rows(is_nearer, groups[table.sample])
-    yield Score("nearer_share", (), nearer.share, *nearer.interval)
-
-
-def nearest_distances(
-    rows: NDArray[np.floating], others: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Euclidean distance from each of `rows` (n, k) to the nearest of `others` (m, k), as (n,).
-
-    The nearest is found by |a|² + |b|² − 2ab in blocks, which rounds; its distance is exact.
-    """
-    found = np.empty(len(rows))
-    squares = (others**2).sum(axis=1)
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        block = rows[start : start + _ROWS_AT_ONCE]
-        closest = (squares - 2 * block @ others.T).argmin(axis=1)
-        found[start : start + len(block)] = np.linalg.norm(
-            block.astype(float) - others[closest], axis=1
-        )
-    return found

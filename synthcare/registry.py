@@ -10,6 +10,7 @@ from synthcare.diversity import diversity
 from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
 from synthcare.plausibility import accept_rate, plausibility
 from synthcare.privacy import privacy
+from synthcare.structure import structure
 from synthcare.trial import Score, Trial
 from synthcare.utility import utility
 
@@ -20,8 +21,9 @@ class Headline:
 
     `find` yields the score under `name`, without a subject, and what stands beside it. It is asked
     for a table and a reference only, unless it is `of_records`, which need be neither accepted nor
-    compared. `is_in_overall` says whether it is a part of the overall score, `is_optional` that it
-    is not shown where no table has it.
+    compared. `is_in_overall` says whether it is a part of the overall score, `stands_in_for` of
+    which part it takes the place where that is not known, `is_optional` that it is not shown where
+    no table has it.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Headline:
     meaning: str
     find: Callable[[Trial], Iterator[Score]]
     is_in_overall: bool = False
+    stands_in_for: str | None = None
     of_records: bool = False
     is_optional: bool = False
 
@@ -45,7 +48,11 @@ HEADLINES = (
     ),
     Headline(
         "pair_fidelity", "pairs", "Pairs", "1 = each two go together as in real rows",
-        pair_fidelity, is_in_overall=True,
+        pair_fidelity, stands_in_for="structure",
+    ),
+    Headline(
+        "structure", "struct", "Structure", "1 = as tied as real columns, 0 = not at all",
+        structure, is_in_overall=True,
     ),
     Headline(
         "missingness", "miss", "Missing", "1 = values are missing as often as in real rows",
@@ -64,7 +71,7 @@ HEADLINES = (
         plausibility, of_records=True,
     ),
     Headline("utility", "util", "Utility", "1 = trains models as well as real rows", utility),
-    Headline("privacy", "priv", "Privacy", "1 = copies no real row", privacy),
+    Headline("privacy", "priv", "Privacy", "1 = no nearer to real rows than chance", privacy),
 )  # fmt: skip
 
 OVERALL = Headline(
@@ -82,15 +89,17 @@ def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list
         for headline in headlines:
             if trial.table is not None or headline.of_records:
                 found += headline.find(trial)
-    known = {score.name: score for score in found if not score.subject}
-    parts = {h.name: known.get(h.name) for h in HEADLINES if h.is_in_overall}
-    missing = [name for name, part in parts.items() if part is None or part.value is None]
-    if missing:
+    known = {s.name: s for s in found if not s.subject and s.value is not None}
+    instead = {h.stands_in_for: h.name for h in HEADLINES if h.stands_in_for}
+    asked = [headline.name for headline in HEADLINES if headline.is_in_overall]
+    names = [name if name in known else instead.get(name, name) for name in asked]
+    if missing := [name for name in names if name not in known]:
         return [*found, Score(OVERALL.name, note=f"without {', '.join(missing)}")]
-    return [*found, overall(parts.values())]
+    noted = [f"{name} for {part}" for name, part in zip(names, asked, strict=True) if name != part]
+    return [*found, overall([known[name] for name in names], ", ".join(noted) or None)]
 
 
-def overall(parts: Collection[Score]) -> Score:
+def overall(parts: Collection[Score], note: str | None = None) -> Score:
     """The geometric mean: none makes up for another.
 
     Its ends are the means of theirs, as if all erred together, which is the widest they can be.
@@ -102,4 +111,4 @@ def overall(parts: Collection[Score]) -> Score:
             known = getattr(part, end)
             product = None if known is None or product is None else product * max(0.0, known)
         ends[end] = None if product is None else product ** (1 / len(parts))
-    return Score(OVERALL.name, (), **ends)
+    return Score(OVERALL.name, (), **ends, note=note)

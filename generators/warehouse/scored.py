@@ -199,10 +199,15 @@ class CodedRows:
             },
             {name: plain[f"hash_{place}"] for place, name in enumerate(names, 1)},
             Hashes(plain["exact"], plain["folded"], plain["twins"]),
-            None if which in (TRAIN, HOLDOUT) else plain["response"],
+            _groups(found["unit"]) if which in (TRAIN, HOLDOUT) else plain["response"],
             sample,
         )
         return table, {name: plain[name][sample] for name in ("block", "unit")}
+
+
+def _groups(units: np.ma.MaskedArray) -> np.ndarray | None:
+    """Of real rows, what those of one person share; None where nobody knows."""
+    return None if np.ma.getmaskarray(units).any() else np.ma.getdata(units)
 
 
 def _columns(found: pd.DataFrame) -> Iterator[Column]:

@@ -1,9 +1,15 @@
 with scores as (
 
     {{ wide_scores('privacy', [
-        'copied_rows', 'copied_rows_any_case', 'reference_copied_share',
+        'leaks', 'copied_rows', 'copied_rows_any_case', 'reference_copied_share',
         'known_identifiers_share', 'reference_known_identifiers_share',
     ], is_of_runs=true) }}
+
+),
+
+leaks as (
+
+    {{ wide_scores('leaks', [], is_of_runs=true) }}
 
 ),
 
@@ -15,7 +21,14 @@ copied as (
 
 nearer as (
 
-    {{ wide_scores('nearer_share', [], is_of_runs=true) }}
+    select
+        run_id,
+        value as share,
+        low,
+        high,
+
+    from {{ ref('scores') }}
+    where score_name = 'privacy_share' and subject = 'nearer_to_train'
 
 ),
 
@@ -87,11 +100,14 @@ final as (
         scored_runs.run_id,
         scored_runs.dataset,
 
-        ---------- the score: rows that are no copy, beyond what chance makes of the reference
+        ---------- the score: one less the worst of privacy_risks that is beyond chance
         scored_runs.rows_accepted as rows_compared,
         scores.score as privacy,
         scores.score_low as privacy_low,
         scores.score_high as privacy_high,
+        scores.note as privacy_note,
+        scores.leaks = 1 as is_nearer_than_chance,
+        leaks.note as leaks_because,
         case
             when runs.drawn_from is not null then 'drawn from the reference'
             when runs.user_message is null then 'not known, as the prompt is not'
@@ -115,14 +131,15 @@ final as (
         scores.reference_known_identifiers_share,
 
         ---------- the nearest real row
-        nearer.score as nearer_share,
-        nearer.score_low as nearer_share_low,
-        nearer.score_high as nearer_share_high,
+        nearer.share as nearer_share,
+        nearer.low as nearer_share_low,
+        nearer.high as nearer_share_high,
 
     from scored_runs
     inner join runs on scored_runs.run_id = runs.run_id
     inner join scores on scored_runs.run_id = scores.run_id
     inner join copied on scored_runs.run_id = copied.run_id
+    left join leaks on scored_runs.run_id = leaks.run_id
     left join nearer on scored_runs.run_id = nearer.run_id
     left join shown_per_prompt
     on scored_runs.dataset = shown_per_prompt.dataset

@@ -24,9 +24,41 @@ utility as (
 
 ),
 
+structure as (
+
+    select * from {{ ref('scores') }}
+    where score_name = 'structure' and subject is null
+
+),
+
 privacy as (
 
     select * from {{ ref('privacy') }}
+
+),
+
+-- A mean over many hides one that is off.
+worst_columns as (
+
+    select
+        run_id,
+        min_by(column_name, score) as worst_column,
+        min(score) as worst_column_fidelity,
+
+    from {{ ref('column_fidelity') }}
+    group by run_id
+
+),
+
+worst_pairs as (
+
+    select
+        run_id,
+        min_by(concat(column_1, ' and ', column_2), score) as worst_pair,
+        min(score) as worst_pair_fidelity,
+
+    from {{ ref('pair_fidelity') }}
+    group by run_id
 
 ),
 
@@ -63,7 +95,13 @@ final as (
         ---------- what stands beside them
         plausibility.reference_plausible_share as reference_plausibility,
         utility.note as utility_note,
+        structure.note as structure_note,
         privacy.exposure as privacy_note,
+        if(runs.provider = 'holdout', null, privacy.leaks_because) as leaks,
+        worst_columns.worst_column,
+        worst_columns.worst_column_fidelity,
+        worst_pairs.worst_pair,
+        worst_pairs.worst_pair_fidelity,
 
         ---------- what was ours, cost and time
         runs.steered_share,
@@ -85,7 +123,10 @@ final as (
     left join headline_scores on runs.run_id = headline_scores.run_id
     left join plausibility on runs.run_id = plausibility.run_id
     left join utility on runs.run_id = utility.run_id
+    left join structure on runs.run_id = structure.run_id
     left join privacy on runs.run_id = privacy.run_id
+    left join worst_columns on runs.run_id = worst_columns.run_id
+    left join worst_pairs on runs.run_id = worst_pairs.run_id
     left join scored_runs on runs.run_id = scored_runs.run_id
     left join reference_files on runs.dataset = reference_files.dataset
 

@@ -1,0 +1,251 @@
+"""How much of what ties columns together is in a table: none of it, or all as in real rows."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from synthcare.chance import margin
+from synthcare.halves import Halves
+from synthcare.reference import Reference
+from synthcare.tables import Table
+from synthcare.trial import Score, Trial
+
+Floats = NDArray[np.float64]
+Pair = tuple[int, int]
+
+NO_STRUCTURE = "no structure: real columns have nothing to do with each other beyond chance"
+TOO_FEW = "too few rows to tell what ties their columns from chance"
+NO_HOLDOUT = "no real rows are held out, which would say what they reach"
+
+_BEYOND_CHANCE = 5.0  # standard deviations
+_SHUFFLES, _SHUFFLED_ROWS = 20, 10_000  # of the real columns, to see what chance shows
+
+# Tables that are drawn of as many rows, of real ones and column by column; rows of all together,
+# and of one.
+_MOST_DRAWS, _DRAWN_ROWS, _MOST_ROWS = 40, 200_000, 50_000
+_FEWEST_DRAWS = 4
+_TOLD_APART = 3.0  # standard deviations between both, below which there is no score
+_FEWEST_ROWS = 4
+_CELLS_AT_ONCE = 4_000_000  # in memory
+
+
+class _Scale(NamedTuple):
+    """Distances (draws, pairs) of drawn tables: of real rows, and column by column."""
+
+    real: Floats
+    independent: Floats
+
+
+def structure(trial: Trial) -> Iterator[Score]:
+    """How much of the real dependence between columns is there, over all pairs, and of each.
+
+    What ties two values is the departure of their joint share from the product of their shares,
+    p(x, y) − p(x) p(y). The distance of a table is half the sum of |its departures − real ones|.
+    At 1 it is the mean distance of as many holdout rows, at 0 that of as many rows whose columns
+    are drawn each by itself; dependence that real rows do not have takes it below 0.
+    """
+    reference, table, halves = trial.reference, trial.table, trial.halves
+    is_tied, z = ties(reference)
+    kept = [
+        place
+        for place, pair in enumerate(z)
+        if any(not table.columns[column].sources <= trial.left_out for column in pair)
+    ]
+    if not is_tied or not kept:
+        yield Score("structure", note=NO_STRUCTURE)
+        return
+    if not len(reference.holdout):
+        yield Score("structure", note=NO_HOLDOUT)
+        return
+    size = len(table)
+    if size < _FEWEST_ROWS:
+        yield Score("structure", note=TOO_FEW)
+        return
+    pairs = [[*z][place] for place in kept]
+    distances = np.array([_distances(table, halves, reference, pair) for pair in pairs])
+    scale, of_half = (_scale(reference, n) for n in (size, size // 2))
+    real, independent = (
+        _by_size(whole, half, size, halves)[kept]
+        for whole, half in zip(scale, of_half, strict=True)
+    )
+    spread = scale.real[:, kept].sum(axis=1).std(ddof=1)
+    if (independent - real)[:, 0].sum() < _TOLD_APART * spread:
+        yield Score("structure", note=TOO_FEW)
+        return
+    yield _score((), distances, real, independent, halves)
+    for place, pair in enumerate(pairs):
+        if z[pair] > _BEYOND_CHANCE:
+            subject = tuple(table.columns[column].name for column in pair)
+            one = slice(place, place + 1)
+            yield _score(subject, distances[one], real[one], independent[one], halves)
+
+
+def _score(
+    subject: tuple[str, ...], distances: Floats, real: Floats, independent: Floats, halves: Halves
+) -> Score:
+    """From distances (pairs, 1 + halves) of a table and its halves, and both ends of the scale."""
+    scores = 1 - (distances - real).sum(axis=0) / (independent - real).sum(axis=0)
+    width = float(margin(scores[1:], halves.blocks) * halves.shrink)
+    value, floor = float(scores[0]), float(real[:, 0].sum())
+    if np.isnan(width):
+        return Score("structure", subject, value, floor=floor)
+    return Score("structure", subject, value, value - width, value + width, floor)
+
+
+def _by_size(whole: Floats, half: Floats, size: int, halves: Halves) -> Floats:
+    """Mean distances (pairs, 1 + halves) at the sizes of a table and its halves.
+
+    Halves are not all of one size; distances between those of both sizes go by 1/√size.
+    """
+    of_whole, of_half = whole.mean(axis=0), half.mean(axis=0)
+    roots = 1 / np.sqrt(np.array([size, *halves.sizes]))
+    ends = 1 / np.sqrt([size, size // 2])
+    towards_half = (roots - ends[0]) / (ends[1] - ends[0])
+    return of_whole[:, None] + np.outer(of_half - of_whole, towards_half)
+
+
+def _scale(reference: Reference, size: int) -> _Scale:
+    return reference.once(("structure", size), lambda: _drawn(reference, size))
+
+
+def _drawn(reference: Reference, size: int) -> _Scale:
+    """Distances of tables that are drawn of so many rows, or of those that there are."""
+    train, holdout = reference.train, reference.holdout
+    random = np.random.default_rng(0)
+    draws = int(np.clip(_DRAWN_ROWS // size, _FEWEST_DRAWS, _MOST_DRAWS))
+    rows = min(size, len(holdout), _MOST_ROWS)
+    chosen = np.stack([random.permutation(len(holdout))[:rows] for _ in range(draws)])
+    real = [holdout.codes[chosen, place] for place in range(len(holdout.columns))]
+    shape = (draws, min(size, _MOST_ROWS))
+    independent = [
+        train.codes[random.integers(len(train), size=shape), place]
+        for place in range(len(train.columns))
+    ]
+    _, z = ties(reference)
+    found = _Scale(
+        *(
+            np.stack([_distances_of(codes, reference, pair) for pair in z], axis=1)
+            for codes in (real, independent)
+        )
+    )
+    # Of more rows than are held out, perfect ones vary less.
+    noise = np.sqrt((1 / size + 1 / len(train)) / (1 / rows + 1 / len(train)))
+    return found._replace(real=found.real * noise)
+
+
+def _distances_of(codes: list[NDArray[np.integer]], reference: Reference, pair: Pair) -> Floats:
+    """Of tables with these codes, (tables, rows) for each column, as (tables,)."""
+    one, other = pair
+    sizes = _sizes(reference.train, pair)
+    cells = codes[one].astype(np.int64) * sizes[1] + codes[other]
+    return _of_tables(cells, sizes, _departures(reference, pair))
+
+
+def _of_tables(
+    cells: NDArray[np.int64], sizes: tuple[int, int], real_departures: Floats | None
+) -> Floats:
+    """Of tables whose rows are in these cells (tables, rows), as (tables,)."""
+    size = int(np.prod(sizes))
+    step = max(1, _CELLS_AT_ONCE // size)
+    found = []
+    for start in range(0, len(cells), step):
+        some = cells[start : start + step]
+        places = some + size * np.arange(len(some))[:, None]
+        counts = np.bincount(places.ravel(), minlength=size * len(some)).reshape(len(some), size)
+        found.append(_distance(counts, sizes, real_departures))
+    return np.concatenate(found)
+
+
+def ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
+    """Whether real columns have to do with each other, and for each pair by how much.
+
+    That is how many standard deviations its departures are above those of shuffled columns. Columns
+    that are computed from each other are no pair. Only one row of each that are copies of another,
+    or of one group, is looked at.
+    """
+    return reference.once("ties", lambda: _ties(reference))
+
+
+def _ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
+    train = reference.train
+    units = train.hashes.twins if train.groups is None else train.groups
+    _, rows = np.unique(units, return_index=True)
+    random = np.random.default_rng(0)
+    rows = random.permutation(rows)[:_SHUFFLED_ROWS]
+    codes = train.codes[rows]
+    pairs = [
+        (one, other)
+        for one, other in combinations(range(len(train.columns)), 2)
+        if _are_separate(train, one, other)
+    ]
+    if not pairs or len(rows) <= 1:
+        return False, {}
+    columns = [
+        np.stack([of_column, *(random.permutation(of_column) for _ in range(_SHUFFLES))])
+        for of_column in codes.T
+    ]
+    found = np.stack(
+        [
+            _of_tables(
+                columns[one].astype(np.int64) * train.columns[other].size + columns[other],
+                _sizes(train, (one, other)),
+                None,
+            )
+            for one, other in pairs
+        ],
+        axis=1,
+    )
+    found = np.column_stack([found.sum(axis=1), found])
+    spread = np.maximum(found[1:].std(axis=0, ddof=1), 1e-12)
+    z = (found[0] - found[1:].mean(axis=0)) / spread
+    return bool(z[0] > _BEYOND_CHANCE), dict(zip(pairs, z[1:].tolist(), strict=True))
+
+
+def _are_separate(table: Table, one: int, other: int) -> bool:
+    """Whether neither is computed from the other, nor a third column from both."""
+    names = {table.columns[one].name, table.columns[other].name}
+    made = [{c.name, *c.sources} for c in table.columns if c.derived_from]
+    return not any(len(names & together) > 1 for together in made)
+
+
+def _sizes(table: Table, pair: Pair) -> tuple[int, int]:
+    one, other = (table.columns[place].size for place in pair)
+    return one, other
+
+
+def _departures(reference: Reference, pair: Pair) -> Floats:
+    """Of the train half, as (values, other values)."""
+    return reference.once(("departures", pair), lambda: _departures_of(reference.train, pair))
+
+
+def _departures_of(table: Table, pair: Pair) -> Floats:
+    joint = table.counts(*pair).reshape(_sizes(table, pair)) / len(table)
+    return joint - np.outer(joint.sum(axis=1), joint.sum(axis=0))
+
+
+def _distances(table: Table, halves: Halves, reference: Reference, pair: Pair) -> Floats:
+    """Of the table, and of each half, as (1 + halves,)."""
+    sizes = _sizes(table, pair)
+    cells = int(np.prod(sizes))
+    in_blocks = np.bincount(
+        halves.block_of * cells + table.cells(*pair)[table.sample], minlength=halves.blocks * cells
+    ).reshape(halves.blocks, cells)
+    real = _departures(reference, pair)
+    found = [_distance(table.counts(*pair)[None, :], sizes, real)]
+    step = max(1, _CELLS_AT_ONCE // cells)
+    for start in range(0, len(halves.is_drawn), step):
+        is_drawn = halves.is_drawn[start : start + step].astype(np.float32)
+        found.append(_distance(is_drawn @ in_blocks.astype(np.float32), sizes, real))
+    return np.concatenate(found)
+
+
+def _distance(counts: NDArray, sizes: tuple[int, int], real_departures: Floats | None) -> Floats:
+    """Of tables whose rows by cell are counts (tables, cells); from no departure at all if None."""
+    joint = counts.reshape(-1, *sizes) / counts.sum(axis=1)[:, None, None]
+    departures = joint - joint.sum(axis=2)[:, :, None] * joint.sum(axis=1)[:, None, :]
+    if real_departures is not None:
+        departures -= real_departures
+    return np.abs(departures).sum(axis=(1, 2)) / 2
