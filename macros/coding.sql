@@ -1,6 +1,6 @@
 {#-
-    Columns that are compared, in order: name, kind, is_categorical, is_nullable, is_target, is_derived,
-    sql. Integers, decimals, dates (as days since 1970-01-01) and derived columns are numbers.
+    Columns that are compared, in order: name, kind, is_categorical, is_nullable, is_target, is_sensitive,
+    is_derived, sql. Integers, decimals, dates (as days since 1970-01-01) and derived columns are numbers.
     Identifiers are not among them: a name has no distribution worth matching.
 -#}
 {% macro scored_columns(dataset) %}
@@ -15,6 +15,7 @@
             'accepted_values': column.get('accepted_values', []),
             'is_nullable': column.get('nullable', false),
             'is_target': column.get('target', false),
+            'is_sensitive': column.get('sensitive', false),
             'is_derived': false,
         }) -%}
     {%- endfor -%}
@@ -32,6 +33,7 @@
             'accepted_values': derived.get('accepted_values', []),
             'is_nullable': nullable_sources | length > 0,
             'is_target': derived.get('target', false),
+            'is_sensitive': derived.get('sensitive', false),
             'is_derived': true,
         }) -%}
     {%- endfor -%}
@@ -63,6 +65,7 @@
                 is_number := {{ not column.is_categorical }},
                 is_nullable := {{ column.is_nullable }},
                 is_target := {{ column.is_target }},
+                is_sensitive := {{ column.is_sensitive }},
                 code_count := {{ 1 + (column.accepted_values | length if column.is_categorical else var('bins')) }},
                 accepted_values := {{ sql_list(column.accepted_values) }},
                 derived_from := {{ sql_list(sources_of(dataset, column.sql) | map(attribute='name') if column.is_derived else []) }}
@@ -76,6 +79,7 @@
                 is_number := false,
                 is_nullable := {{ column.get('nullable', false) }},
                 is_target := false,
+                is_sensitive := false,
                 code_count := cast(null as integer),
                 accepted_values := {{ sql_list([]) }},
                 derived_from := {{ sql_list([]) }}

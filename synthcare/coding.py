@@ -189,6 +189,7 @@ def scored_columns(contract: Contract) -> tuple[Column, ...]:
             column.kind,
             column.is_nullable,
             column.is_target,
+            column.is_sensitive,
             column.accepted_values,
         )
         for column in contract.columns
@@ -204,6 +205,7 @@ def scored_columns(contract: Contract) -> tuple[Column, ...]:
                 derived.kind,
                 bool(sources & nullable),
                 derived.is_target,
+                derived.is_sensitive,
                 derived.accepted_values,
                 sources,
             )

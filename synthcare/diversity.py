@@ -201,8 +201,7 @@ def _most_repeated(trial: Trial) -> Iterator[Score]:
             if column.is_number:
                 numbers, counts = np.unique(side.known(column), return_counts=True)
                 texts = [
-                    _written(number, column.kind)
-                    for number in numbers[counts == counts.max(initial=0)]
+                    column.written(number) for number in numbers[counts == counts.max(initial=0)]
                 ]
             else:
                 counts = side.counts(place)[1:]
@@ -223,12 +222,6 @@ def _commonest(name: str, column: str, counts: NDArray[np.int64], note: str | No
     if not counts.sum():
         return Score(name, (column,))
     return Score(name, (column,), float(counts.max() / counts.sum()), note=note)
-
-
-def _written(number: float, kind: str) -> str:
-    if kind == "date":
-        return str(np.datetime64(int(number), "D"))
-    return str(int(number)) if number == int(number) else str(float(number))
 
 
 def _shared_between_responses(trial: Trial) -> Iterator[Score]:

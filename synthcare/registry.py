@@ -11,6 +11,7 @@ from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
 from synthcare.plausibility import accept_rate, plausibility
 from synthcare.privacy import privacy
 from synthcare.structure import structure
+from synthcare.subgroups import subgroups
 from synthcare.trial import Score, Trial
 from synthcare.utility import utility
 
@@ -71,6 +72,10 @@ HEADLINES = (
         plausibility, of_records=True,
     ),
     Headline("utility", "util", "Utility", "1 = trains models as well as real rows", utility),
+    Headline(
+        "subgroups", "groups", "Subgroups", "1 = serves each group as well as real rows",
+        subgroups, is_optional=True,
+    ),
     Headline("privacy", "priv", "Privacy", "1 = no nearer to real rows than chance", privacy),
 )  # fmt: skip
 

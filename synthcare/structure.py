@@ -1,6 +1,6 @@
 """How much of what ties columns together is in a table: none of it, or all as in real rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -47,52 +47,65 @@ def structure(trial: Trial) -> Iterator[Score]:
     At 1 it is the mean distance of as many holdout rows, at 0 that of as many rows whose columns
     are drawn each by itself; dependence that real rows do not have takes it below 0.
     """
-    reference, table, halves = trial.reference, trial.table, trial.halves
-    is_tied, z = ties(reference)
-    kept = [
-        place
-        for place, pair in enumerate(z)
-        if any(not table.columns[column].sources <= trial.left_out for column in pair)
+    is_tied, z = ties(trial.reference)
+    columns = trial.reference.train.columns
+    pairs = [
+        pair for pair in z if any(not columns[place].sources <= trial.left_out for place in pair)
     ]
-    if not is_tied or not kept:
+    if not is_tied or not pairs:
         yield Score("structure", note=NO_STRUCTURE)
         return
-    if not len(reference.holdout):
-        yield Score("structure", note=NO_HOLDOUT)
-        return
-    size = len(table)
-    if size < _FEWEST_ROWS:
-        yield Score("structure", note=TOO_FEW)
-        return
-    pairs = [[*z][place] for place in kept]
-    distances = np.array([_distances(table, halves, reference, pair) for pair in pairs])
-    scale, of_half = (_scale(reference, n) for n in (size, size // 2))
-    real, independent = (
-        _by_size(whole, half, size, halves)[kept]
-        for whole, half in zip(scale, of_half, strict=True)
-    )
-    spread = scale.real[:, kept].sum(axis=1).std(ddof=1)
-    if (independent - real)[:, 0].sum() < _TOLD_APART * spread:
-        yield Score("structure", note=TOO_FEW)
-        return
-    yield _score((), distances, real, independent, halves)
-    for place, pair in enumerate(pairs):
+    found = Ties(trial, pairs)
+    yield found.score()
+    for target, column in enumerate(columns):
+        if column.is_target and (mine := [pair for pair in pairs if target in pair]):
+            yield found.score((column.name,), mine)
+    for pair in pairs:
         if z[pair] > _BEYOND_CHANCE:
-            subject = tuple(table.columns[column].name for column in pair)
-            one = slice(place, place + 1)
-            yield _score(subject, distances[one], real[one], independent[one], halves)
+            yield found.score(tuple(columns[place].name for place in pair), [pair])
 
 
-def _score(
-    subject: tuple[str, ...], distances: Floats, real: Floats, independent: Floats, halves: Halves
-) -> Score:
-    """From distances (pairs, 1 + halves) of a table and its halves, and both ends of the scale."""
-    scores = 1 - (distances - real).sum(axis=0) / (independent - real).sum(axis=0)
-    width = float(margin(scores[1:], halves.blocks) * halves.shrink)
-    value, floor = float(scores[0]), float(real[:, 0].sum())
-    if np.isnan(width):
-        return Score("structure", subject, value, floor=floor)
-    return Score("structure", subject, value, value - width, value + width, floor)
+class Ties:
+    """Distances of a table and of its halves from what ties real columns, for pairs of columns."""
+
+    def __init__(self, trial: Trial, pairs: Sequence[Pair]) -> None:
+        self._halves, self._place_of = trial.halves, {pair: n for n, pair in enumerate(pairs)}
+        reference, table = trial.reference, trial.table
+        self._why_not = None if len(reference.holdout) else NO_HOLDOUT
+        size = len(table)
+        if size < _FEWEST_ROWS:
+            self._why_not = TOO_FEW
+        if self._why_not:
+            return
+        self._distances = np.array(
+            [_distances(table, trial.halves, reference, pair) for pair in pairs]
+        )
+        scales = [
+            reference.once(("structure", n, tuple(pairs)), lambda n=n: _drawn(reference, pairs, n))
+            for n in (size, size // 2)
+        ]
+        self._drawn_real = scales[0].real
+        self._real, self._independent = (
+            _by_size(whole, half, size, trial.halves) for whole, half in zip(*scales, strict=True)
+        )
+
+    def score(self, subject: tuple[str, ...] = (), pairs: Sequence[Pair] | None = None) -> Score:
+        """The structure of some of the pairs, or of all; why not where it cannot be told."""
+        if self._why_not:
+            return Score("structure", subject, note=self._why_not)
+        places = [self._place_of[pair] for pair in pairs or self._place_of]
+        distances, real, independent = (
+            of[places].sum(axis=0) for of in (self._distances, self._real, self._independent)
+        )
+        spread = self._drawn_real[:, places].sum(axis=1).std(ddof=1)
+        if independent[0] - real[0] < _TOLD_APART * spread:
+            return Score("structure", subject, note=TOO_FEW)
+        scores = 1 - (distances - real) / (independent - real)
+        width = float(margin(scores[1:], self._halves.blocks) * self._halves.shrink)
+        value, floor = float(scores[0]), float(real[0])
+        if np.isnan(width):
+            return Score("structure", subject, value, floor=floor)
+        return Score("structure", subject, value, value - width, value + width, floor)
 
 
 def _by_size(whole: Floats, half: Floats, size: int, halves: Halves) -> Floats:
@@ -107,11 +120,7 @@ def _by_size(whole: Floats, half: Floats, size: int, halves: Halves) -> Floats:
     return of_whole[:, None] + np.outer(of_half - of_whole, towards_half)
 
 
-def _scale(reference: Reference, size: int) -> _Scale:
-    return reference.once(("structure", size), lambda: _drawn(reference, size))
-
-
-def _drawn(reference: Reference, size: int) -> _Scale:
+def _drawn(reference: Reference, pairs: Sequence[Pair], size: int) -> _Scale:
     """Distances of tables that are drawn of so many rows, or of those that there are."""
     train, holdout = reference.train, reference.holdout
     random = np.random.default_rng(0)
@@ -124,10 +133,9 @@ def _drawn(reference: Reference, size: int) -> _Scale:
         train.codes[random.integers(len(train), size=shape), place]
         for place in range(len(train.columns))
     ]
-    _, z = ties(reference)
     found = _Scale(
         *(
-            np.stack([_distances_of(codes, reference, pair) for pair in z], axis=1)
+            np.stack([_distances_of(codes, reference, pair) for pair in pairs], axis=1)
             for codes in (real, independent)
         )
     )
@@ -179,7 +187,7 @@ def _ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
     pairs = [
         (one, other)
         for one, other in combinations(range(len(train.columns)), 2)
-        if _are_separate(train, one, other)
+        if are_separate(train, one, other)
     ]
     if not pairs or len(rows) <= 1:
         return False, {}
@@ -204,7 +212,7 @@ def _ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
     return bool(z[0] > _BEYOND_CHANCE), dict(zip(pairs, z[1:].tolist(), strict=True))
 
 
-def _are_separate(table: Table, one: int, other: int) -> bool:
+def are_separate(table: Table, one: int, other: int) -> bool:
     """Whether neither is computed from the other, nor a third column from both."""
     names = {table.columns[one].name, table.columns[other].name}
     made = [{c.name, *c.sources} for c in table.columns if c.derived_from]

@@ -12,7 +12,8 @@ class Column:
     """A column that is compared.
 
     `size` is one more than its largest code; `kind` is categorical, integer, decimal or date, and
-    `values` what the codes of a category stand for, from 1. `derived_from` are the columns that it
+    `values` what the codes of a category stand for, from 1. Where it `is_sensitive` its values are
+    groups of people that a table has to do justice to. `derived_from` are the columns that it
     is made from, where it is none of the table's own.
     """
 
@@ -21,6 +22,7 @@ class Column:
     kind: str = "categorical"
     is_nullable: bool = False
     is_target: bool = False
+    is_sensitive: bool = False
     values: tuple[str, ...] = ()
     derived_from: frozenset[str] = frozenset()
 
@@ -33,6 +35,12 @@ class Column:
     def sources(self) -> frozenset[str]:
         """The columns that it shows."""
         return self.derived_from or frozenset({self.name})
+
+    def written(self, number: float) -> str:
+        """One of its numbers as people write it."""
+        if self.kind == "date":
+            return str(np.datetime64(int(number), "D"))
+        return str(int(number)) if number == int(number) else str(float(number))
 
 
 @dataclass(frozen=True)

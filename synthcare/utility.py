@@ -1,6 +1,6 @@
 """How well models trained on one table predict a column of another."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import r2_score
 
 from synthcare.chance import half_width
+from synthcare.halves import Halves
 from synthcare.reference import Reference
 from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
@@ -101,7 +102,7 @@ class Target:
     """A column to predict, from the features that do not show the column itself."""
 
     def __init__(self, column: Column, reference: Reference) -> None:
-        self.column, self._reference = column, reference
+        self.column, self.reference = column, reference
         self.kind = "number" if column.is_number else "category"
         features = reference.features
         self._place = reference.train.columns.index(column)
@@ -111,12 +112,11 @@ class Target:
 
     def compared(self, learner: str, rows: _Labelled, trial: Trial) -> list[Score]:
         """What a learner reached with the rows of a table, and with real ones."""
-        train, holdout = self._side("train"), self._side("holdout")
+        train, holdout = self.side("train"), self.side("holdout")
         if min(len(train), len(holdout), len(rows)) < FEWEST_ROWS:
             return []
-        drawn = trial.halves.is_drawn[:DRAWS][:, trial.halves.block_of[rows.is_known]]
         size = min(len(rows), len(holdout)) // 2
-        real, importances = self._reference.once(
+        real, importances = self.reference.once(
             ("skill", self.column.name, learner, size), lambda: self._real_skills(learner, size)
         )
         subject = (self.column.name, learner)
@@ -136,10 +136,7 @@ class Target:
         if real_skill <= stats.t.ppf(0.995, DRAWS - 1) * error:
             return [*found, Score("utility", subject, note=NO_SIGNAL)]
         skills = []
-        for draw, is_drawn in enumerate(drawn):
-            places = np.flatnonzero(is_drawn)
-            if len(rows) // 2 > size:  # there are not so many real rows
-                places = places[:size]
+        for draw, places in enumerate(self.places(rows, trial.halves, size)):
             skill, lost = self._trained(
                 learner,
                 rows.features[places],
@@ -161,10 +158,10 @@ class Target:
             Score("utility", subject, value, value - reach, value + reach),
         ]
 
-    def _side(self, name: str) -> _Labelled:
-        features = getattr(self._reference, f"{name}_features")
-        table = getattr(self._reference, name)
-        return self._reference.once(
+    def side(self, name: str) -> _Labelled:
+        features = getattr(self.reference, f"{name}_features")
+        table = getattr(self.reference, name)
+        return self.reference.once(
             ("labelled", self.column.name, name), lambda: self.labelled(table, features)
         )
 
@@ -175,12 +172,24 @@ class Target:
         numbers = table.numbers[self.column.name][table.sample] if self.column.is_number else codes
         return _Labelled(features[is_known], numbers[is_known], is_known)
 
+    def places(self, rows: _Labelled, halves: Halves, size: int) -> Iterator[NDArray[np.intp]]:
+        """Which rows of a table are in each draw, about `size`."""
+        for is_drawn in halves.is_drawn[:DRAWS][:, halves.block_of[rows.is_known]]:
+            places = np.flatnonzero(is_drawn)
+            # There may not be so many real rows.
+            yield places[:size] if len(rows) // 2 > size else places
+
+    def real_places(self, size: int) -> Iterator[NDArray[np.intp]]:
+        """Which holdout rows are in each draw."""
+        rows = len(self.side("holdout"))
+        for draw in range(DRAWS):
+            yield np.arange((draw + 1) * size, (draw + 2) * size) % rows
+
     def _real_skills(self, learner: str, size: int) -> tuple[list[float], Floats]:
         """Skills of `size` holdout rows, others in each draw; importances of the first draw."""
-        rows = self._side("holdout")
+        rows = self.side("holdout")
         found = []
-        for draw in range(DRAWS):
-            places = np.arange((draw + 1) * size, (draw + 2) * size) % len(rows)
+        for draw, places in enumerate(self.real_places(size)):
             found.append(
                 self._trained(
                     learner,
@@ -196,7 +205,7 @@ class Target:
         self, learner: str, features: Floats, wanted: NDArray, draw: int, *, with_importances: bool
     ) -> tuple[float, Floats]:
         """Skill on the train rows of a draw, and what each column loses of it when shuffled."""
-        test = self._side("train")
+        test = self.side("train")
         tested = slice(draw, None, DRAWS)
         return skill_and_importances(
             self.kind,
@@ -205,6 +214,82 @@ class Target:
             (test.features[tested][:TEST_ROWS][:, self.seen], test.wanted[tested][:TEST_ROWS]),
             self.seen_columns if with_importances else None,
         )
+
+
+def skills_of_groups(
+    trial: Trial, members: Mapping[Hashable, NDArray[np.bool_]]
+) -> Iterator[tuple[Hashable, Column, Score]]:
+    """How well linear models of a table predict groups of train rows, against models of real rows.
+
+    `members` says by group which train rows are in it. Yields group, target and the ratio of both
+    skills, where models of real rows predict the target in the group better than chance.
+    """
+    reference = trial.reference
+    if not len(reference.holdout) or len(trial.halves.is_drawn) < DRAWS:
+        return
+    for column in reference.train.columns:
+        if not column.is_target or column.sources <= trial.left_out:
+            continue
+        target = Target(column, reference)
+        table = trial.table
+        rows = target.labelled(table, reference.look_at(table, table.sample))
+        sides = (target.side("train"), target.side("holdout"), rows)
+        if not len(target.seen) or min(map(len, sides)) < FEWEST_ROWS:
+            continue
+        size = min(len(rows), len(sides[1])) // 2
+        real = reference.once(
+            ("skills of groups", column.name, size),
+            lambda target=target, size=size: _group_skills(
+                target, target.side("holdout"), target.real_places(size), members
+            ),
+        )
+        skills = _group_skills(target, rows, target.places(rows, trial.halves, size), members)
+        for group, found, of_real in zip(members, skills.T, real.T, strict=True):
+            score = _ratio(found, of_real)
+            if score is not None:
+                yield group, column, score
+
+
+def _group_skills(
+    target: Target,
+    rows: _Labelled,
+    places: Iterable[NDArray[np.intp]],
+    members: Mapping[Hashable, NDArray[np.bool_]],
+) -> Floats:
+    """Skill of the model of each draw in each group (draws, groups); NaN where it has no row."""
+    test = target.side("train")
+    train = target.reference.train
+    in_group = [is_member[train.sample][test.is_known] for is_member in members.values()]
+    known = test.features[:, target.seen]
+    found = np.full((DRAWS, len(in_group)), np.nan)
+    for draw, chosen in enumerate(places):
+        wanted = rows.wanted[chosen]
+        if len(np.unique(wanted)) <= 1:
+            found[draw] = 0
+            continue
+        learner = LEARNERS[target.kind]["linear"](len(chosen))
+        fitted = learner.fit(rows.features[chosen][:, target.seen], wanted)
+        asked = slice(draw, None, DRAWS)
+        said, truth = _said(fitted, target.kind, known[asked]), test.wanted[asked]
+        for number, is_member in enumerate(in_group):
+            mine = is_member[asked]
+            if len(np.unique(truth[mine])) > 1:
+                of_group = {category: values[mine] for category, values in said.items()}
+                found[draw, number] = skill(target.kind, of_group, truth[mine])
+    return found
+
+
+def _ratio(skills: Floats, real: Floats) -> Score | None:
+    """Of the mean skills of the draws, by the delta method; None without signal in real rows."""
+    if np.isnan(skills).any() or np.isnan(real).any():
+        return None
+    real_skill, error = float(real.mean()), float(real.std(ddof=1) / np.sqrt(DRAWS))
+    if real_skill <= stats.t.ppf(0.995, DRAWS - 1) * error:
+        return None
+    margins = [float(half_width(spread, DRAWS)) for spread in (skills.std(ddof=1), error)]
+    value = max(0.0, float(skills.mean())) / real_skill
+    reach = float(np.hypot(margins[0], value * margins[1])) / real_skill
+    return Score("utility", (), value, value - reach, value + reach)
 
 
 def _agreement(one: Floats, other: Floats) -> float | None:
@@ -245,14 +330,33 @@ def skill_and_importances(
 
 def _skill(fitted: Any, kind: str, known: Floats, truth: NDArray) -> float:
     """R², or 2 AUC − 1, the mean over categories."""
+    return skill(kind, _said(fitted, kind, known), truth)
+
+
+def _said(fitted: Any, kind: str, known: Floats) -> dict[Any, Floats]:
+    """What a model says of rows: the chances of each category, or under None a number."""
     if kind == "number":
-        return r2_score(truth, fitted.predict(known))
-    if len(np.unique(truth)) <= 1:
+        return {None: fitted.predict(known)}
+    return dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))
+
+
+def skill(kind: str, said: Mapping[Any, Floats], truth: NDArray) -> float:
+    """R², or 2 AUC − 1, the mean over categories that are there; 0 where all rows are of one.
+
+    `said` is by category how likely each row (rows,) is of it, or under None a number.
+    """
+    if kind == "number":
+        return r2_score(truth, said[None])
+    categories = np.unique(truth)
+    if len(categories) <= 1:
         return 0.0
-    chances = dict(zip(fitted.classes_, fitted.predict_proba(known).T, strict=True))
     never = np.zeros(len(truth))
-    aucs = [
-        roc_auc_score(truth == category, chances.get(category, never))
-        for category in np.unique(truth)
-    ]
+    aucs = [_auc(said.get(category, never), truth == category) for category in categories]
     return 2 * float(np.mean(aucs)) - 1
+
+
+def _auc(said: Floats, is_so: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve: Mann and Whitney's statistic, of ranks."""
+    count = is_so.sum()
+    surplus = stats.rankdata(said)[is_so].sum() - count * (count + 1) / 2
+    return float(surplus / (count * (len(said) - count)))

@@ -218,6 +218,7 @@ def _columns(found: pd.DataFrame) -> Iterator[Column]:
             column.kind,
             column.is_nullable,
             column.is_target,
+            column.is_sensitive,
             tuple(column.accepted_values),
             frozenset(column.derived_from),
         )

@@ -31,6 +31,13 @@ structure as (
 
 ),
 
+subgroups as (
+
+    select * from {{ ref('scores') }}
+    where score_name = 'subgroups' and subject is null
+
+),
+
 privacy as (
 
     select * from {{ ref('privacy') }}
@@ -96,6 +103,7 @@ final as (
         plausibility.reference_plausible_share as reference_plausibility,
         utility.note as utility_note,
         structure.note as structure_note,
+        subgroups.note as subgroups_note,
         privacy.exposure as privacy_note,
         if(runs.provider = 'holdout', null, privacy.leaks_because) as leaks,
         worst_columns.worst_column,
@@ -124,6 +132,7 @@ final as (
     left join plausibility on runs.run_id = plausibility.run_id
     left join utility on runs.run_id = utility.run_id
     left join structure on runs.run_id = structure.run_id
+    left join subgroups on runs.run_id = subgroups.run_id
     left join privacy on runs.run_id = privacy.run_id
     left join worst_columns on runs.run_id = worst_columns.run_id
     left join worst_pairs on runs.run_id = worst_pairs.run_id

@@ -11,7 +11,7 @@ final as (
         run_id,
         dataset,
         split_part(subject, ', ', 1) as column_1,
-        split_part(subject, ', ', 2) as column_2,
+        nullif(split_part(subject, ', ', 2), '') as column_2,
 
         ---------- the score
         score,

@@ -35,9 +35,9 @@ class Column:
     `label` is the name that the LLM sees and answers with. `minimum` and `maximum` are numbers, or
     dates for a date column, `decimals` the places of a decimal, `data_type` is DuckDB's.
     `population` says how values are spread: see docs/contract.md. A value may be missing where
-    `is_nullable`,
-    and is written as one of `missing_values` or not at all; `synonyms` of a category, and patterns
-    of such, are by the value that they stand for. `is_target` where it is worth predicting.
+    `is_nullable`, and is written as one of `missing_values` or not at all; `synonyms` of a
+    category, and patterns of such, are by the value that they stand for. `is_target` where it is
+    worth predicting, `is_sensitive` where its values are groups of people.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Column:
     data_type: str = "varchar"
     is_nullable: bool = False
     is_target: bool = False
+    is_sensitive: bool = False
     synonyms: Mapping[str, str] = field(default_factory=dict)
     synonym_patterns: Mapping[str, str] = field(default_factory=dict)
     missing_values: tuple[str, ...] = ()
@@ -83,6 +84,7 @@ class Derived:
     kind: str
     accepted_values: tuple[str, ...] = ()
     is_target: bool = False
+    is_sensitive: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,7 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
                 derived.get("kind", "integer"),
                 tuple(map(str, derived.get("accepted_values", []))),
                 derived.get("target", False),
+                derived.get("sensitive", False),
             )
             for derived in meta.get("derived", [])
         ),
@@ -256,6 +259,7 @@ def _column(properties: Mapping[str, Any]) -> Column:
         data_type=properties["data_type"],
         is_nullable=meta.get("nullable", False),
         is_target=meta.get("target", False),
+        is_sensitive=meta.get("sensitive", False),
         synonyms={str(word): value for word, value in meta.get("synonyms", {}).items()},
         synonym_patterns=meta.get("synonym_patterns", {}),
         missing_values=tuple(map(str, meta.get("missing_values", []))),

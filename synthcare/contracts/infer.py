@@ -26,6 +26,11 @@ _MOST_CELLS = 60
 
 # Names under which tables call what they are there to predict.
 _TARGETS = {"target", "class", "label", "outcome", "diagnosis", "y"}
+# Words of names under which tables have groups of people.
+_SENSITIVE = {
+    *("race", "ethnicity", "ethnic", "sex", "gender", "age", "religion", "nationality", "marital"),
+    *("language", "disability", "disabled", "immigrant", "indigenous"),
+}
 _PATIENTS = re.compile(r"patient|subject|person|member|mrn|record|case|enrollee", re.I)
 
 
@@ -99,6 +104,7 @@ def infer(
         ]
         rules, derived = _date_order(database, found, doubts)
     _mark_target(found, doubts)
+    _mark_sensitive(found, doubts)
     return Inferred(found, rules, derived, _quotas(found), doubts, group.label if group else None)
 
 
@@ -262,6 +268,15 @@ def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:
     for column in named or few[-1:]:
         column["config"]["meta"]["target"] = True
         doubts.append(f"{column['name']} is taken as what is worth predicting (target)")
+
+
+def _mark_sensitive(columns: list[dict[str, Any]], doubts: list[str]) -> None:
+    """Mark what is named like groups of people."""
+    for column in columns:
+        words = {*re.split(r"_|\d", column["name"])}
+        if column["config"]["meta"]["kind"] != "identifier" and words & _SENSITIVE:
+            column["config"]["meta"]["sensitive"] = True
+            doubts.append(f"{column['name']} is taken as groups of people (sensitive)")
 
 
 def _quotas(columns: list[dict[str, Any]]) -> list[str]:

@@ -1,0 +1,177 @@
+"""Whether groups of people are as well served by a table as by as many real rows of theirs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from synthcare.bias import rates
+from synthcare.fidelity import column_fidelity
+from synthcare.groups import Group, groups_of, tally
+from synthcare.halves import Halves
+from synthcare.reference import Reference
+from synthcare.structure import Ties, are_separate
+from synthcare.tables import Table
+from synthcare.trial import Score, Trial
+from synthcare.utility import skills_of_groups
+
+FEWEST_ROWS = 20  # of a group, in the table and in either real half
+
+NO_GROUPS = "the contract calls no column sensitive"
+TOO_FEW = f"fewer than {FEWEST_ROWS} rows"
+TOO_FEW_REAL = f"fewer than {FEWEST_ROWS} real rows"
+
+_BLOCKS = 23  # degrees of freedom of the intervals
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A score of a group, which is 1 in as many real rows; what it says, in words."""
+
+    group: Group
+    score: Score
+    what: str
+
+    def upper(self, widen: float) -> float:
+        """The upper end of an interval that is so many times as wide."""
+        return self.score.value + widen * (self.score.high - self.score.value)
+
+
+def subgroups(trial: Trial) -> Iterator[Score]:
+    """The worst score of a group of people, where it is worse than chance; 1 where none is.
+
+    Of each group: its share of the rows against that of real ones, and within it how columns and
+    targets are spread, how targets are tied to other columns, and how well models of the table
+    predict its real rows. Beside them the rates of targets.
+    """
+    groups = [*groups_of(trial.reference.train, trial.left_out)]
+    if not groups:
+        yield Score("subgroups", note=NO_GROUPS)
+        return
+    looks: list[_Look] = []
+    for group in groups:
+        yield from _shares(trial, group)
+        looks += _representation(trial, group)
+        of_group, note = _trial_of(trial, group)
+        if of_group is None:
+            yield Score("subgroup", group.subject, note=note)
+            continue
+        looks += _within(of_group, group)
+        yield from rates(trial, group)
+    looks += _utility(trial, groups)
+    for look in looks:
+        yield replace(look.score, name=f"subgroup_{look.score.name}", subject=_subject(look))
+    yield _worst([look for look in looks if look.score.high is not None])
+
+
+def _subject(look: _Look) -> tuple[str, ...]:
+    """Column, target where it is about one, and group."""
+    column, name = look.group.subject
+    return (column, *look.score.subject, name)
+
+
+def _worst(looks: Sequence[_Look]) -> Score:
+    """The score that is most surely below 1, however many are looked at."""
+    if not looks:
+        return Score("subgroups", note=TOO_FEW)
+    # Ends of 95 % intervals, of Student's t; as many looks as these would find something by chance.
+    widen = float(stats.t.isf(0.025 / len(looks), _BLOCKS) / stats.t.isf(0.025, _BLOCKS))
+    worst = min(looks, key=lambda look: look.upper(widen))
+    if worst.upper(widen) >= 1:
+        low = min(look.score.low for look in looks)
+        return Score("subgroups", (), 1.0, max(0.0, low), 1.0)
+    ends = (
+        min(1.0, max(0.0, end)) for end in (worst.score.value, worst.score.low, worst.score.high)
+    )
+    column, name = worst.group.subject
+    return Score("subgroups", (), *ends, note=f"{column} {name}: {worst.what}")
+
+
+def _shares(trial: Trial, group: Group) -> Iterator[Score]:
+    """Which share of the rows is of the group, here and in real rows."""
+    for name, table in (
+        ("subgroup_share", trial.table),
+        ("real_subgroup_share", trial.reference.train),
+    ):
+        members = tally(table, group.has(table))
+        yield Score(name, group.subject, members.share, *members.interval)
+
+
+def _representation(trial: Trial, group: Group) -> Iterator[_Look]:
+    """The group's share of the rows over that of real rows; too large is no harm."""
+    tables = (trial.table, trial.reference.train)
+    share, real = (tally(table, group.has(table)) for table in tables)
+    (low, high), (real_low, real_high) = share.interval, real.interval
+    value = share.share / real.share
+    # Both ends of the ratio as far as both shares may err together.
+    ends = min(value, low / real_high), max(value, high / max(real_low, 1e-12))
+    score = Score("representation", (), *(min(1.0, end) for end in (value, *ends)))
+    what = f"{share.share:.1%} of the rows, where real rows are {real.share:.1%}"
+    yield _Look(group, score, what)
+
+
+def _trial_of(trial: Trial, group: Group) -> tuple[Trial | None, str | None]:
+    """The rows of a group beside the real ones of it; why not, where they are too few."""
+    reference = trial.reference.once(
+        ("group", group.subject), lambda: _reference_of(trial.reference, group)
+    )
+    if min(len(reference.train), len(reference.holdout)) < FEWEST_ROWS:
+        return None, TOO_FEW_REAL
+    table, is_in = _of_group(trial.table, group)
+    halves = trial.halves
+    inside = Halves(halves.block_of[is_in], halves.is_drawn, halves.unit_of[is_in], halves.shrink)
+    if len(table) < FEWEST_ROWS or (inside.sizes == 0).any():
+        return None, TOO_FEW
+    left_out = trial.left_out | group.column.sources
+    return Trial(reference, table, inside, left_out), None
+
+
+def _reference_of(reference: Reference, group: Group) -> Reference:
+    halves = (reference.train, reference.holdout)
+    return Reference(*(_of_group(half, group)[0] for half in halves))
+
+
+def _of_group(table: Table, group: Group) -> tuple[Table, NDArray[np.bool_]]:
+    """The rows of a group, and which of the sample they are."""
+    is_member = group.has(table)
+    place_of_row = np.cumsum(is_member) - 1
+    is_in = is_member[table.sample]
+    members = table.take(np.flatnonzero(is_member))
+    return replace(members, sample=place_of_row[table.sample[is_in]]), is_in
+
+
+def _within(trial: Trial, group: Group) -> Iterator[_Look]:
+    """How columns and targets are spread in a group, and what ties the targets to the others."""
+    columns = trial.reference.train.columns
+    targets = [column.name for column in columns if column.is_target]
+    for score in column_fidelity(trial):
+        if score.name == "column_fidelity" and score.value is not None:
+            if not score.subject:
+                yield _Look(group, score, "its columns are not spread as in real rows")
+            elif score.subject[0] in targets:
+                what = f"{score.subject[0]} is not spread as in real rows"
+                yield _Look(group, replace(score, name="target_fidelity"), what)
+    for place, column in enumerate(columns):
+        pairs = [
+            tuple(sorted((place, other)))
+            for other in range(len(columns))
+            if other not in (place, group.place) and are_separate(trial.table, place, other)
+        ]
+        if column.is_target and place != group.place and pairs:
+            score = Ties(trial, pairs).score((column.name,))
+            what = f"{column.name} is not tied to other columns as in real rows"
+            if score.value is not None:
+                yield _Look(group, score, what)
+
+
+def _utility(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
+    """How well models of the table predict each group's real rows, against models of real rows."""
+    members = {group.subject: group.has(trial.reference.train) for group in groups}
+    by_subject = {group.subject: group for group in groups}
+    for subject, target, score in skills_of_groups(trial, members):
+        group = by_subject[subject]
+        if not group.column.sources & target.sources:
+            what = f"models of the table predict {target.name} of its real rows less well"
+            yield _Look(group, replace(score, subject=(target.name,)), what)
