@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,10 @@ def excesses(trial: Trial) -> Iterator[Excess]:
     """All that is looked for, where real rows leave anything to be seen."""
     table = trial.table
     groups = np.arange(len(table)) if table.groups is None else table.groups
-    yield from _near_copies(trial, groups[table.sample[:ROWS]])
-    yield from _attacks(trial, groups[table.sample[:ROWS]])
+    of_rows = groups[table.sample[:ROWS]]
+    found = chain(_near_copies(trial, of_rows), _attacks(trial, of_rows))
+    # What always hits by chance, such as a guess of the one value of a column, has no excess.
+    yield from (excess for excess in found if excess.chance.share < 1)
 
 
 def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:

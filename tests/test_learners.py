@@ -1,10 +1,9 @@
-"""The library's classifiers and distances, on rows of which the answer is known."""
+"""The library's classifiers, on rows of which the answer is known."""
 
 import numpy as np
 import pytest
 
 from synthcare.detection import placements
-from synthcare.privacy import nearest_distances
 from synthcare.utility import LEARNERS, skill_and_importances
 
 
@@ -35,13 +34,6 @@ def test_too_few_rows_or_nothing_to_see_is_no_answer() -> None:
     is_real = np.arange(60) >= 19
     assert np.isnan(placements(rows(60, 1), is_real, range(60))).all()
     assert np.isnan(placements(np.empty((60, 0)), is_real, range(60))).all()
-
-
-def test_the_nearest_is_the_nearest_and_a_copy_is_at_no_distance() -> None:
-    some, others = rows(700, 1), rows(900, 2)
-    by_hand = np.sqrt(((some[:, None] - others) ** 2).sum(axis=2)).min(axis=1)
-    assert nearest_distances(some, others) == pytest.approx(by_hand)
-    assert nearest_distances(others[:5], others).tolist() == [0] * 5
 
 
 @pytest.mark.parametrize("kind", LEARNERS)

@@ -1,5 +1,6 @@
 """Variety, copies and what classifiers cannot tell apart: small tables, worked out by hand."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -11,10 +12,11 @@ from synthcare.chance import Tally
 from synthcare.detection import detection, placements
 from synthcare.diversity import diversity, entropy
 from synthcare.halves import Halves
-from synthcare.privacy import privacy
+from synthcare.privacy import NOTHING_UNUSUAL, Excess, privacy
 from synthcare.reference import Reference
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Score, Trial
+from tests import people
 
 COLOUR = Column("colour", 3, values=("red", "blue"))
 LEVEL = Column("level", 3, kind="integer")
@@ -217,7 +219,7 @@ def test_names_that_answers_share_are_told_beside_what_real_rows_would() -> None
 
 @pytest.fixture
 def halves_of_eight() -> Reference:
-    """Two of eight real rows are twins; the fourth holdout row is one more than there are train."""
+    """Two of eight real rows are twins."""
     train = table_of(colour=[1] * 3, level=LEVELS, name=[1, 2, 3], row=[1, 2, 3])
     holdout = table_of(
         colour=[1] * 5, level=[2, 3, 4, 0.25, 9], name=[3, 4, 5, 0, 6], row=[5, 6, 6, 7, 8]
@@ -225,7 +227,9 @@ def halves_of_eight() -> Reference:
     return Reference(train, holdout)
 
 
-def test_copies_count_beyond_those_that_real_rows_are(halves_of_eight: Reference) -> None:
+def test_copies_are_counted_letter_for_letter_and_letter_case_aside(
+    halves_of_eight: Reference,
+) -> None:
     """Half of the rows are copies of one half or the other, and a quarter of the real ones are."""
     table = table_of(
         colour=[1] * 4, level=[0] * 4, name=[1, 0, 4, 9], row=[1, 6, 90, 91], exact=[1, 60, 90, 91]
@@ -236,19 +240,9 @@ def test_copies_count_beyond_those_that_real_rows_are(halves_of_eight: Reference
     assert found["copied_rows",].value == 1
     assert found["copied_rows_any_case",].value == 2
     assert ends(found["copied_share",]) == pytest.approx((0.5, theirs.low, theirs.high), abs=1e-6)
-    assert ends(found["privacy",]) == pytest.approx(
-        (0.5 / 0.75, (1 - theirs.high) / 0.75, min(1, (1 - theirs.low) / 0.75)), abs=1e-6
-    )
     # Of the three names that are there; of the holdout's four, one stands in the train half.
     assert found["known_identifiers_share",].value == pytest.approx(1 / 3)
     assert found["reference_known_identifiers_share",].value == pytest.approx(1 / 4)
-
-
-def test_where_all_real_rows_are_twins_a_copy_says_nothing() -> None:
-    twins = table_of(colour=[1, 1], level=[0, 0], name=[1, 1], row=[1, 1])
-    found = told(privacy, Reference(twins, twins), twins)
-    assert found.get(("privacy",), NOT_KNOWN).value is None
-    assert found["copied_share",].value == 1
 
 
 def test_copies_in_one_answer_say_less(halves_of_eight: Reference) -> None:
@@ -270,17 +264,240 @@ def test_copies_in_one_answer_say_less(halves_of_eight: Reference) -> None:
     assert ends(alone) == pytest.approx((0.5, 0.5 - reach, 0.5 + reach))
 
 
-def test_the_nearer_half_is_told_of_as_many_rows(halves_of_eight: Reference) -> None:
-    """One row as near to either, two nearer to the train half, one to the first three held out."""
-    table = table_of(colour=[1] * 4, level=[1.5, 0.25, -1, 3.5], name=[0] * 4, row=[1, 2, 3, 4])
-    found = told(privacy, halves_of_eight, table)
-    assert found["nearer_share",].value == 2.5 / 4
+def test_an_excess_is_what_chance_does_not_explain() -> None:
+    """Of 90 in 100 half of what 80 in 100 leave; its ends are those of Newcombe's method 10."""
+    hits, chance = (Tally(np.array([number]), np.array([100])) for number in (90, 80))
+    one, other = (
+        stats.binomtest(number, 100).proportion_ci(method="wilson") for number in (90, 80)
+    )
+    low = 0.1 - np.hypot(0.9 - one.low, other.high - 0.8)
+    high = 0.1 + np.hypot(one.high - 0.9, 0.8 - other.low)
+    assert Excess("x", hits, chance, "").ends() == pytest.approx(
+        (0.5, low / 0.2, high / 0.2), abs=1e-6
+    )
+
+
+def test_the_nearer_half_is_told_beside_its_share_of_rows() -> None:
+    """One row as near to either, two nearer to train, one to holdout: 2.5 of 4, where 3 of 8 are
+    by chance. That is 2 / 5 of what chance leaves."""
+    train = table_of(colour=[1] * 3, level=LEVELS, name=[0] * 3, row=[1, 2, 3])
+    holdout = table_of(colour=[1] * 5, level=[2, 3, 4, 5, 9], name=[0] * 5, row=[4, 5, 6, 7, 8])
+    table = table_of(colour=[1] * 4, level=[1.5, 0.25, -1, 3.5], name=[0] * 4, row=[9, 10, 11, 12])
+    found = told(privacy, Reference(train, holdout), table)
+    assert found["privacy_share", "nearer_to_train"].value == 2.5 / 4
+    assert found["real_privacy_share", "nearer_to_train"].value == 3 / 8
+    assert found["privacy_excess", "nearer_to_train"].value == pytest.approx(2 / 5)
+
+
+# Of people that are made: train, holdout, and as many as a table has.
+PEOPLE = Reference(people.people(1_500, 1), people.people(1_500, 2))
+ROWS = 1_000
+
+
+def near_copies(
+    share: float, changed: int, *, of: Table = PEOPLE.train, rows: int = ROWS, seed: int = 5
+) -> Table:
+    """Columns drawn each by itself, and real rows of which so many numbers are changed by one."""
+    random = np.random.default_rng(seed)
+    copied = int(share * rows)
+    categories, numbers = people.values_of(people.shuffled(of, seed))
+    real_categories, real_numbers = people.values_of(of)
+    chosen = random.permutation(len(of))[:copied]
+    drawn = random.integers(len(of), size=rows - copied)
+    categories, numbers = (
+        [np.concatenate([real[chosen], other[drawn]]) for real, other in zip(*both, strict=True)]
+        for both in ((real_categories, categories), (real_numbers, numbers))
+    )
+    for row in range(copied):
+        for place in random.permutation(len(numbers))[:changed]:
+            numbers[place][row] += random.choice([-1, 1])
+    return people.table_of(categories, numbers)
+
+
+def of_people(table: Table, reference: Reference = PEOPLE) -> dict[tuple[str, ...], Score]:
+    found = privacy(people.trial(reference, table))
+    return {(score.name, *score.subject): score for score in found}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("rows", [100, ROWS])
+def test_rows_drawn_column_by_column_are_private(seed: int, rows: int) -> None:
+    found = of_people(near_copies(0, 0, rows=rows, seed=seed))
+    assert found["privacy",].value == 1
+    assert 0.5 < found["privacy",].low < 1
+    assert found["privacy",].high == 1
+    assert found["leaks",] == Score("leaks", (), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_new_people_are_private(seed: int) -> None:
+    """Rows as real as any, of nobody who is in the real table."""
+    found = of_people(people.people(ROWS, 50 + seed))
+    assert found["privacy",].value == 1
+    assert found["leaks",].value == 0
+
+
+@pytest.mark.parametrize("changed", [0, 1, 3])
+def test_near_copies_leak(changed: int) -> None:
+    """A third of the table are real rows, of which one number is one more or less, or three are."""
+    found = of_people(near_copies(0.3, changed))
+    score = found["privacy",]
+    assert score.value < 0.75
+    assert score.low <= score.value <= score.high < 1
+    assert found["leaks",].value == 1
+    # Worst is the excess that is surest, of whichever is looked for.
+    excess = {name[1]: found[name] for name in found if name[0] == "privacy_excess"}
+    worst = next(one for one in excess.values() if one.note == found["leaks",].note)
+    assert score.value == pytest.approx(1 - worst.value)
+    assert excess["all_but_0"].value == pytest.approx(0.3, abs=0.02)
+    assert re.fullmatch(
+        r"3\d\d of 1,000 rows equal a real row; among real rows \d+ would",
+        excess["all_but_0"].note,
+    )
+
+
+def test_a_table_that_leaks_says_how_in_counts() -> None:
+    """Three values of a row are somebody else's: it equals the real one in all but three."""
+    table = near_copies(0.3, 0)
+    categories, numbers = people.values_of(table)
+    for place in (0, 3):
+        numbers[place][:300] = people.values_of(PEOPLE.holdout)[1][place][:300]
+    found = of_people(people.table_of(categories, numbers))
+    words = found["privacy_excess", "all_but_2"].note
+    matched = re.fullmatch(
+        r"(\d+) of 1,000 rows equal a real row in all but two of 8 values; "
+        r"among real rows (\d+) would",
+        words,
+    )
+    assert int(matched[1]) >= 300
+    share, chance = (
+        found[name, "all_but_2"].value for name in ("privacy_share", "real_privacy_share")
+    )
+    assert (int(matched[1]), int(matched[2])) == (1_000 * share, round(1_000 * chance))
+
+
+def test_holdout_rows_are_real_rows() -> None:
+    some = replace(PEOPLE.holdout.take(np.arange(ROWS)), sample=np.arange(ROWS))
+    found = of_people(some)
+    assert found["privacy",].value == pytest.approx(0, abs=0.01)
+    assert found["leaks",].value == 1
+    assert found["copied_rows",].value == ROWS
+
+
+def test_who_was_in_train_shows_where_only_train_is_copied() -> None:
+    """As membership and as nearness: near copies of holdout rows give nobody in train away."""
+    of_train, of_holdout = (
+        of_people(near_copies(0.5, 1, of=half)) for half in (PEOPLE.train, PEOPLE.holdout)
+    )
+    for risk in ("membership", "nearer_to_train"):
+        assert of_train["privacy_excess", risk].low > 0.1
+        assert of_holdout["privacy_excess", risk].value < 0
+    assert of_train["privacy_share", "membership"].value > 0.9
+    assert of_holdout["leaks",].value == 1  # the real rows are somebody's nevertheless
+
+
+# ------------------------------------------------------------ privacy where little is known
+
+
+def no_evidence_is_no_one(found: dict[tuple[str, ...], Score]) -> None:
+    """Without a hit privacy is 1 only with an interval, or it is not known and says why."""
+    score = found["privacy",]
+    if score.value is None:
+        assert score.note
+        assert ("leaks",) not in found
+    elif score.value == 1:
+        assert score.low < 1
+
+
+@pytest.mark.parametrize("rows", [1, 5, 19])
+def test_few_rows_are_not_attacked_and_not_sure(rows: int) -> None:
+    found = of_people(near_copies(0, 0, rows=rows))
+    no_evidence_is_no_one(found)
+    assert ("privacy_excess", "inference") not in found
+    assert found["privacy",].low < 0.9
+    copies = of_people(near_copies(1, 1, rows=19))
+    assert copies["leaks",].value == 1
+    assert copies["privacy",].value < 0.1
+
+
+def test_without_holdout_nearness_is_seen_and_attacks_are_not() -> None:
+    alone = Reference(PEOPLE.train, PEOPLE.holdout.take(np.arange(0)))
+    found = of_people(near_copies(0.3, 1), alone)
+    assert found["leaks",].value == 1
+    assert found["privacy",].value < 0.75
+    for risk in ("membership", "nearer_to_train", "inference", "singling_out"):
+        assert ("privacy_excess", risk) not in found
+    no_evidence_is_no_one(of_people(near_copies(0, 0), alone))
+
+
+def test_a_reference_of_a_hundred_rows_shows_near_copies_too() -> None:
+    small = Reference(people.people(50, 1), people.people(50, 2))
+    found = of_people(near_copies(0, 0, of=small.train, rows=200), small)
+    assert found["leaks",].value == 0
+    no_evidence_is_no_one(found)
+    found = of_people(near_copies(0.3, 1, of=small.train, rows=150), small)
+    assert found["leaks",].value == 1
+    assert found["privacy",].value < 0.75
+
+
+def test_the_real_table_itself_is_not_private() -> None:
+    found = of_people(PEOPLE.train)
+    assert found["privacy",].value < 0.05
+    assert found["leaks",].value == 1
+    everything = Reference(PEOPLE.train, PEOPLE.train)
+    assert of_people(PEOPLE.train, everything)["privacy",].value < 0.05
+
+
+@pytest.mark.parametrize("rows", [30, 2_000])
+def test_of_two_columns_everybody_is_like_somebody(rows: int) -> None:
+    """Rows of two values say little: no crash, and no 1.00 without an interval."""
+    random = np.random.default_rng(1)
+    real, held_out, drawn = (
+        table_of(
+            colour=[int(colour) for colour in random.integers(1, 3, rows)],
+            level=[float(level) for level in random.integers(0, 10, rows)],
+            name=[0] * rows,
+            row=list(range(start, start + rows)),
+        )
+        for start in (1, 10_000, 20_000)
+    )
+    no_evidence_is_no_one(told(privacy, Reference(real, held_out), drawn))
+    of_one = [
+        replace(t, columns=t.columns[:1], codes=t.codes[:, :1], numbers={}, identifiers={})
+        for t in (real, held_out, drawn)
+    ]
+    no_evidence_is_no_one(told(privacy, Reference(*of_one[:2]), of_one[2]))
+
+
+def test_where_all_real_rows_are_one_persons_nothing_is_said_of_nearness() -> None:
+    one = [replace(half, groups=np.zeros(len(half))) for half in (PEOPLE.train, PEOPLE.holdout)]
+    alone = Reference(one[0], one[1].take(np.arange(0)))
+    found = of_people(near_copies(0.3, 1), alone)
+    assert found["privacy",].value is None
+    assert found["privacy",].note == NOTHING_UNUSUAL
+    assert found["copied_share",].value is not None
+
+
+def test_where_there_is_one_value_a_column_a_guess_says_nothing() -> None:
+    """Every guess hits, of holdout rows as well."""
+    same = [np.ones(60, dtype=int)] * 3, [np.full(60, 7.0)] * 5
+    one = people.table_of(*same)
+    found = of_people(one, Reference(one, one))
+    assert ("privacy_excess", "inference") not in found
+    no_evidence_is_no_one(found)
+
+
+def test_where_all_real_rows_are_twins_a_copy_says_nothing() -> None:
+    twins = table_of(colour=[1, 1], level=[0, 0], name=[1, 1], row=[1, 1])
+    found = told(privacy, Reference(twins, twins), twins)
+    no_evidence_is_no_one(found)
+    assert found["copied_share",].value == 1
 
 
 # ------------------------------------------------------------ detection
 
 
-def people(rows: int, seed: int, shift: float = 0.0, giveaway: int = 1) -> Table:
+def levels_of(rows: int, seed: int, shift: float = 0.0, giveaway: int = 1) -> Table:
     random = np.random.default_rng(seed)
     return table_of(
         colour=[giveaway] * rows,
@@ -293,10 +510,10 @@ def people(rows: int, seed: int, shift: float = 0.0, giveaway: int = 1) -> Table
 @pytest.mark.parametrize("rows_in_unit", [1, 5])
 def test_the_interval_of_detection_is_delongs_over_units(rows_in_unit: int) -> None:
     """And 1.5 times as wide, as five folds share what they train on: √(1 + 5 / 4)."""
-    real, table = people(60, 1), people(40, 2, shift=1)
+    real, table = levels_of(60, 1), levels_of(40, 2, shift=1)
     units = np.arange(40) // rows_in_unit
     halves = Halves(np.zeros(40, dtype=int), NO_HALVES, units)
-    found = {s.name: s for s in detection(Trial(Reference(real, people(60, 3)), table, halves))}
+    found = {s.name: s for s in detection(Trial(Reference(real, levels_of(60, 3)), table, halves))}
     reference = Reference(real, real)
     features = [
         reference.look_at(table, table.sample),
@@ -316,18 +533,20 @@ def test_the_interval_of_detection_is_delongs_over_units(rows_in_unit: int) -> N
 
 def test_the_auc_of_real_rows_stands_beside_it() -> None:
     """Of as many holdout rows; here they are as unlike the train half as the table is."""
-    reference = Reference(people(60, 1), people(60, 2, giveaway=2))
-    found = told(detection, reference, people(40, 3, giveaway=2))
+    reference = Reference(levels_of(60, 1), levels_of(60, 2, giveaway=2))
+    found = told(detection, reference, levels_of(40, 3, giveaway=2))
     assert found["auc",].value == 1
     assert ends(found["detection",]) == (0, 0, 0)
     assert found["reference_auc",].value == 1
-    alike = told(detection, Reference(people(60, 1), people(60, 4)), people(40, 3, giveaway=2))
+    alike = told(
+        detection, Reference(levels_of(60, 1), levels_of(60, 4)), levels_of(40, 3, giveaway=2)
+    )
     assert 0.2 < alike["reference_auc",].value < 0.8
 
 
 def test_a_classifier_does_not_see_what_was_handed_over() -> None:
-    reference = Reference(people(60, 1), people(60, 2))
-    table = people(40, 3, giveaway=2)
+    reference = Reference(levels_of(60, 1), levels_of(60, 2))
+    table = levels_of(40, 3, giveaway=2)
     assert told(detection, reference, table)["detection",].value == 0
     blind = told(detection, reference, table, left_out=frozenset({"colour"}))
     assert blind["detection",].value > 0.5
