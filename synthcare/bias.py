@@ -63,7 +63,10 @@ def _difference(one: Tally, other: Tally) -> Gap:
 
 
 def verdict(gap: Gap, real: Gap) -> str | None:
-    """Whether a gap is one that real rows do not have, or lacks what they have; None by chance."""
+    """Whether a gap is one that real rows do not have, or lacks what they have; None by chance.
+
+    Added is a gap that is there beyond chance, and is larger than theirs or the other way round.
+    """
     (value, low, high), (real_value, real_low, real_high) = gap, real
     change = value - real_value
     reach = np.hypot(value - low, real_high - real_value)
@@ -71,5 +74,6 @@ def verdict(gap: Gap, real: Gap) -> str | None:
         reach = np.hypot(high - value, real_value - real_low)
     if abs(change) <= reach:
         return None
+    is_there = low > 0 or high < 0
     is_more = abs(value) > abs(real_value) or value * real_value < 0
-    return ADDED if is_more else LOST
+    return ADDED if is_there and is_more else LOST

@@ -56,6 +56,8 @@ def test_each_kind_is_seen(tmp_path: Path) -> None:
     assert (admitted["min"], admitted["max"]) == (date(2024, 1, 1), date(2024, 1, 20))
     assert outcome["target"]
     assert [c["name"] for c in inferred.columns if meta(c).get("target")] == ["outcome"]
+    assert [c["name"] for c in inferred.columns if meta(c).get("sensitive")] == ["age", "sex"]
+    assert "age is taken as groups of people (sensitive)" in inferred.doubts
 
 
 def test_dates_of_which_one_is_never_before_the_other_give_a_rule(tmp_path: Path) -> None:

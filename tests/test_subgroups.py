@@ -1,0 +1,188 @@
+"""Groups of people: each is as well served as by as many real rows, or the score says which is not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from synthcare.bias import ADDED, LOST, verdict
+from synthcare.groups import groups_of
+from synthcare.halves import sampled
+from synthcare.reference import Reference
+from synthcare.subgroups import NO_GROUPS, TOO_FEW, TOO_FEW_REAL, subgroups
+from synthcare.tables import Column, Hashes, Table
+from synthcare.trial import Score, Trial
+
+COLUMNS = (
+    Column("origin", 4, is_sensitive=True, values=("north", "south", "far, east")),
+    Column("age", 11, kind="integer", is_sensitive=True),
+    Column("severity", 6, values=tuple("abcde")),
+    Column("returned", 3, is_target=True, values=("no", "yes")),
+)
+ORIGIN, AGE, SEVERITY, RETURNED = range(4)
+
+
+def people(rows: int, seed: int, shares: tuple[float, ...] = (0.6, 0.395, 0.005)) -> Table:
+    """Who is severely ill, or old, returns more often; those from the south do by 20 % more."""
+    random = np.random.default_rng(seed)
+    origin = 1 + random.choice(3, rows, p=shares)
+    age = random.integers(20, 90, rows)
+    severity = random.integers(1, 6, rows)
+    chance = 0.12 * severity + 0.002 * age - 0.1 + 0.2 * (origin == 2)
+    return table(origin, age, severity, 1 + (random.random(rows) < chance))
+
+
+def table(*values: np.ndarray) -> Table:
+    origin, age, severity, returned = values
+    bins = np.clip(1 + (age - 20) // 7, 1, 10)
+    codes = np.stack([origin, bins, severity, returned], axis=1).astype(np.uint16)
+    hashes = np.arange(len(codes)).astype(np.uint64)
+    return Table(
+        COLUMNS,
+        codes,
+        {"age": age.astype(float)},
+        {},
+        Hashes(hashes, hashes, hashes),
+        sample=np.arange(len(codes)),
+    )
+
+
+def changed(rows: Table, **columns: np.ndarray) -> Table:
+    values = {
+        "origin": rows.codes[:, ORIGIN],
+        "age": rows.numbers["age"].astype(int),
+        "severity": rows.codes[:, SEVERITY],
+        "returned": rows.codes[:, RETURNED],
+    }
+    return table(*(values | columns).values())
+
+
+REAL = Reference(people(6_000, 1), people(6_000, 2))
+
+
+def told(rows: Table, reference: Reference = REAL, **said: frozenset[str]) -> list[Score]:
+    order, halves = sampled(np.arange(len(rows)), 4_800, 24, 100, 1)
+    rows = Table(rows.columns, rows.codes, rows.numbers, {}, rows.hashes, rows.groups, sample=order)
+    return [*subgroups(Trial(reference, rows, halves, **said))]
+
+
+def headline(scores: list[Score]) -> Score:
+    (found,) = [score for score in scores if score.name == "subgroups"]
+    return found
+
+
+def by_subject(scores: list[Score], name: str) -> dict[tuple[str, ...], Score]:
+    return {score.subject: score for score in scores if score.name == name}
+
+
+@pytest.mark.parametrize("size", [200, 2_000])
+def test_real_rows_serve_every_group(size: int) -> None:
+    found = [headline(told(people(size, seed))) for seed in range(10, 18)]
+    assert sum(score.value < 1 for score in found) <= 1
+    assert all(score.low < 1 for score in found)
+
+
+def random_returns(rows: Table) -> Table:
+    """Of those from the south, who returns is anybody: as many do, but others."""
+    returned = rows.codes[:, RETURNED].copy()
+    south = np.flatnonzero(rows.codes[:, ORIGIN] == 2)
+    returned[south] = np.random.default_rng(0).permutation(returned[south])
+    return changed(rows, returned=returned)
+
+
+def fewer_from_the_south(rows: Table) -> Table:
+    south = np.flatnonzero(rows.codes[:, ORIGIN] == 2)
+    return rows.take(np.delete(np.arange(len(rows)), south[: len(south) // 2]))
+
+
+def milder_in_the_south(rows: Table) -> Table:
+    severity = rows.codes[:, SEVERITY]
+    is_south = rows.codes[:, ORIGIN] == 2
+    return changed(rows, severity=np.where(is_south, np.minimum(severity, 3), severity))
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (random_returns, "origin south: returned is not tied to other columns"),
+        (fewer_from_the_south, "origin south: "),
+        (milder_in_the_south, "origin south: "),
+    ],
+)
+def test_the_group_that_is_harmed_is_named(harm: Callable[[Table], Table], words: str) -> None:
+    score = headline(told(harm(people(3_000, 20))))
+    assert score.value < 0.95
+    assert score.high < 1
+    assert score.note.startswith(words)
+
+
+def test_within_a_group_columns_are_compared_with_those_of_the_group() -> None:
+    found = by_subject(told(milder_in_the_south(people(3_000, 20))), "subgroup_column_fidelity")
+    assert found["origin", "north"].value == pytest.approx(1, abs=0.05)
+    assert found["origin", "south"].value < 0.9
+
+
+def test_gaps_between_groups_are_told_from_those_that_real_rows_have() -> None:
+    """Nobody from the south returns more often: lost. Women of a made-up north do: added."""
+    rows = people(4_000, 30)
+    random = np.random.default_rng(3)
+    severity, age = rows.codes[:, SEVERITY], rows.numbers["age"]
+    chance = 0.12 * severity + 0.002 * age - 0.1
+    level = changed(rows, returned=1 + (random.random(len(rows)) < chance))
+    reverse = 0.3 * (rows.codes[:, ORIGIN] == 1)
+    turned = changed(rows, returned=1 + (random.random(len(rows)) < chance + reverse))
+    about = ("origin", "returned", "2", "south")
+    found = [by_subject(told(table), "subgroup_bias")[about] for table in (rows, level, turned)]
+    assert [score.note for score in found] == [None, LOST, ADDED]
+    assert found[1].value == pytest.approx(-0.2, abs=0.06)
+    rates = by_subject(told(rows), "subgroup_rate")
+    assert rates[about].note == "yes"
+    assert rates[about].low < rates[about].value < rates[about].high
+
+
+def test_a_gap_that_may_be_chance_is_no_bias() -> None:
+    assert verdict((0.3, 0.2, 0.4), (0.2, 0.15, 0.25)) is None
+    assert verdict((0.4, 0.35, 0.45), (0.2, 0.15, 0.25)) == ADDED
+    assert verdict((0.0, -0.05, 0.05), (0.2, 0.15, 0.25)) == LOST
+    assert verdict((-0.2, -0.25, -0.15), (0.2, 0.15, 0.25)) == ADDED
+
+
+def test_small_groups_are_said_to_be_too_small() -> None:
+    """Of 12,000 real people some 60 are from far east: 30 in each half; of 300 rows one or two."""
+    scores = told(people(300, 40))
+    notes = by_subject(scores, "subgroup")
+    assert notes["origin", "far, east"].note == TOO_FEW
+    few = Reference(people(300, 1), people(300, 2))
+    assert by_subject(told(people(300, 40), few), "subgroup")["origin", "far, east"].note == (
+        TOO_FEW_REAL
+    )
+    assert ("origin", "far, east") in by_subject(scores, "subgroup_representation")
+
+
+def test_numbers_are_cut_into_five_bands_that_hide_the_ends() -> None:
+    names = [group.name for group in groups_of(REAL.train) if group.column.name == "age"]
+    assert names == ["up to 33", "over 33 to 47", "over 47 to 61", "over 61 to 75", "over 75"]
+    members = np.sum([g.has(REAL.train) for g in groups_of(REAL.train) if g.place == AGE], axis=0)
+    assert (members == 1).all()
+
+
+def test_what_was_drawn_is_no_merit() -> None:
+    columns = {group.column.name for group in groups_of(REAL.train, frozenset({"age"}))}
+    assert columns == {"origin"}
+
+
+def test_without_sensitive_columns_there_is_no_score() -> None:
+    plain = tuple(Column(c.name, c.size, c.kind, values=c.values) for c in COLUMNS)
+    halves = [
+        Table(plain, half.codes, half.numbers, {}, half.hashes, sample=half.sample)
+        for half in (REAL.train, REAL.holdout)
+    ]
+    score = headline(told(halves[1], Reference(*halves)))
+    assert (score.value, score.note) == (None, NO_GROUPS)
+
+
+def test_a_table_without_a_group_that_real_rows_have_scores_nothing() -> None:
+    rows = people(2_000, 50, shares=(1.0, 0.0, 0.0))
+    score = headline(told(rows))
+    assert score.value == 0
+    assert score.note.startswith("origin south: 0.0% of the rows")
