@@ -1,4 +1,4 @@
-"""Groups of people: each is as well served as by as many real rows, or the score says which is not."""
+"""Groups of people: each is served as well as by as many real rows, or the score names it."""
 
 from collections.abc import Callable
 
