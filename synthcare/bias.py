@@ -1,12 +1,13 @@
 """Gaps between groups of people: how often a target has a value in one, and in all others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from scipy.stats import norm
 
-from synthcare.chance import Tally
+from synthcare.chance import Tally, Z
 from synthcare.groups import Group, tally
-from synthcare.tables import Table
+from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
 
 ADDED, LOST = "bias added", "bias lost"
@@ -14,16 +15,28 @@ ADDED, LOST = "bias added", "bias lost"
 Gap = tuple[float, float, float]
 
 
-def rates(trial: Trial, group: Group) -> Iterator[Score]:
+def gaps_looked_at(trial: Trial, groups: Sequence[Group]) -> int:
+    """How many gaps `rates` compares with real ones, over all groups."""
+    return sum(len(target.values) for group in groups for _, target in _targets(trial, group))
+
+
+def _targets(trial: Trial, group: Group) -> Iterator[tuple[int, Column]]:
+    """Targets that are categories, but for the one that the group is a value of."""
+    for place, target in enumerate(trial.reference.train.columns):
+        is_own = target.sources & group.column.sources
+        if target.is_target and not target.is_number and not is_own:
+            yield place, target
+
+
+def rates(trial: Trial, group: Group, looks: int) -> Iterator[Score]:
     """The rate of each value of a target in the group, and its gap to the rate among others.
 
     Of categories. The subject is column, target, the code of its value, and group; the note is the
     value. `subgroup_bias` is the gap less that of real rows: added where real rows have none such,
-    lost where they have it, and no note where it may be chance.
+    lost where they have it, and no note where it may be chance, `looks` gaps being looked at.
     """
-    for place, target in enumerate(trial.reference.train.columns):
-        if not target.is_target or target.is_number or target.sources & group.column.sources:
-            continue
+    z = float(norm.isf(0.025 / looks))
+    for place, target in _targets(trial, group):
         for code, value in enumerate(target.values, 1):
             subject = (group.column.name, target.name, str(code), group.name)
             gaps = []
@@ -33,8 +46,8 @@ def rates(trial: Trial, group: Group) -> Iterator[Score]:
                     continue
                 rate, gap = f"{prefix}subgroup_rate", f"{prefix}subgroup_gap"
                 yield Score(rate, subject, inside.share, *inside.interval, note=value)
-                gaps.append(_difference(inside, others))
-                yield Score(gap, subject, *gaps[-1], note=value)
+                gaps.append(_difference(inside, others, z))
+                yield Score(gap, subject, *_difference(inside, others, Z), note=value)
             if len(gaps) > 1:
                 change = gaps[0][0] - gaps[1][0]
                 yield Score("subgroup_bias", subject, change, note=verdict(*gaps))
@@ -53,9 +66,9 @@ def _sides(table: Table, group: Group, place: int, code: int) -> tuple[Tally | N
     return inside, others
 
 
-def _difference(one: Tally, other: Tally) -> Gap:
+def _difference(one: Tally, other: Tally, z: float) -> Gap:
     """Of two shares, with the ends of its interval by Newcombe's method 10 (1998)."""
-    (low, high), (other_low, other_high) = one.interval, other.interval
+    (low, high), (other_low, other_high) = one.ends(z), other.ends(z)
     value = one.share - other.share
     below = np.hypot(one.share - low, other_high - other.share)
     above = np.hypot(high - one.share, other.share - other_low)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthcare.bias import rates
+from synthcare.bias import gaps_looked_at, rates
 from synthcare.fidelity import column_fidelity
 from synthcare.groups import Group, groups_of, tally
 from synthcare.halves import Halves
@@ -50,6 +50,7 @@ def subgroups(trial: Trial) -> Iterator[Score]:
     if not groups:
         yield Score("subgroups", note=NO_GROUPS)
         return
+    gaps = gaps_looked_at(trial, groups)
     looks: list[_Look] = []
     for group in groups:
         yield from _shares(trial, group)
@@ -59,7 +60,7 @@ def subgroups(trial: Trial) -> Iterator[Score]:
             yield Score("subgroup", group.subject, note=note)
             continue
         looks += _within(of_group, group)
-        yield from rates(trial, group)
+        yield from rates(trial, group, gaps)
     looks += _utility(trial, groups)
     for look in looks:
         yield replace(look.score, name=f"subgroup_{look.score.name}", subject=_subject(look))
