@@ -33,10 +33,14 @@ _CELLS_AT_ONCE = 4_000_000  # in memory
 
 
 class _Scale(NamedTuple):
-    """Distances (draws, pairs) of drawn tables: of real rows, and column by column."""
+    """Distances (draws, pairs) of drawn tables: of real rows, and column by column.
+
+    `other_real` are of real tables as well, and vary as much as tables of other real rows would.
+    """
 
     real: Floats
     independent: Floats
+    other_real: Floats
 
 
 def structure(trial: Trial) -> Iterator[Score]:
@@ -84,9 +88,10 @@ class Ties:
             reference.once(("structure", n, tuple(pairs)), lambda n=n: _drawn(reference, pairs, n))
             for n in (size, size // 2)
         ]
-        self._drawn_real = scales[0].real
+        self._other_real = scales[0].other_real
         self._real, self._independent = (
-            _by_size(whole, half, size, trial.halves) for whole, half in zip(*scales, strict=True)
+            _by_size(whole, half, size, trial.halves)
+            for whole, half in zip(*(scale[:2] for scale in scales), strict=True)
         )
 
     def score(self, subject: tuple[str, ...] = (), pairs: Sequence[Pair] | None = None) -> Score:
@@ -97,8 +102,8 @@ class Ties:
         distances, real, independent = (
             of[places].sum(axis=0) for of in (self._distances, self._real, self._independent)
         )
-        spread = self._drawn_real[:, places].sum(axis=1).std(ddof=1)
-        if independent[0] - real[0] < _TOLD_APART * spread:
+        spread = self._other_real[:, places].sum(axis=1).std(ddof=1)
+        if independent[0] - real[0] <= _TOLD_APART * spread:
             return Score("structure", subject, note=TOO_FEW)
         scores = 1 - (distances - real) / (independent - real)
         width = float(margin(scores[1:], self._halves.blocks) * self._halves.shrink)
@@ -126,22 +131,31 @@ def _drawn(reference: Reference, pairs: Sequence[Pair], size: int) -> _Scale:
     random = np.random.default_rng(0)
     draws = int(np.clip(_DRAWN_ROWS // size, _FEWEST_DRAWS, _MOST_DRAWS))
     rows = min(size, len(holdout), _MOST_ROWS)
-    chosen = np.stack([random.permutation(len(holdout))[:rows] for _ in range(draws)])
-    real = [holdout.codes[chosen, place] for place in range(len(holdout.columns))]
+    # Draws of nearly all that are held out are nearly the same; of half of them they differ.
+    fewer = min(rows, max(1, len(holdout) // 2))
+
+    def distances(codes: list[NDArray[np.integer]]) -> Floats:
+        return np.stack([_distances_of(codes, reference, pair) for pair in pairs], axis=1)
+
+    def of_real(rows: int) -> Floats:
+        chosen = np.stack([random.permutation(len(holdout))[:rows] for _ in range(draws)])
+        found = distances([holdout.codes[chosen, place] for place in range(len(holdout.columns))])
+        # Of more rows than are held out, perfect ones vary less.
+        noise = (1 / size + 1 / len(train)) / (1 / rows + 1 / len(train))
+        return found * np.sqrt(noise)
+
+    real = of_real(rows)
     shape = (draws, min(size, _MOST_ROWS))
-    independent = [
-        train.codes[random.integers(len(train), size=shape), place]
-        for place in range(len(train.columns))
-    ]
-    found = _Scale(
-        *(
-            np.stack([_distances_of(codes, reference, pair) for pair in pairs], axis=1)
-            for codes in (real, independent)
-        )
+    independent = distances(
+        [
+            train.codes[random.integers(len(train), size=shape), place]
+            for place in range(len(train.columns))
+        ]
     )
-    # Of more rows than are held out, perfect ones vary less.
-    noise = np.sqrt((1 / size + 1 / len(train)) / (1 / rows + 1 / len(train)))
-    return found._replace(real=found.real * noise)
+    other_real = real if fewer == rows else of_real(fewer)
+    # Drawn without replacement, they share rows.
+    unshared = 1 - min(fewer, len(holdout) - 1) / len(holdout)
+    return _Scale(real, independent, other_real / np.sqrt(unshared))
 
 
 def _distances_of(codes: list[NDArray[np.integer]], reference: Reference, pair: Pair) -> Floats:
