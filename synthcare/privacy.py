@@ -12,7 +12,6 @@ from synthcare.attacks import inference, linkability, singling_out
 from synthcare.chance import Tally, Z
 from synthcare.nearest import Measured, Nearest, Ruler, nearest
 from synthcare.reference import Reference
-from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
 ROWS = 2_000  # of a table, and of the real one, whose nearest rows are looked for
@@ -172,7 +171,7 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     synthetic = ruler.measure(table, rows)
     some = [half.sample[:TARGETS] for half in halves]
     targets = [ruler.measure(half, of) for half, of in zip(halves, some, strict=True)]
-    units = [_units(half)[of] for half, of in zip(halves, some, strict=True)]
+    units = [half.units()[of] for half, of in zip(halves, some, strict=True)]
     for attack, what in (
         (inference, "of the values of train rows are guessed from their other values"),
         (linkability, "of train rows are found again by either half of their columns"),
@@ -201,7 +200,7 @@ def _around(reference: Reference) -> Around:
     tables = [half for half in (reference.train, reference.holdout) if len(half)]
     ruler = Ruler.of(reference.train)
     halves = tuple(ruler.measure(half, np.arange(len(half))) for half in tables)
-    units = [_units(half) for half in tables]
+    units = [half.units(start) for half, start in zip(tables, (0, len(tables[0])), strict=False)]
     differing, distance, of_rows = [], [], []
     for half, own in zip(tables, units, strict=True):
         some = half.sample[: ROWS // len(tables)]
@@ -216,11 +215,6 @@ def _around(reference: Reference) -> Around:
         distance.append(nearest_distance[is_known])
         of_rows.append(own[some][is_known])
     return Around(ruler, halves, *map(np.concatenate, (differing, distance, of_rows)))
-
-
-def _units(half: Table) -> NDArray:
-    """What the rows of one person share; without groups, what copies of a row do."""
-    return half.hashes.twins if half.groups is None else half.groups
 
 
 def nearest_real(trial: Trial) -> tuple[Nearest, ...]:

@@ -193,8 +193,7 @@ def ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
 
 def _ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
     train = reference.train
-    units = train.hashes.twins if train.groups is None else train.groups
-    _, rows = np.unique(units, return_index=True)
+    _, rows = np.unique(train.units(), return_index=True)
     random = np.random.default_rng(0)
     rows = random.permutation(rows)[:_SHUFFLED_ROWS]
     codes = train.codes[rows]

@@ -110,6 +110,15 @@ class Table:
             self._counts[places] = np.bincount(self.cells(*places), minlength=size)
         return self._counts[places]
 
+    def units(self, start: int = 0) -> NDArray:
+        """What the rows of one person share: their group, or else what copies of a row do.
+
+        Without names rows say the same by chance, and each is a unit, numbered from `start`.
+        """
+        if self.groups is not None:
+            return self.groups
+        return self.hashes.twins if self.identifiers else start + np.arange(len(self))
+
     def known(self, column: Column) -> NDArray[np.float64]:
         """The numbers of a column that are not missing, in ascending order; sorted once."""
         if column.name not in self._known:

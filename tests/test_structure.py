@@ -90,6 +90,15 @@ def test_real_rows_score_one_at_any_number(size: int, bound: float) -> None:
     assert mean(size, people) == pytest.approx(1, abs=bound)
 
 
+def test_real_rows_score_one_where_they_are_more_than_are_held_out() -> None:
+    """Then no table of as many real rows can be drawn, and smaller ones are scaled."""
+    found = [
+        told(trial(Reference(REAL.train, people(300, 200 + seed)), people(2_000, seed)))[()].value
+        for seed in SEEDS
+    ]
+    assert np.mean(found) == pytest.approx(1, abs=0.03)
+
+
 @pytest.mark.parametrize("size, bound", [(100, 0.06), (300, 0.03), (2_000, 0.01)])
 def test_columns_drawn_each_by_itself_score_zero(size: int, bound: float) -> None:
     found = mean(size, lambda rows, seed: shuffled(people(rows, seed), seed))
@@ -186,16 +195,36 @@ def test_few_rows_say_nothing(rows: int) -> None:
     assert told(trial(REAL, people(rows, 1)))[()] == Score("structure", note=TOO_FEW)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_few_real_rows_say_nothing_of_many(seed: int) -> None:
+    """All tables that can be drawn of them are one, whose distance is chance."""
+    small = Reference(people(25, 1_000 + seed), people(25, 2_000 + seed))
+    score = told(trial(small, people(100, seed)))[()]
+    assert score in (Score("structure", note=TOO_FEW), Score("structure", note=NO_STRUCTURE))
+
+
 def test_without_holdout_it_is_not_known_what_real_rows_reach() -> None:
     alone = Reference(REAL.train, REAL.holdout.take(np.arange(0)))
     assert told(trial(alone, people(300, 1)))[()] == Score("structure", note=NO_HOLDOUT)
 
 
 def test_copies_of_rows_do_not_make_structure(untied: Reference) -> None:
-    """Each row ten times over is tied by chance; only one of each is looked at."""
-    few = [half.take(np.arange(300)) for half in (untied.train, untied.holdout)]
-    thrice = Reference(*(half.take(np.repeat(np.arange(300), 10)) for half in few))
-    assert not ties(thrice)[0]
+    """Each row ten times over is tied by chance; only one of each person's is looked at."""
+    rows = np.repeat(np.arange(300), 10)
+    halves = [half.take(rows) for half in (untied.train, untied.holdout)]
+    assert ties(Reference(*halves))[0]
+    assert not ties(Reference(*(replace(half, groups=rows) for half in halves)))[0]
+    # By a name copies are told, too.
+    named = [replace(half, identifiers={"name": rows.astype(np.uint64)}) for half in halves]
+    assert not ties(Reference(*named))[0]
+
+
+def test_rows_that_say_the_same_by_chance_are_each_by_themselves() -> None:
+    """Of two columns of two values there are four distinct rows, in which nothing is tied."""
+    real = replace(two_columns(300, 100, 100, 300), groups=None)
+    is_tied, z = ties(Reference(real, real))
+    assert is_tied
+    assert z[0, 1] > 5
 
 
 def overall_of(reference: Reference, table: Table) -> dict[str, Score]:
