@@ -1,4 +1,5 @@
--- Do rows repeat each other, or real ones? Repeats and copies in per cent, beside real rows.
+-- Do rows repeat each other, or real ones? Repeats and copies in per cent, beside real rows, and
+-- whether rows are nearer to real ones than chance makes them.
 with diversity as (
 
     select * from {{ ref('diversity') }}
@@ -25,6 +26,7 @@ final as (
         round(100 * privacy.copied_share, 1) as copies_of_real_rows,
         round(100 * privacy.reference_copied_share, 1) as real_rows_with_a_twin,
         round(100 * privacy.nearer_share, 1) as nearer_to_train_rows,
+        privacy.leaks_because,
         privacy.exposure,
 
     from diversity

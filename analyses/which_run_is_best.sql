@@ -1,4 +1,5 @@
 -- Which LLM and prompt is best? Every run, best first, and whether it is told apart from the best.
+-- A run that leaks real people is not the best one, however real it looks.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
@@ -19,7 +20,7 @@ best as (
         arg_max(run_id, overall) as run_id,
 
     from scorecard
-    where provider not in ('holdout', 'independent')
+    where provider not in ('holdout', 'independent') and leaks is null
     group by dataset
 
 ),
@@ -37,6 +38,7 @@ final as (
         round(scorecard.overall_low, 2) as low,
         round(scorecard.overall_high, 2) as high,
         case
+            when scorecard.leaks is not null then 'leaks'
             when scorecard.run_id = best.run_id then 'best'
             else comparison.verdict
         end as against_the_best,
@@ -50,4 +52,4 @@ final as (
 )
 
 select * from final
-order by dataset asc, overall desc nulls last
+order by dataset asc, coalesce(against_the_best = 'leaks', false) asc, overall desc nulls last
