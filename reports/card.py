@@ -55,7 +55,7 @@ def terminal_table(card: "Scorecard") -> Table:
             shown(score.value),
             escape(between(score.low, score.high)),
             shown(score.real),
-            escape(score.note or score.meaning),
+            escape(_said(card, score.name, score.meaning, score.note)),
         )
     return table
 
@@ -70,6 +70,17 @@ def between(low: float | None, high: float | None) -> str:
     return "" if pd.isna(low) or pd.isna(high) else f"[{shown(low)}–{shown(high)}]"
 
 
+def _said(card: "Scorecard", name: str, meaning: str, note: str | None) -> str:
+    """What a score means, or why there is none; of a mean, the worst that is in it."""
+    if note and card.value(name) is None:
+        return note
+    worst = {"column_fidelity": card.worst_column, "pair_fidelity": card.worst_pair}.get(name)
+    if worst:
+        *parts, value = worst.values()
+        note = f"worst: {' and '.join(map(words, parts))} {shown(value)}"
+    return f"{meaning}; {note}" if note else meaning
+
+
 def _render(template: str, card: "Scorecard") -> str:
     return _TEMPLATES.get_template(template).render(
         card=card,
@@ -77,6 +88,7 @@ def _render(template: str, card: "Scorecard") -> str:
         columns=card.columns.to_dict("records"),
         pairs=card.pairs.nsmallest(_MOST_PAIRS, "pair_fidelity").to_dict("records"),
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
+        said=lambda score: _said(card, score["name"], score["meaning"], score["note"]),
         shown=shown,
         between=between,
         number=number,

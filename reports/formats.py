@@ -8,6 +8,9 @@ from synthcare.registry import ALL, Headline
 
 NOT_KNOWN = "–"
 
+# Of scores that are means: the columns of metrics.scorecard that hold the worst of its parts.
+_WORST = {"column_fidelity": "worst_column", "pair_fidelity": "worst_pair"}
+
 
 def shown_scores(runs: Sequence[Mapping[str, Any]]) -> list[Headline]:
     """Those of a dataset, in order: without what none of its runs can have."""
@@ -37,7 +40,8 @@ EXPENSES = (
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number for people: thousands separated, a dash where it is not known."""
-    return NOT_KNOWN if value is None else f"{value:,.{digits}f}"
+    # Without the addition, what is rounded to zero from below would be -0.00.
+    return NOT_KNOWN if value is None else f"{round(float(value), digits) + 0.0:,.{digits}f}"
 
 
 def percent(share: float | None, digits: int = 0) -> str:
@@ -60,6 +64,14 @@ def levels(run: Mapping[str, Any]) -> str:
 def name(run: Mapping[str, Any]) -> str:
     """`gpt-4o basic/improved/slices`."""
     return f"{run['llm']} {levels(run)}".strip()
+
+
+def worst(run: Mapping[str, Any], score: str, digits: int = 2) -> str:
+    """`length of stay days 0.43`: the worst part of a score that is a mean, else nothing."""
+    part = _WORST.get(score)
+    if part is None or run[part] is None:
+        return ""
+    return f"{words(run[part])} {number(run[f'{part}_fidelity'], digits)}"
 
 
 def words(column: str) -> str:

@@ -20,10 +20,11 @@ from reports.formats import (
     percent,
     shown_scores,
     words,
+    worst,
 )
 from reports.plots import Line, Plot, Point, axis
 from reports.scores import Row, Scores
-from reports.standings import is_baseline, standings
+from reports.standings import is_baseline, may_lead, standings
 from reports.unread import unread_words
 from synthcare.contracts.contract import Contract
 from synthcare.files import new_file
@@ -47,7 +48,8 @@ def write_index(
     """Write the page. `drift_reports` are the pages beside it, by run_id."""
     script = (_FOLDER / "page.js").read_text()
     runs = scores.scorecard
-    leader = next((run for run in runs if not is_baseline(run) and run["overall"]), None)
+    ranked = [run for run in runs if not is_baseline(run) and run["overall"]]
+    leader = next((run for run in ranked if may_lead(run)), None)
     plots = _plots(runs)
     page = _TEMPLATES.get_template("index.html.j2").render(
         contract=contract,
@@ -60,6 +62,7 @@ def write_index(
         legend=_legend(runs, plots),
         standings=standings(scores),
         leader=leader,
+        leaking=[name(run) for run in ranked if run["leaks"]],
         ceiling=_baseline(runs, "holdout"),
         plots=plots,
         grids=_grids(runs),
@@ -68,6 +71,7 @@ def write_index(
         diversity={row["run_id"]: row for row in scores.diversity},
         identifiers=_by_run(scores.column_diversity),
         privacy={row["run_id"]: row for row in scores.privacy},
+        risks=_by_run(scores.privacy_risks),
         rejected=_by_run(scores.reject_reasons),
         unread={
             run["run_id"]: said for run in scores.unread_answers if (said := unread_words(run))
@@ -83,10 +87,24 @@ def write_index(
         levels=levels,
         name=name,
         words=words,
+        beside=_beside,
         is_baseline=is_baseline,
     )
     with new_file(path) as temporary:
         temporary.write_text(page)
+
+
+def _beside(run: Row, score: str, kept: Row | None = None) -> str:
+    """Why a score of a run is not known, or else what is worst in it.
+
+    `kept` is the run's row of metrics.privacy.
+    """
+    # scorecard.privacy_note says what could leak, and not why nothing is known.
+    note = (kept or {}).get("privacy_note") if score == "privacy" else run.get(f"{score}_note")
+    if run[score] is None:
+        return note or "too few rows"
+    part = worst(run, score)
+    return f"worst: {part}" if part else note or ""
 
 
 def _by_run(rows: list[Row]) -> dict[str, list[Row]]:

@@ -27,13 +27,14 @@ class Scores:
     diversity: list[Row]
     column_diversity: list[Row]
     privacy: list[Row]
+    privacy_risks: list[Row]
     reject_reasons: list[Row]
     unread_answers: list[Row]
     reference: Row | None
 
 
 def read_scores(home: Home, contract: Contract) -> Scores:
-    """The scores of a dataset, best run first."""
+    """The scores of a dataset, best run first, and those that leak after all others."""
     with open_warehouse(home) as warehouse:
 
         def read(query: str) -> list[Row]:
@@ -47,7 +48,8 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 """
                 select * from metrics.scorecard
                 where dataset = $dataset
-                order by overall desc nulls last, accept_rate desc, llm, run_id
+                order by
+                    leaks is not null, overall desc nulls last, accept_rate desc, llm, run_id
                 """
             ),
             comparison=read(
@@ -79,6 +81,13 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 """
             ),
             privacy=read("select * from metrics.privacy where dataset = $dataset"),
+            privacy_risks=read(
+                """
+                select * from metrics.privacy_risks
+                where dataset = $dataset
+                order by run_id, excess desc, risk
+                """
+            ),
             reject_reasons=read(
                 """
                 select * from metrics.reject_reasons

@@ -13,18 +13,23 @@ def is_baseline(run: Row) -> bool:
     return run["provider"] in BASELINES
 
 
+def may_lead(run: Row) -> bool:
+    """Whether it takes part in the ranking: an LLM wrote it, and it does not leak."""
+    return not is_baseline(run) and not run["leaks"]
+
+
 def standings(scores: Scores) -> dict[tuple[str, str], str]:
     """`best` or `tied` by run_id and column of the scorecard; nothing for all others.
 
     A score is tied with the best where metrics.comparison says so. A price has no interval, so only
-    equal ones share the lead.
+    equal ones share the lead. A run that leaks is neither: real rows are as good as real rows.
     """
     found = {}
     verdicts = {
         (row["run_id"], row["other_run_id"], row["score_name"]): row["verdict"]
         for row in scores.comparison
     }
-    runs = [run for run in scores.scorecard if not is_baseline(run)]
+    runs = [run for run in scores.scorecard if may_lead(run)]
     for score in ALL:
         ranked = [run for run in runs if run[score.name] is not None]
         if not ranked:

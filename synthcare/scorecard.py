@@ -30,6 +30,7 @@ from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
 SIDES = ("real", "synthetic")
+LOST_BY_LEAKS = {"overall", "privacy"}  # a table that leaks falls short of any threshold of these
 
 # As the variables of dbt_project.yml of these names.
 SEED = 20240507
@@ -53,7 +54,9 @@ class Scorecard:
 
     `scores` has a row for each headline score: name, title, value, the ends of its 95 % interval,
     `real` (what as many real rows reach), meaning and note. `columns` and `pairs` have a row for
-    each column and two columns. `notes` say what was left out or taken for something.
+    each column and two columns. `notes` say what was left out or taken for something. `leaks` says
+    how rows are nearer to real ones, or tell more of them, than chance explains; None where they do
+    not.
     """
 
     scores: pd.DataFrame
@@ -62,6 +65,17 @@ class Scorecard:
     notes: tuple[str, ...]
     rows: int
     real_rows: int
+    leaks: str | None = None
+
+    @property
+    def worst_column(self) -> dict[str, Any] | None:
+        """Name and score of the column that differs most, None where none is scored."""
+        return _worst(self.columns, "column_fidelity", "column")
+
+    @property
+    def worst_pair(self) -> dict[str, Any] | None:
+        """Names and score of the two columns that differ most, None where none are scored."""
+        return _worst(self.pairs, "pair_fidelity", "column_1", "column_2")
 
     @property
     def overall(self) -> float | None:
@@ -74,7 +88,12 @@ class Scorecard:
         return None if values.empty else float(values.iloc[0])
 
     def shortfalls(self, least: Mapping[str, float]) -> Iterator[str]:
-        """A line for each headline score that is less than `least` says, or is not known."""
+        """A line for each headline score that is less than `least` says, or is not known.
+
+        A table that leaks falls short of any overall score, and of any of privacy.
+        """
+        if self.leaks and LOST_BY_LEAKS.intersection(least):
+            yield f"the table leaks: {self.leaks}"
         for name, wanted in least.items():
             value, wanted = self.value(name), float(wanted)  # noqa: PLW2901
             if name not in {headline.name for headline in ALL}:
@@ -90,6 +109,9 @@ class Scorecard:
         return {
             "rows": self.rows,
             "real_rows": self.real_rows,
+            "leaks": self.leaks,
+            "worst_column": self.worst_column,
+            "worst_pair": self.worst_pair,
             **{
                 name: table.astype(object).where(table.notna(), None).to_dict("records")
                 for name, table in tables.items()
@@ -104,7 +126,8 @@ class Scorecard:
         return write_card(self, Path(path))
 
     def __str__(self) -> str:
-        return self.scores.drop(columns=["name", "note"]).to_string(index=False, na_rep="–")
+        scores = self.scores.drop(columns=["name", "note"]).to_string(index=False, na_rep="–")
+        return f"{scores}\nleaks: {self.leaks}" if self.leaks else scores
 
     def _repr_html_(self) -> str:
         from reports.card import card_table
@@ -351,6 +374,7 @@ def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
         notes=tuple(notes),
         rows=synthetic.rows,
         real_rows=real.rows,
+        leaks=next((score.note for score in found if score.name == "leaks" and score.value), None),
     )
 
 
@@ -429,6 +453,15 @@ def _pairs(found: Iterable[Score]) -> pd.DataFrame:
     ]
     numbers = dict.fromkeys(columns[2:], float)
     return pd.DataFrame(rows, columns=columns).astype(numbers)
+
+
+def _worst(table: pd.DataFrame, score: str, *names: str) -> dict[str, Any] | None:
+    """The names and the score of the row that has the least, None where none has any."""
+    scores = table[score].dropna()
+    if scores.empty:
+        return None
+    row = table.loc[scores.idxmin()]
+    return {name: row[name] for name in names} | {score: float(row[score])}
 
 
 def _some(names: Iterable[str]) -> str:

@@ -8,15 +8,16 @@ import pytest
 from rich.console import Console
 
 from reports.index import write_index
-from reports.leaderboard import cost_table, score_table
+from reports.leaderboard import cost_table, leak_lines, score_table, worst_table
 from reports.plots import axis
 from reports.scores import Row, Scores
 from reports.standings import BEST, TIED, standings
 from synthcare.contracts.contract import Contract
+from synthcare.registry import ALL
 from tests.driver import HOSTILE
 
-ENDS = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "detection", "diversity")
-ENDS += ("missingness", "plausibility", "utility", "privacy")
+ENDS = tuple(headline.name for headline in ALL)
+COPIES = "12 of 30 rows equal a real row; among real rows 0 would"
 
 
 def run(run_id: str, overall: float | None, *, provider: str = "openai", **values: object) -> Row:
@@ -28,6 +29,9 @@ def run(run_id: str, overall: float | None, *, provider: str = "openai", **value
     run |= {"variety": "slices", "steered_share": 0.204}
     run |= {"usd_per_1000_rows": None, "seconds_per_1000_rows": None, "tokens_per_row": None}
     run |= {"not_scored_because": None, "utility_note": None, "reference_plausibility": 0.6}
+    run |= {"leaks": None, "structure_note": None, "privacy_note": None}
+    run |= {"worst_column": "length_of_stay_days", "worst_column_fidelity": 0.434}
+    run |= {"worst_pair": "age and test_results", "worst_pair_fidelity": 0.251}
     return run | scores | values
 
 
@@ -35,20 +39,21 @@ def scores_of(
     *runs: Row,
     verdicts: dict[tuple[str, str], str] | None = None,
     unread_answers: list[Row] | None = None,
+    **others: list[Row],
 ) -> Scores:
     comparison = [
         {"run_id": one, "other_run_id": other, "score_name": "overall", "verdict": verdict}
         for (one, other), verdict in (verdicts or {}).items()
     ]
     nothing = ("column_fidelity", "pair_fidelity", "distributions", "diversity")
-    nothing += ("column_diversity", "privacy", "reject_reasons")
-    empty = {name: [] for name in nothing}
+    nothing += ("column_diversity", "privacy", "privacy_risks", "reject_reasons")
+    rows = {name: [] for name in nothing} | others
     return Scores(
         scorecard=list(runs),
         comparison=comparison,
         unread_answers=unread_answers or [],
         reference=None,
-        **empty,
+        **rows,
     )
 
 
@@ -67,25 +72,59 @@ def test_the_best_leads_and_those_not_told_apart_are_tied() -> None:
     assert cheapest == {"b", "c"}
 
 
-@pytest.mark.parametrize("width", [80, 120])
+def test_a_run_that_leaks_is_neither_best_nor_tied_nor_cheapest() -> None:
+    scores = scores_of(
+        run("a", 0.8, usd_per_1000_rows=0.5),
+        run("b", 0.9, usd_per_1000_rows=0.2, leaks=COPIES),
+        run("c", 0.8, usd_per_1000_rows=0.2, leaks=COPIES),
+        verdicts={("a", "b"): "worse", ("c", "a"): "tied"},
+    )
+    assert standings(scores) == {("a", key): BEST for key in (*ENDS, "usd_per_1000_rows")}
+
+
+def printed(scores: Scores, width: int) -> str:
+    console = Console(width=width, file=io.StringIO())
+    console.print(score_table(scores, console.width))
+    console.print(worst_table(scores))
+    console.print(cost_table(scores))
+    for line in leak_lines(scores):
+        console.print(line, markup=False, soft_wrap=True)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 160])
 def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     scores = scores_of(
         run("a", 0.876, seconds_per_1000_rows=12_345.6), run("b", None), run("c", 0.5, llm=HOSTILE)
     )
-    console = Console(width=width, file=io.StringIO())
-    console.print(score_table(scores, console.width))
-    console.print(cost_table(scores))
-    lines = console.file.getvalue().splitlines()
-    heading = next(line for line in lines if "overall" in line)
-    assert "rows overall valid cols pairs miss detect divers plaus util priv" in " ".join(
-        heading.split()
-    )
-    first = next(line for line in lines if line.split()[:1] == ["llm-a"])
-    assert first.count("0.88") == len(ENDS)
-    assert "[0.78–0.98]" in console.file.getvalue()
-    assert "slices" in console.file.getvalue()
-    assert "12,346" in console.file.getvalue()
+    lines = printed(scores, width).splitlines()
+    heading = next(place for place, line in enumerate(lines) if "overall" in line)
+    shown = " ".join(lines[heading - 1 : heading + 2]).split()
+    assert {headline.short for headline in ALL} <= {*shown}
+    first = next(place for place, line in enumerate(lines) if line.split()[:1] == ["llm-a"])
+    assert "".join(lines[first : first + 2]).count("0.88") == len(ENDS)
+    assert (lines[first].count("0.88") == len(ENDS)) is (width == 160)
+    assert "[0.78–0.98]" in "".join(lines)
+    assert "slices" in "".join(lines)
+    assert "12,346" in "".join(lines)
+    assert "length of stay days 0.43" in " ".join(" ".join(lines).split())
     assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_terminal_marks_runs_that_leak_and_real_rows(width: int) -> None:
+    scores = scores_of(
+        run("real", 1.0, provider="holdout", llm="holdout", prompt_level=None),
+        run("a", 0.8),
+        run("b", 0.9, leaks=COPIES, llm="b\x1b[31m"),
+    )
+    text = printed(scores, width)
+    *_, last = text.splitlines()
+    assert last == f"b\\x1b[31m advanced/improved/slices leaks: {COPIES}"
+    assert text.count("leaks") == 4  # in each table
+    assert "real rows" in text
+    assert "leaks" not in next(line for line in text.splitlines() if "llm-a" in line)
+    assert all(len(line) <= width for line in text.splitlines()[:-1])
 
 
 def test_ticks_are_round_and_hold_all_values() -> None:
@@ -116,6 +155,68 @@ def test_the_index_says_what_is_missing(
 ) -> None:
     write_index(contract, scores, tmp_path / "index.html", drift_reports={})
     assert expected in (tmp_path / "index.html").read_text()
+
+
+def page_of(contract: Contract, folder: Path, *runs: Row, **others: list[Row]) -> str:
+    write_index(contract, scores_of(*runs, **others), folder / "index.html", drift_reports={})
+    return (folder / "index.html").read_text()
+
+
+def test_a_run_that_leaks_does_not_lead_the_index(contract: Contract, tmp_path: Path) -> None:
+    kept = {
+        "run_id": "b",
+        "exposure": "not known",
+        "copied_rows_any_case": 12,
+        "privacy_note": None,
+    }
+    kept |= {"rows_compared": 30, "reference_copied_share": 0.0, "known_identifiers_share": 0.4}
+    kept |= {"reference_known_identifiers_share": None}
+    various = {"run_id": "b", "repeated_rows_share": 0, "prompt_echo_share": 0, "rows_compared": 30}
+    risk = {"run_id": "b", "excess": 0.4, "excess_low": 0.2, "excess_high": 0.6}
+    names = {"run_id": "b", "column_name": "name", "distinct_values": 1}
+    names |= {"expected_distinct_values": 30, "most_repeated_share": 1.0}
+    names |= {"reference_most_repeated_share": 0.0, "most_repeated_value": "Ann Lee"}
+    page = page_of(
+        contract,
+        tmp_path,
+        run("real", 1.0, provider="holdout", llm="holdout"),
+        run("a", 0.8),
+        run("b", 0.9, leaks=COPIES),
+        privacy=[kept],
+        privacy_risks=[risk | {"risk": "all_but_0", "in_words": COPIES}],
+        diversity=[various],
+        column_diversity=[names],
+    )
+    assert re.search(r"<h2>llm-a <small>.*</small> leads</h2>", page)
+    assert "Of the LLMs’ runs that do not leak it has the best" in page
+    _, real, other, leaking = page.split("<tr data-run=")
+    mark = '<b class="mark leaks">leaks</b>'
+    assert (real.count('mark">real rows'), real.count(mark)) == (2, 0)  # by its name, in its cell
+    assert other.count(mark) == 0
+    row, rest = leaking.split("</tr>", 1)
+    assert row.count(mark) == 2
+    section = rest[rest.index('<section id="privacy">') :]
+    assert section.count(f"{mark} {COPIES}.") == 1
+    assert f'<td>{COPIES}</td><td class="n">0.40 <small>[0.20–0.60]</small>' in section
+    assert "Ann Lee" not in page  # whose name that is, if rows are real ones
+
+
+def test_where_all_leak_none_leads(contract: Contract, tmp_path: Path) -> None:
+    page = page_of(contract, tmp_path, run("a", 0.9, leaks=COPIES), run("b", None))
+    assert "No run leads: every one that is scored leaks" in page
+    assert "leads</h2>" not in page
+    assert 'class="mark best">best</b> 0' not in page
+
+
+def test_the_index_shows_the_worst_and_why_there_is_no_structure(
+    contract: Contract, tmp_path: Path
+) -> None:
+    why = "no structure: real columns have nothing to do with each other beyond chance"
+    page = page_of(contract, tmp_path, run("a", 0.9, structure=None, structure_note=why))
+    assert page.count("worst: length of stay days 0.43") == 2  # in its card, and its row
+    assert page.count("worst: age and test results 0.25") == 2
+    assert f'title="{why}">no structure</small>' in page
+    assert page.count(f"{why}\n") == 1  # in full, in its card
 
 
 def test_the_index_says_what_was_ours(contract: Contract, tmp_path: Path) -> None:
@@ -161,4 +262,4 @@ def test_the_plots_show_runs_whose_score_and_cost_are_known(
 def test_missing_values_are_shown_only_where_there_may_be_any() -> None:
     console = Console(width=120, file=io.StringIO())
     console.print(score_table(scores_of(run("a", 0.8, missingness=None)), console.width))
-    assert "valid cols pairs detect" in " ".join(console.file.getvalue().split())
+    assert "valid cols pairs struct detect" in " ".join(console.file.getvalue().split())

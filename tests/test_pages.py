@@ -90,8 +90,8 @@ def test_a_script_that_is_not_ours_would_not_run(index: Visit) -> None:
 
 
 def test_the_leaderboard_shows_what_the_warehouse_holds(index: Visit, flow: Flow) -> None:
-    scores = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "detection")
-    scores += ("diversity", "plausibility", "utility", "privacy")
+    scores = ("overall", "accept_rate", "column_fidelity", "pair_fidelity", "structure")
+    scores += ("detection", "diversity", "plausibility", "utility", "privacy")
     for run in flow.summary["scorecard"]:
         row = index.page.locator(f'tr[data-run="{run["run_id"]}"]')
         text = row.inner_text()
@@ -106,6 +106,10 @@ def test_the_leaderboard_shows_what_the_warehouse_holds(index: Visit, flow: Flow
                 assert f"{run[score]:.3f}" in text
                 assert low is None or f"[{low:.3f}–{high:.3f}]" in text
         assert row.locator("a").get_attribute("href") == f"{run['run_id']}.html"
+        assert row.locator(".mark.leaks").count() == (2 if run["leaks"] else 0)
+        assert f"worst: {run['worst_column'].replace('_', ' ')}" in text
+        is_real = run["provider"] == "holdout"
+        assert ("real rows" in row.locator("th").inner_text()) is is_real
     assert not re.search(r"\b(nan|None|null|undefined)\b", index.page.locator("body").inner_text())
 
 

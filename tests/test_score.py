@@ -266,15 +266,56 @@ def test_endless_numbers_and_empty_columns_are_scored_with_a_note() -> None:
     assert any("Empty" in note for note in card.notes)
 
 
+def test_near_copies_leak_and_everything_says_so(tmp_path: Path) -> None:
+    """Rows that differ from a real one in one value of four; others do not leak."""
+    real = people(2_000, 1).assign(Weight=np.random.default_rng(1).normal(70, 9, 2_000).round(2))
+    copies = real[:300].assign(Sex="male")
+    card = synthcare.score(real, copies)
+    assert re.search(r"of 300 rows .*; among real rows ", card.leaks)
+    assert card.as_dict()["leaks"] == card.leaks
+    assert f"leaks: {card.leaks}" in str(card)
+    assert card.leaks in card._repr_html_()
+    page = card.save_html(tmp_path / "card.html").read_text()
+    assert page.count("The table leaks.") == 1
+    assert np.isnan(card.scores.set_index("name").loc["privacy", "real"])
+    assert [*card.shortfalls({"privacy": 0, "overall": 0})] == [f"the table leaks: {card.leaks}"]
+    assert [*card.shortfalls({"diversity": 0})] == []
+    paths = [tmp_path / "real.csv", tmp_path / "copies.csv"]
+    for table, path in zip((real, copies), paths, strict=True):
+        table.to_csv(path, index=False)
+    done = cli("score", *paths, "--fail-under", "overall=0")
+    assert done.exit_code == 1
+    assert f"\nleaks: {card.leaks}" in done.stdout
+    assert f"falls short: the table leaks: {card.leaks}" in done.stderr
+    fresh = real[1_000:].sample(frac=1, random_state=1)
+    fresh = fresh.assign(
+        Weight=fresh["Weight"].to_numpy()[::-1], Age=people(1_000, 3)["Age"].to_numpy()
+    )
+    card = synthcare.score(real, fresh)
+    assert card.leaks is None
+    assert "leaks" not in str(card) + card._repr_html_()
+
+
+def test_the_worst_stands_beside_the_means(card: synthcare.Scorecard) -> None:
+    worst = card.columns.set_index("column").loc["sex", "column_fidelity"]
+    assert card.worst_column == {"column": "sex", "column_fidelity": pytest.approx(worst)}
+    assert "sex" in (card.worst_pair["column_1"], card.worst_pair["column_2"])
+    assert card.worst_pair["pair_fidelity"] == pytest.approx(card.pairs["pair_fidelity"].min())
+    assert card.as_dict()["worst_pair"] == card.worst_pair
+    assert f"worst: sex {worst:.2f}" in card._repr_html_()
+
+
 def test_the_command_scores_and_can_fail(tmp_path: Path) -> None:
     real, synthetic = tmp_path / "real.csv", tmp_path / "synthetic.csv"
-    people(600, 1).to_csv(real, index=False)
-    people(300, 2).assign(Sex="male").to_csv(synthetic, index=False)
+    # Without missing values, no real row says the same as another.
+    people(600, 1).dropna().to_csv(real, index=False)
+    people(300, 2).dropna().assign(Sex="male").to_csv(synthetic, index=False)
     done = cli("score", real, synthetic, "--json", "--fail-under", "overall=0.2")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert {score["name"] for score in told["scores"]} >= {"overall", "privacy"}
     failed = cli("score", real, synthetic, "--fail-under", "column_fidelity=0.95")
     assert failed.exit_code == 1
+    assert "; worst: sex 0." in failed.stdout
     assert "falls short: column_fidelity is 0.8" in failed.output
     assert cli("score", real, tmp_path / "none.csv").exit_code == 2

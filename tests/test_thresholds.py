@@ -18,6 +18,7 @@ ROW = {
     "utility": None,
     "utility_note": "no signal",
     "not_scored_because": None,
+    "leaks": None,
 }
 
 
@@ -28,6 +29,14 @@ def test_what_is_less_or_not_known_is_told_and_baselines_are_left_out() -> None:
         "gpt-4o (r): overall is 0.850, under 0.9",
         "gpt-4o (r) has no utility: no signal",
     ]
+
+
+def test_a_run_that_leaks_falls_short_of_any_overall_score_and_any_privacy() -> None:
+    runs = [ROW | {"leaks": "9 of 9 rows equal a real row", "privacy": 0.5}]
+    line = "gpt-4o (r) leaks: 9 of 9 rows equal a real row"
+    assert list(shortfalls(runs, {"overall": 0.1})) == [line]
+    assert list(shortfalls(runs, {"privacy": 0, "overall": 0})) == [line]
+    assert list(shortfalls(runs, {"utility": 0})) == ["gpt-4o (r) has no utility: no signal"]
 
 
 @pytest.mark.parametrize("said", ["beauty=1", "overall", "overall=much", "=1"])
