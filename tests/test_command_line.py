@@ -34,6 +34,8 @@ def assert_refused(result: object, said: str) -> None:
         (["generate", "--llm", "smollm2", "--format", "xml"], "no wire format 'xml'. Use one of:"),
         (["generate"], "Missing option '--llm'"),
         (["report", "--dataset", "nope"], "'nope' is not"),
+        (["privacy", "x"], "Nothing is built yet"),
+        (["privacy", "x", "--pairs", "0"], "0 is not in the range x>=1"),
         (["import", "nowhere.txt", "--llm", "x"], "cannot be read: No such file or directory"),
     ],
 )
@@ -59,7 +61,7 @@ def test_an_import_without_text(home: Home, tmp_path: Path, content: bytes, said
 
 
 def test_every_command_has_help() -> None:
-    for command in ("reference", "generate", "import", "run", "report", "demo"):
+    for command in ("reference", "generate", "import", "run", "report", "privacy", "demo"):
         shown = cli(command, "--help")
         assert shown.exit_code == 0
         assert "--json" in shown.stdout

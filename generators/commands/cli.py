@@ -196,6 +196,28 @@ def export_command(
     _print_json(as_json, workflow.export(run_id, export_format=export_format, path=path))
 
 
+@main.command("privacy")
+@click.argument("run")
+@click.option(
+    "--pairs",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Rows to show beside the nearest real ones.",
+)
+@json_option
+def privacy_command(run: str, pairs: int, as_json: bool) -> None:
+    """Show the risks of RUN, a run_id or a part of one, and its rows that are nearest to real ones.
+
+    It prints real rows, and is for the one who holds the data.
+    """
+    from generators.commands.nearest_rows import find_run
+
+    need_checkout()
+    found = find_run(Home.from_environment(), run)
+    _print_json(as_json, _start(found["dataset"], as_json).privacy(found, pairs))
+
+
 @main.group("contract")
 def contract_group() -> None:
     """Contracts of tables of your own."""
@@ -264,6 +286,8 @@ def score_command(
     with console.status("scoring, some seconds per thousand rows"):
         card = score(real, synthetic, dataset or contract, group, _listed(columns))
     console.print(terminal_table(card))
+    if card.leaks:
+        console.print(f"leaks: {card.leaks}", style="bold red", markup=False)
     for note in card.notes:
         console.print(f"look at this: {note}", markup=False)
     if html:

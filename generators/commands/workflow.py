@@ -313,7 +313,7 @@ class Workflow:
 
         What LLMs' runs score less than `fail_under` says is in `shortfalls`.
         """
-        from reports.leaderboard import cost_table, score_table
+        from reports.leaderboard import cost_table, leak_lines, score_table, worst_table
         from reports.pages import write_pages
         from reports.scores import read_scores
         from reports.thresholds import shortfalls
@@ -331,6 +331,9 @@ class Workflow:
             self.console.print(f"dbt build: nothing has changed since {passed} nodes passed")
         scores = read_scores(self.home, self.contract)
         self.console.print(score_table(scores, self.console.width))
+        for line in leak_lines(scores):
+            self.console.print(line, style="bold red", markup=False)
+        self.console.print(worst_table(scores))
         self.console.print(cost_table(scores))
         for run in scores.scorecard:
             if why := run["not_scored_because"]:
@@ -349,6 +352,16 @@ class Workflow:
             "shortfalls": [*shortfalls(scores.scorecard, fail_under)],
             "unread_answers": scores.unread_answers,
         }
+
+    def privacy(self, run: Mapping[str, Any], pairs: int) -> Summary:
+        """Show the risks of a scored run, and so many of its rows beside the nearest real ones."""
+        from generators.commands.nearest_rows import nearest_rows
+        from generators.commands.privacy import as_dict, show
+
+        with self.console.status("looking for the nearest rows"):
+            found = nearest_rows(self.home, self.contract, run["run_id"], pairs)
+        show(self.console, self.contract, run, found)
+        return as_dict(run, found)
 
     def _tell_unread(self, run_ids: Sequence[str]) -> Summary:
         """A line for each of the runs with answers in which no record was found."""
