@@ -142,10 +142,23 @@ def test_privacy(scored: Home) -> None:
     """One row is a real one in capitals, and all names are known."""
     assert row(
         scored,
-        "copied_rows, copied_rows_any_case, copied_share, reference_copied_share, privacy,"
+        "copied_rows, copied_rows_any_case, copied_share, reference_copied_share,"
         " known_identifiers_share, exposure",
         "privacy",
-    ) == (0, 1, 0.25, 0.0, 0.75, 1.0, "not known, as the prompt is not")
+    ) == (0, 1, 0.25, 0.0, 1.0, "not known, as the prompt is not")
+
+
+def test_nearness(scored: Home) -> None:
+    """Cy Day is a real person; nobody else's age, a step of ten years or less apart, is as near.
+
+    Of four rows one is not beyond chance, and shows in the lower end: 1 less the upper end of 1/4.
+    """
+    assert row(
+        scored, "share, share_by_chance, excess, in_words", "privacy_risks where risk = 'all_but_0'"
+    ) == (0.25, 0.0, 0.25, "1 of 4 rows equal a real row; among real rows 0 would")
+    assert row(scored, "privacy, privacy_high, leaks_because", "privacy") == (1.0, 1.0, None)
+    ((low,),) = query(scored, "select privacy_low from metrics.privacy")
+    assert low <= 1 - 0.6994
 
 
 def test_what_four_rows_cannot_say(scored: Home) -> None:
@@ -154,8 +167,8 @@ def test_what_four_rows_cannot_say(scored: Home) -> None:
     )
 
 
-def test_real_rows_that_have_a_twin_make_copies_no_worse(home: Home, contract: Contract) -> None:
-    """Half of the real rows have one, so that of three copies in four rows half are chance."""
+def test_copies_stand_beside_those_that_real_rows_are(home: Home, contract: Contract) -> None:
+    """Half of the real rows are copies; these are one person's, and nobody else is as near."""
     twin = csv_row(name="Ann Lee")
     others = [csv_row(name="Bo Li"), csv_row(name="Cy Day")]
     real, written = home.root / "real.csv", home.root / "run.txt"
@@ -163,7 +176,17 @@ def test_real_rows_that_have_a_twin_make_copies_no_worse(home: Home, contract: C
     written.write_text("\n".join([twin, twin, others[0], csv_row(name="Di Po")]))
     assert cli("reference", "--csv", real).exit_code == 0
     assert cli("import", written, "--llm", "x").exit_code == 0
-    run_dbt(home, "build", "--select", "+privacy", "--exclude-resource-type", "test", "unit_test")
-    assert row(home, "copied_share, reference_copied_share, privacy", "privacy") == (
-        *(0.75, 0.5, 0.5),
+    run_dbt(
+        home,
+        "build",
+        "--select",
+        "+privacy",
+        "+privacy_risks",
+        "--exclude-resource-type",
+        "test",
+        "unit_test",
+    )
+    assert row(home, "copied_share, reference_copied_share", "privacy") == (0.75, 0.5)
+    assert row(home, "share, share_by_chance", "privacy_risks where risk = 'all_but_0'") == (
+        *(0.75, 0.0),
     )

@@ -1,6 +1,7 @@
 """Each flaw of a table is seen by the scores that are there for it, and by no other."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +124,7 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory, contract: Contract) -> Scor
 
 
 AS_REAL = ("accept_rate", "column_fidelity", "pair_fidelity", "detection", "diversity", "utility")
+AS_REAL += ("structure",)
 
 
 def test_real_rows_score_one(world: Scored) -> None:
@@ -165,8 +167,24 @@ def test_a_dropped_category_is_seen_in_that_column(world: Scored) -> None:
 
 def test_shuffled_columns_are_seen_in_their_pairs(world: Scored) -> None:
     """No column by itself is other than real; what depended on each other no longer does."""
-    realism = {"pair_fidelity", "detection", "plausibility", "utility", "overall"}
+    realism = {"pair_fidelity", "structure", "detection", "plausibility", "utility", "overall"}
     assert world.verdicts("shuffled") == realism
+    # Pairs hardly see it, as most of what two columns share is each by itself.
+    ((pairs, structure),) = query(
+        world.home,
+        "select pair_fidelity, structure from metrics.scorecard where run_id = 'shuffled'",
+    )
+    assert pairs > 0.9
+    assert structure < 0.2
+    structures = query(
+        world.home,
+        "select column_1, column_2, score from metrics.structure"
+        " where run_id = 'shuffled' and column_2 is not null",
+    )
+    assert {frozenset(pair) for *pair, score in structures if score < 0.3} >= {
+        frozenset({"medical_condition", "medication"}),
+        frozenset({"age", "test_results"}),
+    }
     assert world.columns_below_real("shuffled") == set()
     assert world.pairs_below_real("shuffled") == {
         frozenset({"medical_condition", "medication"}),
@@ -211,6 +229,12 @@ def test_copied_rows_are_seen_by_privacy_alone(world: Scored) -> None:
     )
     assert copied == 100
     assert low < 0.9 < high
+    # In words and counts, so that it can be told without showing anybody.
+    ((leaks,),) = query(world.home, "select leaks from metrics.scorecard where run_id = 'copied'")
+    assert re.search(r"^\d+ of 1,000 rows .* real row", leaks), leaks
+    assert query(world.home, "select run_id from metrics.scorecard where leaks is not null") == [
+        ("copied",)
+    ]
 
 
 def test_broken_rules_are_seen_by_validity_and_plausibility(world: Scored) -> None:
@@ -242,12 +266,14 @@ def test_signal_is_found_where_it_is(world: Scored) -> None:
 def test_kaggle_scores_itself_one_and_has_no_signal(kaggle: Scored) -> None:
     (scores,) = query(
         kaggle.home,
-        "select column_fidelity, pair_fidelity, diversity, utility, utility_note"
-        " from metrics.scorecard where run_id = 'same'",
+        "select column_fidelity, pair_fidelity, diversity, utility, utility_note, structure,"
+        " structure_note from metrics.scorecard where run_id = 'same'",
     )
     assert scores[:3] == pytest.approx((1, 1, 1), abs=0.01)
     assert scores[3] is None
     assert scores[4].startswith("no signal")
+    assert scores[5] is None
+    assert scores[6].startswith("no structure")
     assert kaggle.columns_below_real("same") == set()
 
 
