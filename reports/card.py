@@ -26,7 +26,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_MOST_PAIRS = 20  # on the page: the worst
+_MOST_PAIRS, _MOST_GROUPS = 20, 20  # on the page: the worst
 
 
 def write_card(card: "Scorecard", path: Path) -> Path:
@@ -87,6 +87,7 @@ def _render(template: str, card: "Scorecard") -> str:
         scores=card.scores.to_dict("records"),
         columns=card.columns.to_dict("records"),
         pairs=card.pairs.nsmallest(_MOST_PAIRS, "pair_fidelity").to_dict("records"),
+        groups=card.groups.nsmallest(_MOST_GROUPS, "high").to_dict("records"),
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
         said=lambda score: _said(card, score["name"], score["meaning"], score["note"]),
         shown=shown,

@@ -72,6 +72,8 @@ def write_index(
         identifiers=_by_run(scores.column_diversity),
         privacy={row["run_id"]: row for row in scores.privacy},
         risks=_by_run(scores.privacy_risks),
+        groups=_groups(scores.subgroups),
+        biases=_by_run(scores.subgroup_rates),
         rejected=_by_run(scores.reject_reasons),
         unread={
             run["run_id"]: said for run in scores.unread_answers if (said := unread_words(run))
@@ -94,13 +96,9 @@ def write_index(
         temporary.write_text(page)
 
 
-def _beside(run: Row, score: str, kept: Row | None = None) -> str:
-    """Why a score of a run is not known, or else what is worst in it.
-
-    `kept` is the run's row of metrics.privacy.
-    """
-    # scorecard.privacy_note says what could leak, and not why nothing is known.
-    note = (kept or {}).get("privacy_note") if score == "privacy" else run.get(f"{score}_note")
+def _beside(run: Row, score: str) -> str:
+    """Why a score of a run is not known, or else what is worst in it."""
+    note = run.get(f"{score}_note")
     if run[score] is None:
         return note or "too few rows"
     part = worst(run, score)
@@ -111,6 +109,20 @@ def _by_run(rows: list[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for row in rows:
         found.setdefault(row["run_id"], []).append(row)
+    return found
+
+
+def _groups(rows: list[Row]) -> dict[str, dict[str, Any]]:
+    """By run: `measures`, as (measure, target), and under `groups` the scores of each by these."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        run = found.setdefault(row["run_id"], {"measures": {}, "groups": {}})
+        measure = (row["measure"], row["target"])
+        if row["measure"] != "representation":  # the shares are shown themselves
+            run["measures"][measure] = (
+                f"{words(row['target'] or '')} {words(row['measure'])}".strip()
+            )
+        run["groups"].setdefault((row["column_name"], row["group_name"]), {})[measure] = row
     return found
 
 

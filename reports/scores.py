@@ -28,6 +28,8 @@ class Scores:
     column_diversity: list[Row]
     privacy: list[Row]
     privacy_risks: list[Row]
+    subgroups: list[Row]
+    subgroup_rates: list[Row]
     reject_reasons: list[Row]
     unread_answers: list[Row]
     reference: Row | None
@@ -86,6 +88,20 @@ def read_scores(home: Home, contract: Contract) -> Scores:
                 select * from metrics.privacy_risks
                 where dataset = $dataset
                 order by run_id, excess desc, risk
+                """
+            ),
+            subgroups=read(
+                """
+                select * from metrics.subgroups
+                where dataset = $dataset
+                order by run_id, column_name, group_name, measure, target
+                """
+            ),
+            subgroup_rates=read(
+                """
+                select * from metrics.subgroup_rates
+                where dataset = $dataset and verdict is not null
+                order by run_id, column_name, group_name, target, target_value
                 """
             ),
             reject_reasons=read(

@@ -35,7 +35,7 @@ def rates(trial: Trial, group: Group, looks: int) -> Iterator[Score]:
     value. `subgroup_bias` is the gap less that of real rows: added where real rows have none such,
     lost where they have it, and no note where it may be chance, `looks` gaps being looked at.
     """
-    z = float(norm.isf(0.025 / looks))
+    z = float(norm.isf(0.025 / max(1, looks)))
     for place, target in _targets(trial, group):
         for code, value in enumerate(target.values, 1):
             subject = (group.column.name, target.name, str(code), group.name)

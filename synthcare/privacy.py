@@ -44,7 +44,7 @@ class Excess:
             np.hypot(high - share, usual - usual_low),
         )
         low, value, high = ((share - usual + way) / (1 - usual) for way in (-below, 0, above))
-        return float(value), float(low), float(high)
+        return tuple(min(1.0, float(end)) for end in (value, low, high))
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def privacy(trial: Trial) -> Iterator[Score]:
     """
     if trial.table.hashes is None:
         return
-    found = list(excesses(trial))
+    # Where chance hits always, nothing is left to be seen.
+    found = [excess for excess in excesses(trial) if excess.chance.share < 1]
     for excess in found:
         value, low, high = excess.ends()
         yield Score("privacy_excess", (excess.name,), value, low, high, note=excess.words)

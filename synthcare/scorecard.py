@@ -26,6 +26,7 @@ from synthcare.errors import SynthcareError
 from synthcare.halves import sampled
 from synthcare.reference import Reference
 from synthcare.registry import ALL, scores_of
+from synthcare.subgroups import OF_GROUPS
 from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
@@ -44,7 +45,8 @@ _OF_COLUMNS = {
     "column_diversity": ["distinct_values", "expected_distinct_values", "most_repeated_share"],
 }
 _OF_PAIRS = [
-    "correlation", "reference_correlation", "mutual_information", "reference_mutual_information",
+    "structure", "correlation", "reference_correlation",
+    "mutual_information", "reference_mutual_information",
 ]  # fmt: skip
 
 
@@ -54,14 +56,15 @@ class Scorecard:
 
     `scores` has a row for each headline score: name, title, value, the ends of its 95 % interval,
     `real` (what as many real rows reach), meaning and note. `columns` and `pairs` have a row for
-    each column and two columns. `notes` say what was left out or taken for something. `leaks` says
-    how rows are nearer to real ones, or tell more of them, than chance explains; None where they do
-    not.
+    each column and two columns, `groups` one for each group of people and measure. `notes` say what
+    was left out or taken for something. `leaks` says how rows are nearer to real ones, or tell more
+    of them, than chance explains; None where they do not.
     """
 
     scores: pd.DataFrame
     columns: pd.DataFrame
     pairs: pd.DataFrame
+    groups: pd.DataFrame
     notes: tuple[str, ...]
     rows: int
     real_rows: int
@@ -105,7 +108,7 @@ class Scorecard:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as lists and dicts that JSON can hold."""
-        tables = {name: getattr(self, name) for name in ("scores", "columns", "pairs")}
+        tables = {name: getattr(self, name) for name in ("scores", "columns", "pairs", "groups")}
         return {
             "rows": self.rows,
             "real_rows": self.real_rows,
@@ -371,6 +374,7 @@ def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
         scores=_headlines(found, of_real),
         columns=_columns(found, synthetic),
         pairs=_pairs(found),
+        groups=_groups(found),
         notes=tuple(notes),
         rows=synthetic.rows,
         real_rows=real.rows,
@@ -462,6 +466,18 @@ def _worst(table: pd.DataFrame, score: str, *names: str) -> dict[str, Any] | Non
         return None
     row = table.loc[scores.idxmin()]
     return {name: row[name] for name in names} | {score: float(row[score])}
+
+
+def _groups(found: Iterable[Score]) -> pd.DataFrame:
+    columns = ["column", "group", "measure", "target", "score", "low", "high"]
+    rows = []
+    for score in found:
+        if score.name.removeprefix("subgroup_") in OF_GROUPS and score.value is not None:
+            column, *target, group = score.subject
+            measure = score.name.removeprefix("subgroup_")
+            values = (score.value, score.low, score.high)
+            rows.append([column, group, measure, *(target or [None]), *values])
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _some(names: Iterable[str]) -> str:

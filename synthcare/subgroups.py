@@ -17,6 +17,9 @@ from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 from synthcare.utility import skills_of_groups
 
+# Scores of groups, under `subgroup_` and these names.
+OF_GROUPS = ("representation", "column_fidelity", "target_fidelity", "structure", "utility")
+
 FEWEST_ROWS = 20  # of a group, in the table and in either real half
 
 NO_GROUPS = "the contract calls no column sensitive"

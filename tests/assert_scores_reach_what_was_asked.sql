@@ -1,5 +1,5 @@
 -- A gate for CI: dbt build --vars '{fail_under: {overall: 0.9}}' fails where an LLM's run scores
--- less, or has no such score.
+-- less, or has no such score. A run that leaks falls short of any overall and privacy.
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
@@ -17,7 +17,11 @@ fell_short as (
         {{ least }} as least,
 
     from scorecard
-    where coalesce({{ score }}, -1) < {{ least }}
+    where
+        coalesce({{ score }}, -1) < {{ least }}
+        {%- if score in ['overall', 'privacy'] %}
+        or leaks is not null
+        {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- else %}
     select

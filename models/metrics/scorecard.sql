@@ -104,7 +104,7 @@ final as (
         utility.note as utility_note,
         structure.note as structure_note,
         subgroups.note as subgroups_note,
-        privacy.exposure as privacy_note,
+        privacy.privacy_note,
         if(runs.provider = 'holdout', null, privacy.leaks_because) as leaks,
         worst_columns.worst_column,
         worst_columns.worst_column_fidelity,

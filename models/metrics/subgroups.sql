@@ -15,23 +15,48 @@ with scores as (
 
 ),
 
+shares as (
+
+    {{ wide_scores('subgroup_share', ['real_subgroup_share']) }}
+
+),
+
+groups as (
+
+    select
+        *,
+        split_part(subject, ', ', 1) as column_name,
+        if(is_of_target, regexp_replace(of_column, '^[^,]+, ', ''), of_column) as group_name,
+        if(is_of_target, split_part(of_column, ', ', 1), null) as target,
+
+    from scores
+
+),
+
 final as (
 
     select
         ---------- ids
-        run_id,
-        dataset,
-        split_part(subject, ', ', 1) as column_name,
-        if(is_of_target, regexp_replace(of_column, '^[^,]+, ', ''), of_column) as group_name,
-        measure,
-        if(is_of_target, split_part(of_column, ', ', 1), null) as target,
+        groups.run_id,
+        groups.dataset,
+        groups.column_name,
+        groups.group_name,
+        groups.measure,
+        groups.target,
 
         ---------- the score
-        value as score,
-        low as score_low,
-        high as score_high,
+        groups.value as score,
+        groups.low as score_low,
+        groups.high as score_high,
 
-    from scores
+        ---------- how many rows are of the group
+        shares.score as share,
+        shares.real_subgroup_share as real_share,
+
+    from groups
+    left join shares
+    on groups.run_id = shares.run_id
+    and concat(groups.column_name, ', ', groups.group_name) = shares.subject
 
 )
 
