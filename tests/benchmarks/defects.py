@@ -522,8 +522,8 @@ def remarks(repeats: int) -> str:
     """How often, and what other libraries say."""
     said = (
         f"{repeats} repeats of each. Beside it SDMetrics' QualityReport against "
-        f"{_ROWS_FOR_OTHERS:,} train rows, which calls a table worse below the 5 % quantile of real "
-        "rows"
+        f"{_ROWS_FOR_OTHERS:,} train rows, which calls a table worse below the 5 % quantile of "
+        "real rows"
     )
     if has_mostlyai():
         return f"{said}, and likewise the overall accuracy of mostlyai-qa."
