@@ -123,6 +123,8 @@ def _groups(rows: list[Row]) -> dict[str, dict[str, Any]]:
                 f"{words(row['target'] or '')} {words(row['measure'])}".strip()
             )
         run["groups"].setdefault((row["column_name"], row["group_name"]), {})[measure] = row
+    for run in found.values():
+        run["measures"] = dict(sorted(run["measures"].items(), key=str))
     return found
 
 

@@ -143,7 +143,10 @@ def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
     chance = Tally(sizes[:1], sizes.sum()[None])
     is_nearer = (train.distance < holdout.distance) + (train.distance == holdout.distance) / 2
     hits = Tally.of_rows(is_nearer, groups)
-    words = f"{hits.share:.0%} of rows are nearer to train than to holdout; {chance.share:.0%} would be by chance"
+    words = (
+        f"{hits.share:.0%} of rows are nearer to train than to holdout; "
+        f"{chance.share:.0%} would be by chance"
+    )
     yield Excess("nearer_to_train", hits, chance, words)
     reached = np.concatenate([half.reached for half in near])
     guessed = min(len(train.distance), len(reached) // 10)
