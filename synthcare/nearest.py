@@ -72,9 +72,9 @@ class Ruler:
 
 
 def _step(known: NDArray[np.float64]) -> float:
-    """The smallest step between numbers in ascending order; 0 where all are one."""
-    steps = np.diff(known)
-    return float(steps[steps > 0].min(initial=np.inf)) if (steps > 0).any() else 0.0
+    """The smallest step between numbers; 0 where there are only one or two of them."""
+    steps = np.diff(np.unique(known))
+    return float(steps.min()) if len(steps) > 1 else 0.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ class Measured:
 class Nearest:
     """Of each row the nearest other one (rows,): by differing values, and by Gower's distance.
 
-    `place` is that of the other row that differs in so many values. `reached` (others,) is Gower's
+    `place` is that of the other row that differs in so many values, `closest` that of the one at
+    the distance. `reached` (others,) is Gower's
     distance of each other row to the nearest of the rows. Gower's distance (1971) is the mean
     difference of the values, from 0 to 1.
     """
@@ -121,6 +122,7 @@ class Nearest:
     differing: NDArray[np.int64]
     place: NDArray[np.intp]
     distance: NDArray[np.float64]
+    closest: NDArray[np.intp]
     reached: NDArray[np.float64]
 
 
@@ -131,7 +133,8 @@ def nearest(
     other_units: NDArray | None = None,
 ) -> Nearest:
     """Exact, in blocks. Rows that share a unit are not compared; without units all are."""
-    differing, place = np.full(rows.rows, _NONE), np.zeros(rows.rows, dtype=np.intp)
+    differing = np.full(rows.rows, _NONE)
+    place, closest = (np.zeros(rows.rows, dtype=np.intp) for _ in range(2))
     distance, reached = np.full(rows.rows, np.inf), np.full(others.rows, np.inf)
     for other_start in range(0, others.rows, _OTHERS_AT_ONCE):
         of_others = slice(other_start, other_start + _OTHERS_AT_ONCE)
@@ -147,12 +150,12 @@ def nearest(
             if units is not None:
                 is_own = units[of_rows, None] == other_units[None, of_others]
                 count[is_own], gower[is_own] = _NONE, np.inf
-            closest = count.argmin(axis=1)
-            least = count[np.arange(part.rows), closest]
-            is_better = least < differing[of_rows]
-            differing[of_rows] = np.where(is_better, least, differing[of_rows])
-            place[of_rows] = np.where(is_better, closest + other_start, place[of_rows])
-            distance[of_rows] = np.minimum(distance[of_rows], gower.min(axis=1))
+            for values, best, where in ((count, differing, place), (gower, distance, closest)):
+                found = values.argmin(axis=1)
+                least = values[np.arange(part.rows), found]
+                is_better = least < best[of_rows]
+                best[of_rows] = np.where(is_better, least, best[of_rows])
+                where[of_rows] = np.where(is_better, found + other_start, where[of_rows])
             reached[of_others] = np.minimum(reached[of_others], gower.min(axis=0))
-    values = max(1, rows.ruler.values)
-    return Nearest(differing, place, distance / values, reached / values)
+    size = max(1, rows.ruler.values)
+    return Nearest(differing, place, distance / size, closest, reached / size)

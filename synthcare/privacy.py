@@ -28,12 +28,16 @@ _USUAL = 0.5  # share of real rows, above which being as near is nothing unusual
 
 @dataclass(frozen=True)
 class Excess:
-    """How often rows, or guesses, hit real ones, beside how often they would by chance."""
+    """How often rows, or guesses, hit real ones, beside how often they would by chance.
+
+    `is_of_rows` where a hit is a row that is too near to a real one.
+    """
 
     name: str
     hits: Tally
     chance: Tally
     words: str
+    is_of_rows: bool = False
 
     def ends(self, z: float = Z) -> tuple[float, float, float]:
         """(hits − chance) / (1 − chance), and its ends by Newcombe's method 10 (1998)."""
@@ -83,11 +87,13 @@ def privacy(trial: Trial) -> Iterator[Score]:
         yield Score("privacy", note=NOTHING_UNUSUAL)
         return
     z = float(norm.isf(0.025 / len(found)))
+    surely = [excess for excess in found if excess.ends(z)[1] > 0]
     worst = max(found, key=lambda excess: excess.ends(z)[1])
-    leaks = worst.ends(z)[1] > 0
-    yield Score("leaks", (), float(leaks), note=worst.words if leaks else None)
+    # Rows that can be looked at say more to people than the odds of an attack.
+    told = max(surely, key=lambda excess: (excess.is_of_rows, excess.ends(z)[1]), default=None)
+    yield Score("leaks", (), float(bool(surely)), note=told.words if told else None)
     value, low, high = worst.ends()
-    if not leaks:
+    if not surely:
         value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in found)
     yield Score("privacy", (), *(min(1.0, max(0.0, 1 - part)) for part in (value, high, low)))
 
@@ -128,7 +134,7 @@ def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
         if chance.share <= _USUAL:
             expected = rows * chance.share
             words = f"{hits.sum():,} of {rows:,} rows {what}; among real rows {expected:,.0f} would"
-            yield Excess(name, Tally.of_rows(hits, groups), chance, words)
+            yield Excess(name, Tally.of_rows(hits, groups), chance, words, is_of_rows=True)
     if len(near) > 1:
         yield from _membership(near, groups)
 
@@ -142,14 +148,18 @@ def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
     sizes = np.array([len(half.reached) for half in near])
     chance = Tally(sizes[:1], sizes.sum()[None])
     is_nearer = (train.distance < holdout.distance) + (train.distance == holdout.distance) / 2
-    hits = Tally.of_rows(is_nearer, groups)
+    # Rows that repeat each other are near to the same real row, and say no more than one of them.
+    is_of_train = train.distance <= holdout.distance
+    real_row = np.where(is_of_train, train.closest, sizes[0] + holdout.closest)
+    _, once = np.unique(real_row, return_index=True)
+    hits = Tally.of_rows(is_nearer[once], groups[once])
     words = (
-        f"{hits.share:.0%} of rows are nearer to train than to holdout; "
+        f"{hits.share:.0%} of different rows are nearer to train than to holdout; "
         f"{chance.share:.0%} would be by chance"
     )
     yield Excess("nearer_to_train", hits, chance, words)
     reached = np.concatenate([half.reached for half in near])
-    guessed = min(len(train.distance), len(reached) // 10)
+    guessed = min(len(train.distance), len(reached) // 2)
     if guessed >= FEWEST_ROWS:
         order = np.random.default_rng(0).permutation(len(reached))  # ties in any order
         closest = order[reached[order].argsort(kind="stable")[:guessed]]

@@ -44,6 +44,7 @@ _OF_COLUMNS = {
     "missingness": ["missing_share", "reference_missing_share"],
     "column_diversity": ["distinct_values", "expected_distinct_values", "most_repeated_share"],
 }
+_OF_GROUP = "subgroup_"  # begins their names
 _OF_PAIRS = [
     "structure", "correlation", "reference_correlation",
     "mutual_information", "reference_mutual_information",
@@ -472,12 +473,12 @@ def _groups(found: Iterable[Score]) -> pd.DataFrame:
     columns = ["column", "group", "measure", "target", "score", "low", "high"]
     rows = []
     for score in found:
-        if score.name.removeprefix("subgroup_") in OF_GROUPS and score.value is not None:
+        of_group, measure = score.name.startswith(_OF_GROUP), score.name.removeprefix(_OF_GROUP)
+        if of_group and measure in OF_GROUPS and score.value is not None:
             column, *target, group = score.subject
-            measure = score.name.removeprefix("subgroup_")
             values = (score.value, score.low, score.high)
             rows.append([column, group, measure, *(target or [None]), *values])
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-3:], float))
 
 
 def _some(names: Iterable[str]) -> str:

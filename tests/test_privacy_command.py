@@ -42,6 +42,7 @@ class World:
 def build(home: Home) -> None:
     selected = ["+scorecard", "+comparison", "+privacy_risks", "+distributions"]
     selected += ["+column_diversity", "+diversity", "+reject_reasons", "+unread_answers"]
+    selected += ["+subgroups", "+subgroup_rates"]
     run_dbt(home, "build", "--select", *selected, "--exclude-resource-type", "test", "unit_test")
 
 
