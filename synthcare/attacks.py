@@ -5,7 +5,8 @@ quantifying privacy risk in synthetic data" (2023). Each returns hits (targets,)
 compared with those on people whose data cannot be in the table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,24 +50,32 @@ def linkability(synthetic: Measured, targets: Measured) -> Floats:
 def singling_out(synthetic: Measured, targets: Measured) -> Floats:
     """Whether what three columns of a synthetic row say is true of one target only, (synthetic,).
 
+    NaN where it is true of another synthetic row, too: then it is no guess about one person.
     Of numbers it is said that they are as large at least where they are above the median, and else
     that they are not larger. Names are not used: those that are known are counted by themselves.
     """
     random = np.random.default_rng(0)
     columns = [*synthetic.categories, *synthetic.numbers]
-    target_columns = [*targets.categories, *targets.numbers]
     medians = [np.median(values) for values in columns]
-    found = np.zeros(synthetic.rows)
+    found = np.full(synthetic.rows, np.nan)
     for row in range(synthetic.rows):
-        fits = np.ones(targets.rows, dtype=bool)
-        for place in random.permutation(len(columns))[:_COLUMNS_OF_A_GUESS]:
-            value, values = columns[place][row], target_columns[place]
-            if place < len(synthetic.categories):
-                fits &= values == value
-            else:
-                fits &= values >= value if value > medians[place] else values <= value
-        found[row] = fits.sum() == 1
+        places = random.permutation(len(columns))[:_COLUMNS_OF_A_GUESS]
+        said = {place: (columns[place][row], medians[place]) for place in places}
+        if _true_of(said, synthetic) == 1:
+            found[row] = _true_of(said, targets) == 1
     return found
+
+
+def _true_of(said: Mapping[int, tuple[Any, Any]], rows: Measured) -> int:
+    """Of how many rows it is true what is said of columns: a value, beside the column's median."""
+    columns = [*rows.categories, *rows.numbers]
+    fits = np.ones(rows.rows, dtype=bool)
+    for place, (value, median) in said.items():
+        if place < len(rows.categories):
+            fits &= columns[place] == value
+        else:
+            fits &= columns[place] >= value if value > median else columns[place] <= value
+    return int(fits.sum())
 
 
 def _gaps(targets: Measured, synthetic: Measured) -> Iterator[tuple[slice, NDArray, Floats]]:

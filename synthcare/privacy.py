@@ -195,10 +195,11 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
         words = f"{hits.share:.1%} {what}; of holdout rows {chance.share:.1%}"
         yield Excess(attack.__name__, hits, chance, words)
     size = min(map(len, halves))
-    hits, chance = (
-        Tally.of_rows(singling_out(synthetic, half.part(slice(size))), groups)
-        for half in around(reference).halves
-    )
+    guesses = [singling_out(synthetic, half.part(slice(size))) for half in around(reference).halves]
+    is_guess = ~np.isnan(guesses[0])
+    if not is_guess.any():
+        return
+    hits, chance = (Tally.of_rows(hit[is_guess], groups[is_guess]) for hit in guesses)
     words = f"{hits.share:.1%} of guesses single a train row out; a holdout row {chance.share:.1%}"
     yield Excess("singling_out", hits, chance, words)
 

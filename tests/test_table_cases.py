@@ -505,7 +505,7 @@ def test_every_row_of_a_reference_is_typed(built_tables: Home, tmp_path: Path, n
         }
     staged = query(built_tables, f"from staging.stg_reference_{name}")
     assert len(staged) == table.rows == sorted(staged["row_number"])[-1] + 1
-    typed = staged.drop(columns=["row_number", "is_holdout"])
+    typed = staged.drop(columns=["row_number", "is_holdout", "unit"])
     labels = [label for label in table.labels if (name, label) not in GROUPS]
     assert [*typed.isna().sum()] == [missing[label] for label in labels]
 
@@ -595,7 +595,7 @@ def test_no_column_is_taken_for_another(built_tables: Home, name: str) -> None:
     """Each is typed and coded as it stands in the file, whatever our own columns are called."""
     given = made()[name].drop(columns="record_id", errors="ignore")  # the group
     staged = query(built_tables, f"from staging.stg_reference_{name} order by row_number")
-    typed = staged.drop(columns=["row_number", "is_holdout"])
+    typed = staged.drop(columns=["row_number", "is_holdout", "unit"])
     assert len(typed.columns) == len(given.columns)
     for label, column_name in zip(given.columns, typed.columns, strict=True):
         values = typed[column_name]
@@ -629,6 +629,6 @@ def test_a_proposed_group_stays_in_one_half(built_tables: Home) -> None:
     )
     assert (len(halves), set(halves["halves"])) == (80, {1})
     first = query(built_tables, "from staging.stg_reference_visits where row_number = 1")
-    assert [str(value) for value in first.iloc[0, 1:-1]] == [
+    assert [str(value) for value in first.iloc[0, 1:-2]] == [
         *("37.5", "2021-02-02 00:00:00", "01007", "2")
     ]
