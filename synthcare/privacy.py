@@ -94,7 +94,7 @@ def privacy(trial: Trial) -> Iterator[Score]:
     yield Score("leaks", (), float(bool(surely)), note=told.words if told else None)
     value, low, high = worst.ends()
     if not surely:
-        value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in found)
+        value, low = 0.0, 0.0
     yield Score("privacy", (), *(min(1.0, max(0.0, 1 - part)) for part in (value, high, low)))
 
 

@@ -88,7 +88,7 @@ class Ties:
             reference.once(("structure", n, tuple(pairs)), lambda n=n: _drawn(reference, pairs, n))
             for n in (size, size // 2)
         ]
-        self._other_real = scales[0].other_real
+        self._whole, self._half = scales
         self._real, self._independent = (
             _by_size(whole, half, size, trial.halves)
             for whole, half in zip(*(scale[:2] for scale in scales), strict=True)
@@ -102,15 +102,32 @@ class Ties:
         distances, real, independent = (
             of[places].sum(axis=0) for of in (self._distances, self._real, self._independent)
         )
-        spread = self._other_real[:, places].sum(axis=1).std(ddof=1)
+        spread = self._whole.other_real[:, places].sum(axis=1).std(ddof=1)
         if independent[0] - real[0] <= _TOLD_APART * spread:
             return Score("structure", subject, note=TOO_FEW)
         scores = 1 - (distances - real) / (independent - real)
         width = float(margin(scores[1:], self._halves.blocks) * self._halves.shrink)
+        width *= self._narrowing(places)
         value, floor = float(scores[0]), float(real[0])
         if np.isnan(width):
             return Score("structure", subject, value, floor=floor)
         return Score("structure", subject, value, value - width, value + width, floor)
+
+    def _narrowing(self, places: list[int]) -> float:
+        """How much less a score of all rows varies than scores of halves, 1 at most.
+
+        Halves of a mean vary as much as the mean, being half without replacement. But the scale of
+        halves is shorter for their noise: by how much says the spread of real rows at both sizes.
+        """
+        spreads = []
+        for scale in (self._whole, self._half):
+            real, independent, other = (
+                of[:, places].sum(axis=1)
+                for of in (scale.real, scale.independent, scale.other_real)
+            )
+            spreads.append(other.std(ddof=1) / (independent.mean() - real.mean()))
+        whole, half = spreads
+        return float(np.clip(np.sqrt(2) * whole / half, 0.5, 1)) if half > 0 else 1.0
 
 
 def _by_size(whole: Floats, half: Floats, size: int, halves: Halves) -> Floats:

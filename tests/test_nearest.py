@@ -240,4 +240,3 @@ def test_what_is_true_of_two_synthetic_rows_is_no_guess() -> None:
     found = singling_out(measured(ruler, Table(columns, codes)), measured(ruler, real))
     assert np.isnan(found).tolist() == [True, True, False]
     assert found[2] == 1
-
