@@ -85,6 +85,9 @@ OVERALL = Headline(
 
 ALL = (OVERALL, *HEADLINES)
 
+# Near 0 a geometric mean is so steep that the noise of one part would decide it.
+_LEAST = 0.1
+
 
 def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list[Score]:
     """Every score of a table, and the overall one where all of its parts are known."""
@@ -105,7 +108,7 @@ def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list
 
 
 def overall(parts: Collection[Score], note: str | None = None) -> Score:
-    """The geometric mean: none makes up for another.
+    """The geometric mean, in which no part counts for less than 0.1: none makes up for another.
 
     Its ends are the means of theirs, as if all erred together, which is the widest they can be.
     """
@@ -114,6 +117,6 @@ def overall(parts: Collection[Score], note: str | None = None) -> Score:
         product = 1.0
         for part in parts:
             known = getattr(part, end)
-            product = None if known is None or product is None else product * max(0.0, known)
+            product = None if known is None or product is None else product * max(_LEAST, known)
         ends[end] = None if product is None else product ** (1 / len(parts))
     return Score(OVERALL.name, (), **ends, note=note)

@@ -7,7 +7,7 @@ from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from synthcare.contracts.contract import Contract
 from tests.benchmarks.measured import build
-from tests.simulations import GENERATORS, ONLY_QUICK, QUICK_SCORES, covered, land_simulations
+from tests.simulations import GENERATORS, QUICK_SCORES, covered, land_simulations, only
 
 SIMULATIONS = 200
 SIZES = (100,)
@@ -17,7 +17,7 @@ def test_intervals_hold_the_truth(tmp_path: Path, contract: Contract) -> None:
     """At least 90 % of 200 runs, perfect and flawed, of every score that needs no classifier."""
     home = Home(tmp_path)
     land_simulations(home, contract, SIZES, SIMULATIONS)
-    build(home, "--select", "+scorecard", *ONLY_QUICK)
+    build(home, "--select", "+scorecard", *only(QUICK_SCORES))
     with open_warehouse(home) as warehouse:
         cards = warehouse.execute("from metrics.scorecard").df()
     assert len(cards) == len(SIZES) * len(GENERATORS) * SIMULATIONS

@@ -102,7 +102,8 @@ def test_overall_is_the_geometric_mean_of_its_parts() -> None:
     assert overall(parts) == Score(
         OVERALL.name, (), pytest.approx(0.6), pytest.approx(0.4), pytest.approx(0.9**0.5)
     )
-    assert overall([*parts, Score("c", (), -0.1, -0.3, 0.1)]).value == 0
+    bad = overall([*parts, Score("c", (), -0.1, -0.3, 0.2)])
+    assert bad.value == pytest.approx((0.9 * 0.4 * 0.1) ** (1 / 3))  # no part counts for less
     assert overall([Score("a", (), 0.25), Score("b", (), 1.0, 0.9, 1.1)]) == Score(
         OVERALL.name, (), 0.5
     )
