@@ -9,6 +9,13 @@ from typing import Any
 import yaml
 
 from synthcare.contracts.names import NAME, OURS
+from synthcare.contracts.relations import (
+    Children,
+    ForeignKey,
+    children_of,
+    foreign_keys,
+    primary_key,
+)
 from synthcare.contracts.spread import check_spread
 from synthcare.errors import SynthcareError
 from synthcare.files import read_yaml
@@ -119,7 +126,9 @@ class Reference:
 class Contract:
     """Everything known about a dataset. `record` is what one row is, in words.
 
-    `quotas` are the columns whose declared shares the rows of a run are to meet together.
+    `quotas` are the columns whose declared shares the rows of a run are to meet together. `key`
+    names the columns that tell rows apart, `foreign_keys` those that say which row of another table
+    a row belongs to; no LLM writes them, and `key_labels` has what the real file calls them.
     """
 
     dataset: str
@@ -130,6 +139,10 @@ class Contract:
     reference: Reference
     quotas: tuple[str, ...] = ()
     plausible_pairs: tuple[Pair, ...] = ()
+    key: tuple[str, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    key_labels: Mapping[str, str] = field(default_factory=dict)
+    children: Children = Children()  # noqa: RUF009 (frozen)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -198,6 +211,7 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
     for place, column in enumerate(columns):
         check_spread(column, columns[:place])
     reference = meta["reference"]
+    key, parents = primary_key(model), foreign_keys(model)
     return Contract(
         dataset=model["name"],
         record=meta["record"],
@@ -225,7 +239,20 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         ),
         quotas=tuple(meta.get("quotas", [])),
         plausible_pairs=tuple(Pair(**pair) for pair in meta.get("plausible_pairs", [])),
+        key=key,
+        foreign_keys=parents,
+        key_labels=_labels_of(model, {*key, *(name for key in parents for name in key.columns)}),
+        children=children_of(meta),
     )
+
+
+def _labels_of(model: Mapping[str, Any], names: set[str]) -> dict[str, str]:
+    """What the real file calls columns: as `meta.label` says, else as they are called here."""
+    known = {column["name"]: column for column in model.get("columns", [])}
+    if unknown := sorted(names - known.keys()):
+        raise KeyError(f"a key of {model['name']} has columns that it does not: {unknown}")
+    metas = {name: known[name].get("config", {}).get("meta", {}) for name in names}
+    return {name: meta.get("label", name) for name, meta in metas.items()}
 
 
 def _columns_of(model: Mapping[str, Any]) -> list[Mapping[str, Any]]:
