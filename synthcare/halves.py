@@ -95,7 +95,7 @@ def sampled(
     is_in = (before < rows) | (place_of_unit < blocks)
     shuffled = random.permutation(len(units))
     shuffled = shuffled[is_in[units[shuffled]]]
-    sample = shuffled[_rank_within(units[shuffled]) < most]
+    sample = shuffled[rank_within(units[shuffled]) < most]
     chosen = units[sample]
     return sample, Halves(
         place_of_unit[chosen] % blocks,
@@ -105,8 +105,8 @@ def sampled(
     )
 
 
-def _rank_within(units: NDArray[np.int64]) -> NDArray[np.int64]:
-    """For each row, how many of its unit come before it."""
+def rank_within(units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each row (rows,), how many of its unit come before it; units are numbers from 0."""
     order = np.argsort(units, kind="stable")
     in_order = units[order]
     starts = np.flatnonzero(np.diff(in_order, prepend=-1))
