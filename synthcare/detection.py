@@ -1,6 +1,7 @@
 """Whether classifiers tell the rows of a table from real ones: a classifier two-sample test."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,17 @@ FEWEST_ROWS = 20  # of either side
 _FOLDS = 5
 
 
+class Side(NamedTuple):
+    """Rows that classifiers look at: what they see of them (rows, k).
+
+    `groups` (rows,) are what copies of a row share, `units` (rows,) which rows resemble each other.
+    """
+
+    features: NDArray[np.floating]
+    groups: NDArray
+    units: NDArray
+
+
 def detection(trial: Trial) -> Iterator[Score]:
     """2 (1 − AUC) of two classifiers that vote: 1 where they do no better than guess.
 
@@ -25,12 +37,13 @@ def detection(trial: Trial) -> Iterator[Score]:
     is_shown = np.array(
         [not feature.column.sources <= trial.left_out for feature in reference.features], dtype=bool
     )
-    found = _auc(
-        reference,
-        reference.look_at(table, table.sample)[:, is_shown],
-        reference.train_features[:size][:, is_shown],
-        table.hashes.twins[table.sample],
-        halves.unit_of,
+    found = auc(
+        Side(
+            reference.look_at(table, table.sample)[:, is_shown],
+            table.hashes.twins[table.sample],
+            halves.unit_of,
+        ),
+        _train_side(reference, size, is_shown),
     )
     yield Score("rows_judged", (), float(size))
     if found is None:
@@ -38,10 +51,8 @@ def detection(trial: Trial) -> Iterator[Score]:
             "detection", note=f"fewer than {FEWEST_ROWS} rows, or no column to tell them by"
         )
         return
-    auc, error = found
-    reach = 2 * Z * error
-    yield Score("detection", (), 2 * (1 - auc), 2 * (1 - auc) - reach, 2 * (1 - auc) + reach)
-    yield Score("auc", (), auc)
+    yield score_of("detection", (), *found)
+    yield Score("auc", (), found[0])
     if not len(reference.holdout):
         return
     real = reference.once(
@@ -51,43 +62,49 @@ def detection(trial: Trial) -> Iterator[Score]:
         yield Score("reference_auc", (), real[0])
 
 
+def score_of(name: str, subject: tuple[str, ...], area: float, error: float) -> Score:
+    """2 (1 − AUC) and its 95 % interval, of an AUC and its standard error."""
+    value, reach = 2 * (1 - area), 2 * Z * error
+    return Score(name, subject, value, value - reach, value + reach)
+
+
 def _auc_of_holdout(
     reference: Reference, size: int, is_shown: NDArray[np.bool_]
 ) -> tuple[float, float] | None:
     rows = reference.holdout.sample[:size]
-    return _auc(
-        reference,
+    holdout = Side(
         reference.holdout_features[:size][:, is_shown],
-        reference.train_features[: len(rows)][:, is_shown],
         reference.holdout.hashes.twins[rows],
         np.arange(len(rows)),
     )
+    return auc(holdout, _train_side(reference, len(rows), is_shown))
 
 
-def _auc(
-    reference: Reference,
-    features: NDArray[np.float32],
-    real_features: NDArray[np.float32],
-    twins: NDArray[np.uint64],
-    units: NDArray,
-) -> tuple[float, float] | None:
+def _train_side(reference: Reference, size: int, is_shown: NDArray[np.bool_]) -> Side:
+    rows = reference.train.sample[:size]
+    twins = reference.train.hashes.twins[rows]
+    features = reference.train_features[:size][:, is_shown]
+    return Side(features, twins, np.arange(len(rows)))
+
+
+def auc(table: Side, real: Side) -> tuple[float, float] | None:
     """The AUC and its standard error; None where there are too few rows, or nothing to see.
 
     DeLong's variance, over units; and as the folds share training rows, more of it by Nadeau and
     Bengio's (2003) correction for five folds, 1 / 5 + 1 / 4 instead of 1 / 5.
     """
-    train = reference.train
-    real_twins = train.hashes.twins[train.sample[: len(real_features)]]
-    is_real = np.arange(len(features) + len(real_features)) >= len(features)
+    is_real = np.arange(len(table.features) + len(real.features)) >= len(table.features)
     found = placements(
-        np.concatenate([features, real_features]), is_real, np.concatenate([twins, real_twins])
+        np.concatenate([table.features, real.features]),
+        is_real,
+        np.concatenate([table.groups, real.groups]),
     )
     is_judged = ~np.isnan(found)
     sides = [
-        (found[is_judged & ~is_real], units[is_judged[~is_real]]),
-        (found[is_judged & is_real], np.flatnonzero(is_judged & is_real)),
+        (found[is_meant & is_judged], side.units[is_judged[is_meant]])
+        for side, is_meant in ((table, ~is_real), (real, is_real))
     ]
-    if not all(len(side) for side, _ in sides):
+    if not all(len(placed) for placed, _ in sides):
         return None
     variance = sum(_variance(*side) for side in sides)
     return float(sides[0][0].mean()), float(np.sqrt(variance * (1 + _FOLDS / (_FOLDS - 1))))

@@ -37,7 +37,20 @@ def features_of(columns: tuple[Column, ...]) -> tuple[Feature, ...]:
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class Remembered:
+    """Something real that many tables are compared with: what is found of it is found once."""
+
+    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False, kw_only=True)
+
+    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
+        """What `find` returns; looked for once, however many tables are compared."""
+        if key not in self._found:
+            self._found[key] = find()
+        return self._found[key]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference(Remembered):
     """The real table, in two halves of rows that are of nobody in the other.
 
     Tables are compared with `train`. `holdout`, which may be empty, says what real rows reach.
@@ -45,7 +58,6 @@ class Reference:
 
     train: Table
     holdout: Table
-    _found: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def features(self) -> tuple[Feature, ...]:
@@ -88,9 +100,3 @@ class Reference:
                 spread = float(known.std(ddof=1)) if len(known) > 1 else 0.0
                 found[column.name] = (float(known.mean()) if len(known) else 0.0, spread)
         return found
-
-    def once(self, key: Hashable, find: Callable[[], Found]) -> Found:
-        """What `find` returns; looked for once, however many tables are compared."""
-        if key not in self._found:
-            self._found[key] = find()
-        return self._found[key]
