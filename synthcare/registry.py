@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
+from synthcare.cardinality import cardinality, key_integrity
 from synthcare.detection import detection
 from synthcare.diversity import diversity
+from synthcare.family_detection import family_detection
 from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
+from synthcare.kinship import child_order, parent_structure, siblings
 from synthcare.plausibility import accept_rate, plausibility
 from synthcare.privacy import privacy
 from synthcare.structure import structure
@@ -22,9 +25,9 @@ class Headline:
 
     `find` yields the score under `name`, without a subject, and what stands beside it. It is asked
     for a table and a reference only, unless it is `of_records`, which need be neither accepted nor
-    compared. `is_in_overall` says whether it is a part of the overall score, `stands_in_for` of
-    which part it takes the place where that is not known, `is_optional` that it is not shown where
-    no table has it.
+    compared, or `of_relations`, which bring their own. `is_in_overall` says whether it is a part of
+    the overall score, `stands_in_for` of which part it takes the place where that is not known,
+    `is_optional` that it is not shown where no table has it.
     """
 
     name: str
@@ -35,8 +38,39 @@ class Headline:
     is_in_overall: bool = False
     stands_in_for: str | None = None
     of_records: bool = False
+    of_relations: bool = False
     is_optional: bool = False
 
+
+# Of tables that belong to others.
+RELATIONAL = (
+    Headline(
+        "key_integrity", "keys", "Keys", "share of rows with the key that they need",
+        key_integrity, of_relations=True, is_optional=True,
+    ),
+    Headline(
+        "cardinality", "counts", "Children per parent", "1 = as many as in real families",
+        cardinality, of_relations=True, is_optional=True,
+    ),
+    Headline(
+        "parent_structure", "lineage", "Parent and child",
+        "1 = as tied as in real families, 0 = as to anybody's parents",
+        parent_structure, of_relations=True, is_optional=True,
+    ),
+    Headline(
+        "siblings", "sibs", "Siblings", "1 = as alike as in real families, 0 = as any children",
+        siblings, of_relations=True, is_optional=True,
+    ),
+    Headline(
+        "child_order", "order", "Order", "1 = in time as in real families, 0 = in any order",
+        child_order, of_relations=True, is_optional=True,
+    ),
+    Headline(
+        "family_detection", "family", "Families",
+        "1 = a classifier cannot tell them from real families",
+        family_detection, of_relations=True, is_optional=True,
+    ),
+)  # fmt: skip
 
 HEADLINES = (
     Headline(
@@ -76,6 +110,7 @@ HEADLINES = (
         "subgroups", "groups", "Subgroups", "1 = serves each group as well as real rows",
         subgroups, is_optional=True,
     ),
+    *RELATIONAL,
     Headline("privacy", "priv", "Privacy", "1 = no nearer to real rows than chance", privacy),
 )  # fmt: skip
 
@@ -95,7 +130,7 @@ def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list
     # Models are small: threads would wait for each other longer than they work.
     with threadpool_limits(limits=1):
         for headline in headlines:
-            if trial.table is not None or headline.of_records:
+            if trial.table is not None or headline.of_records or headline.of_relations:
                 found += headline.find(trial)
     known = {s.name: s for s in found if not s.subject and s.value is not None}
     instead = {h.stands_in_for: h.name for h in HEADLINES if h.stands_in_for}

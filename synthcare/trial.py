@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from synthcare.chance import Tally
+from synthcare.families import Relation
 from synthcare.halves import Halves
 from synthcare.reference import Reference
 from synthcare.tables import Table
@@ -42,6 +43,7 @@ class Trial:
     `table`, `reference` and `halves` are None where there is no row to compare. `validity` counts
     the records that follow the contract, `checks` those that are plausible by name of the check;
     under None, by all of them. What shows nothing but columns that are `left_out` is not scored.
+    `relations` are those to the tables that this one belongs to.
     """
 
     reference: Reference | None = None
@@ -50,3 +52,4 @@ class Trial:
     left_out: frozenset[str] = frozenset()
     validity: Tally | None = None
     checks: Mapping[str | None, Check] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
