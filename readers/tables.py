@@ -84,6 +84,28 @@ def read_table(
     )
 
 
+def tables_in(folder: Path) -> dict[str, Path]:
+    """The CSV (plain or gzipped) and Parquet files of a folder by the name of the table.
+
+    Raises SynthcareError where there are none, or two of one name.
+    """
+    if not folder.is_dir():
+        raise SynthcareError(f"{folder} is no folder of tables, as the other one is.")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = re.sub(r"[.](csv|csv[.]gz|parquet)$", "", path.name, flags=re.I)
+        if name == path.name or name.startswith("."):
+            continue
+        if name in found:
+            raise SynthcareError(
+                f"{folder} has two tables {name}: {found[name].name}, {path.name}."
+            )
+        found[name] = path
+    if not found:
+        raise SynthcareError(f"{folder} holds no CSV or Parquet file.")
+    return found
+
+
 def _places(labels: Sequence[str], wanted: Sequence[str], path: Path) -> list[int]:
     """Where the wanted columns stand, all if none is named. Raises where names do not tell them."""
     plain = [plain_name(label) for label in labels]

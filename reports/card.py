@@ -1,20 +1,23 @@
-"""The scores of one table: as a page, in a notebook, in the terminal."""
+"""Scores of one table, or of several together: as a page, in a notebook, in the terminal."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from markupsafe import escape as escape_html
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from reports.diagram import diagram_of
 from reports.formats import number, words
 from synthcare.files import new_file, writing
 
 if TYPE_CHECKING:
     from synthcare import Scorecard
+    from synthcare.related import Scorecards
 
 _FOLDER = Path(__file__).parent / "templates"
 
@@ -31,14 +34,31 @@ _MOST_PAIRS, _MOST_GROUPS = 20, 20  # on the page: the worst
 
 def write_card(card: "Scorecard", path: Path) -> Path:
     """Write the page; return its path."""
-    with writing(path), new_file(path) as temporary:
-        temporary.write_text(_render("card.html.j2", card))
-    return path
+    return _write(
+        path, title="How good is the synthetic table?", cards=[(None, card)], related=None
+    )
+
+
+def write_cards(cards: "Scorecards", path: Path) -> Path:
+    """Write one page for all tables; return its path."""
+    return _write(
+        path,
+        title="How good are the synthetic tables?",
+        cards=[*cards.tables.items()],
+        related=cards,
+        diagram=diagram_of(cards),
+    )
 
 
 def card_table(card: "Scorecard") -> str:
     """The headline scores as an HTML table, for a notebook."""
-    return _render("card_table.html.j2", card)
+    return _render("card_table.html.j2", card=card, scores=_scores(card))
+
+
+def cards_table(cards: "Scorecards") -> str:
+    """The headline scores of each table, and of how they belong together, for a notebook."""
+    tables = (f"<h4>{escape_html(name)}</h4>{card_table(x)}" for name, x in cards.tables.items())
+    return "".join([*tables, _render("relations_table.html.j2", related=cards)])
 
 
 def terminal_table(card: "Scorecard") -> Table:
@@ -60,6 +80,29 @@ def terminal_table(card: "Scorecard") -> Table:
     return table
 
 
+def terminal_relations(cards: "Scorecards") -> Table:
+    """How tables belong together, for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading, justify in (
+        *(("tables", "left"), ("score", "left"), ("value", "right"), ("95 % interval", "right")),
+        *(("real families", "right"), ("meaning", "left")),
+    ):
+        table.add_column(heading, justify=justify)
+    shown_last = None
+    for row in cards.relations.itertuples():
+        tables = f"{row.child} to {row.parent}"
+        table.add_row(
+            escape(tables) if tables != shown_last else "",
+            row.title,
+            shown(row.value),
+            escape(between(row.low, row.high)),
+            shown(row.real),
+            escape(_with_note(row.value, row.meaning, row.note)),
+        )
+        shown_last = tables
+    return table
+
+
 def shown(value: float | None, digits: int = 2) -> str:
     """A number for people, a dash where it is not known."""
     return number(None if pd.isna(value) else value, digits)
@@ -72,24 +115,40 @@ def between(low: float | None, high: float | None) -> str:
 
 def _said(card: "Scorecard", name: str, meaning: str, note: str | None) -> str:
     """What a score means, or why there is none; of a mean, the worst that is in it."""
-    if note and card.value(name) is None:
-        return note
     worst = {"column_fidelity": card.worst_column, "pair_fidelity": card.worst_pair}.get(name)
     if worst:
         *parts, value = worst.values()
         note = f"worst: {' and '.join(map(words, parts))} {shown(value)}"
-    return f"{meaning}; {note}" if note else meaning
+    return _with_note(card.value(name), meaning, note)
 
 
-def _render(template: str, card: "Scorecard") -> str:
+def _with_note(value: float | None, meaning: str, note: str | None) -> str:
+    """What a score means and is of, or why there is none."""
+    if not note:
+        return meaning
+    return note if pd.isna(value) else f"{meaning}; {note}"
+
+
+def _write(path: Path, **what: Any) -> Path:
+    with writing(path), new_file(path) as temporary:
+        temporary.write_text(_render("card.html.j2", **what))
+    return path
+
+
+def _scores(card: "Scorecard") -> list[dict[str, Any]]:
+    return card.scores.to_dict("records")
+
+
+def _render(template: str, **what: Any) -> str:
     return _TEMPLATES.get_template(template).render(
-        card=card,
-        scores=card.scores.to_dict("records"),
-        columns=card.columns.to_dict("records"),
-        pairs=card.pairs.nsmallest(_MOST_PAIRS, "pair_fidelity").to_dict("records"),
-        groups=card.groups.nsmallest(_MOST_GROUPS, "high").to_dict("records"),
+        **what,
+        scores_of=_scores,
+        columns_of=lambda card: card.columns.to_dict("records"),
+        pairs_of=lambda card: card.pairs.nsmallest(_MOST_PAIRS, "pair_fidelity").to_dict("records"),
+        groups_of=lambda card: card.groups.nsmallest(_MOST_GROUPS, "high").to_dict("records"),
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
-        said=lambda score: _said(card, score["name"], score["meaning"], score["note"]),
+        said=lambda card, score: _said(card, score["name"], score["meaning"], score["note"]),
+        with_note=_with_note,
         shown=shown,
         between=between,
         number=number,

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 import numpy as np
@@ -30,6 +30,9 @@ from synthcare.subgroups import OF_GROUPS
 from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
+if TYPE_CHECKING:
+    from synthcare.related import Scorecards
+
 SIDES = ("real", "synthetic")
 LOST_BY_LEAKS = {"overall", "privacy"}  # a table that leaks falls short of any threshold of these
 
@@ -37,6 +40,8 @@ LOST_BY_LEAKS = {"overall", "privacy"}  # a table that leaks falls short of any 
 SEED = 20240507
 BLOCKS, HALF_SAMPLES = 24, 100
 ROWS_IN_SAMPLES, REAL_ROWS_IN_SAMPLES = 4_800, 50_000
+
+Said = Contract | str | Path  # a contract, or where it is to be found
 
 # Of each column or pair: the score, and what is told beside it.
 _OF_COLUMNS = {
@@ -142,10 +147,10 @@ class Scorecard:
 def score(
     real: Any,
     synthetic: Any,
-    contract: Contract | str | Path | None = None,
+    contract: Said | Mapping[str, Said] | None = None,
     group: str | None = None,
     columns: Sequence[str] = (),
-) -> Scorecard:
+) -> "Scorecard | Scorecards":
     """Score a synthetic table against a real one.
 
     Both are a DataFrame (pandas, polars, Arrow), a DuckDB relation, or the path of a CSV (plain or
@@ -154,11 +159,20 @@ def score(
     rows of one value belong together, such as a patient's. `columns` are those to compare, all that
     both tables have if none is named.
 
+    Two dicts are tables by name that belong together, such as patients and their stays: see
+    `synthcare.related.score_related`, which returns Scorecards. Their contracts are a dict, too.
+
     Raises SynthcareError, which says what to do, where a table cannot be read or compared.
     """
+    if isinstance(real, Mapping) or isinstance(synthetic, Mapping):
+        from synthcare.related import score_related
+
+        if group or columns:
+            raise SynthcareError("Of several tables, leave out group and columns.")
+        return score_related(real, synthetic, contract)
     with tempfile.TemporaryDirectory() as folder, duckdb.connect() as database:
         paths = [
-            _path(table, Path(folder) / f"{name} table", name)
+            table_path(table, Path(folder) / f"{name} table", name)
             for table, name in zip((real, synthetic), SIDES, strict=True)
         ]
         try:
@@ -182,10 +196,10 @@ def score(
             typed(database, named, owner, name=side, has_bounds=contract is not None)
             for side, owner in owners.items()
         ]
-        return _card(*sides, notes)
+        return card_of(*sides, compared(*sides), notes)
 
 
-def _path(table: Any, path: Path, name: str) -> Path:
+def table_path(table: Any, path: Path, name: str) -> Path:
     """Where a table can be read; one that is in memory is written to `path`, and goes with it."""
     if isinstance(table, str | Path):
         return Path(table)
@@ -197,7 +211,7 @@ def _path(table: Any, path: Path, name: str) -> Path:
     twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise SynthcareError(
-            f"The {name} table has columns of one name: {_some(twice)}. Rename one."
+            f"The {name} table has columns of one name: {some(twice)}. Rename one."
         )
     try:
         if isinstance(table, np.ndarray | pd.Series | dict | list):
@@ -218,7 +232,7 @@ def _path(table: Any, path: Path, name: str) -> Path:
 
 
 def _contract(
-    said: Contract | str | Path | None,
+    said: Said | None,
     paths: Sequence[Path],
     columns: Sequence[str],
     group: str | None,
@@ -226,37 +240,50 @@ def _contract(
     """The contract, and what was taken for something where it had to be inferred."""
     if said is not None and columns:
         raise SynthcareError("A contract says which columns there are: leave out columns.")
-    if isinstance(said, Contract):
-        return said, []
-    if isinstance(said, str) and said in datasets():
-        return load_contract(said), []
     if said is not None:
-        path = Path(said)
-        if not path.is_file():
-            known = ", ".join(datasets())
-            raise SynthcareError(f"'{said}' is no dataset ({known}) and no file of a contract.")
-        return read_contract(path), []
-    real, synthetic = (_labels(path, columns) for path in paths)
+        return known_contract(said), []
+    return inferred_contract(*paths, columns, [group] if group else [])
+
+
+def known_contract(said: Said) -> Contract:
+    """A contract, or the one of a dataset or in a file. Raises SynthcareError where it is none."""
+    if isinstance(said, Contract):
+        return said
+    if isinstance(said, str) and said in datasets():
+        return load_contract(said)
+    path = Path(said)
+    if not path.is_file():
+        known = ", ".join(datasets())
+        raise SynthcareError(f"'{said}' is no dataset ({known}) and no file of a contract.")
+    return read_contract(path)
+
+
+def inferred_contract(
+    real_path: Path, synthetic_path: Path, columns: Sequence[str], keys: Sequence[str]
+) -> tuple[Contract, list[str]]:
+    """The contract of what both tables have, `keys` aside, and what was taken for something."""
+    real, synthetic = (_labels(path, columns) for path in (real_path, synthetic_path))
     plain = {plain_name(label) for label in synthetic}
     common = [label for label, is_empty in real.items() if plain_name(label) in plain]
     if not common:
         raise SynthcareError(
-            f"The tables have no column in common: {_some(real)} in the real one, "
-            f"{_some(synthetic)} in the synthetic one."
+            f"The tables have no column in common: {some(real)} in the real one, "
+            f"{some(synthetic)} in the synthetic one."
         )
     notes = [
-        f"columns that only one table has are left out: {_some(alone)}"
+        f"columns that only one table has are left out: {some(alone)}"
         for alone in [[label for label in real if label not in common]]
         if alone
     ]
     empty = [label for label in common if real[label]]
     if empty:
-        notes.append(f"columns without any real value are left out: {_some(empty)}")
+        notes.append(f"columns without any real value are left out: {some(empty)}")
     kept = [label for label in common if label not in empty]
     if not kept:
         raise SynthcareError("No column of the real table that both have holds a value.")
-    wanted = [label for label in kept if group is None or plain_name(label) != plain_name(group)]
-    inferred = infer(paths[0], wanted or kept)
+    left_out = {*map(plain_name, keys)}
+    wanted = [label for label in kept if plain_name(label) not in left_out]
+    inferred = infer(real_path, wanted or kept)
     return _inferred_contract(inferred), [*notes, *inferred.doubts]
 
 
@@ -338,24 +365,39 @@ def _check_units(units: Mapping[str, Mapping[str, str | None]]) -> None:
 _IS_HOLDOUT = "md5_number_lower(_unit) % 2 = 1"  # as dbt splits the reference
 
 
-def _card(real: Typed, synthetic: Typed, notes: Sequence[str]) -> Scorecard:
-    """Every score of the synthetic table, and of as many real rows that are held out."""
-    train_rows = f"_is_valid and not {_IS_HOLDOUT}"
-    holdout_rows = f"_is_valid and {_IS_HOLDOUT}"
-    edges = edges_of(real, train_rows)
+TRAIN_ROWS, HOLDOUT_ROWS = f"_is_valid and not {_IS_HOLDOUT}", f"_is_valid and {_IS_HOLDOUT}"
+
+
+class Compared(NamedTuple):
+    """Both halves of a real table and a synthetic one, coded alike: by `edges` between bins."""
+
+    reference: Reference
+    table: Table
+    edges: dict[str, list[float]]
+
+
+def compared(real: Typed, synthetic: Typed) -> Compared:
+    """Code both. Raises SynthcareError where no real row is left to compare with."""
+    edges = edges_of(real, TRAIN_ROWS)
     train, holdout = (
         replace(side, sample=_shuffled(len(side))[:REAL_ROWS_IN_SAMPLES])
-        for side in (coded(real, edges, rows) for rows in (train_rows, holdout_rows))
+        for side in (coded(real, edges, rows) for rows in (TRAIN_ROWS, HOLDOUT_ROWS))
     )
     if not len(train):
         if real.left_out:
             raise SynthcareError(f"No real row follows the contract: {_blame(real)}.")
         raise SynthcareError("All real rows fall into one half: their groups are too few to split.")
-    reference, table = Reference(train, holdout), coded(synthetic, edges)
+    return Compared(Reference(train, holdout), coded(synthetic, edges), edges)
+
+
+def card_of(real: Typed, synthetic: Typed, both: Compared, notes: Sequence[str]) -> Scorecard:
+    """Every score of the synthetic table, and of as many real rows that are held out."""
+    reference, table, _ = both
     found = _scores(reference, table, units_of(synthetic), synthetic, real)
+    holdout = reference.holdout
     held_out = holdout.sample[: len(table)]
     of_real = _scores(
-        reference, holdout.take(held_out), units_of(real, holdout_rows)[held_out], real, real
+        reference, holdout.take(held_out), units_of(real, HOLDOUT_ROWS)[held_out], real, real
     )
     if len(held_out) < len(table):
         notes = [
@@ -481,7 +523,7 @@ def _groups(found: Iterable[Score]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-3:], float))
 
 
-def _some(names: Iterable[str]) -> str:
+def some(names: Iterable[str]) -> str:
     """Some names, and that there are more."""
     names = list(names)
     return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")  # noqa: PLR2004

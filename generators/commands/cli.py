@@ -271,9 +271,11 @@ def score_command(
 ) -> None:
     """Score any synthetic table against any real one: CSV (plain or gzipped) or Parquet.
 
-    Without a contract, one is inferred from the real table. Nothing is landed or kept.
+    Without a contract, one is inferred from the real table. Two folders are tables that belong
+    together, of the same names in both. Nothing is landed or kept.
     """
-    from reports.card import terminal_table
+    from readers.tables import tables_in
+    from reports.card import terminal_relations, terminal_table
     from synthcare import score
 
     if dataset and contract:
@@ -282,14 +284,28 @@ def score_command(
         html.is_dir() or html.name == "" or html.resolve() in (real.resolve(), synthetic.resolve())
     ):
         raise click.UsageError(f"--html {html} is a folder, or one of the tables.")
+    are_folders = real.is_dir() or synthetic.is_dir()
+    if are_folders and (dataset or contract or group or columns):
+        raise click.UsageError(
+            "Columns and keys of tables in folders are inferred: leave out --dataset, --contract, "
+            "--group and --columns."
+        )
+    tables = [tables_in(side) for side in (real, synthetic)] if are_folders else [real, synthetic]
     console = _console(as_json)
     with console.status("scoring, some seconds per thousand rows"):
-        card = score(real, synthetic, dataset or contract, group, _listed(columns))
-    console.print(terminal_table(card))
+        card = score(*tables, dataset or contract, group, _listed(columns))
+    for name, one in card.tables.items() if are_folders else [("", card)]:
+        if name:
+            console.print(name, style="bold", markup=False)
+        console.print(terminal_table(one))
+        for note in one.notes:
+            console.print(f"look at this: {note}", markup=False)
+    if are_folders:
+        console.print(terminal_relations(card))
+        for note in card.notes:
+            console.print(f"look at this: {note}", markup=False)
     if card.leaks:
         console.print(f"leaks: {card.leaks}", style="bold red", markup=False)
-    for note in card.notes:
-        console.print(f"look at this: {note}", markup=False)
     if html:
         console.print(f"wrote {card.save_html(html)}", markup=False)
     _finish(as_json, card.as_dict() | {"shortfalls": [*card.shortfalls(fail_under)]})
