@@ -136,7 +136,7 @@ def score_related(
         }
         tables = dict(zip(SIDES, (real, synthetic), strict=True))
         paths: dict[str, dict[str, Path]] = {side: {} for side in SIDES}
-        for path, (side, name) in reversed(called.items()):
+        for path, (side, name) in called.items():
             paths[side][name] = table_path(tables[side][name], path, f"{side} {name}")
         try:
             members, notes = _members(paths, known)
