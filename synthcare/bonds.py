@@ -154,7 +154,9 @@ def bonds_to_parents(train: Family, columns: Sequence[int]) -> tuple[Bond, Bond]
 
     Untied, another parent of the train half has each of the families.
     """
-    edges = np.unique(np.quantile(train.sizes, np.arange(1, 10) / 10, method="lower"))
+    # Numbers are in bins like any: at most ten, each with as many real parents.
+    numbers = np.sort(train.sizes)
+    edges = np.unique(numbers[np.arange(1, 10) * len(numbers) // 10]) if len(numbers) else numbers
     of_parents, of_children = train.parents.columns, train.children.columns
     places = range(len(of_parents))
 

@@ -55,9 +55,9 @@ class Scale(NamedTuple):
     other_real: Floats
 
 
-def draws_of(rows: int) -> int:
+def draws_of(rows: int, fewest: int = _FEWEST_DRAWS, most: int = _MOST_DRAWS) -> int:
     """How many tables of so many rows are drawn."""
-    return int(np.clip(_DRAWN_ROWS // rows, _FEWEST_DRAWS, _MOST_DRAWS))
+    return int(np.clip(_DRAWN_ROWS // rows, fewest, most))
 
 
 def drawn_scale(

@@ -81,6 +81,9 @@ def sampled(
     `units` (rows of the table,) says which rows belong together: they are drawn together, or each
     by itself where there are too few of them.
     """
+    if not len(units):
+        none = np.empty(0, dtype=np.intp)
+        return none, Halves(none, draws(0, halves, seed), none)
     random = np.random.default_rng(seed)
     if len(np.unique(units)) < FEWEST_GROUPS:
         units = np.arange(len(units))

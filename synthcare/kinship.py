@@ -32,6 +32,7 @@ TOO_FEW = "too few families to tell what ties them from chance"
 
 _SHUFFLES, _SHUFFLED_FAMILIES = 20, 5_000  # of the real ones, to see what chance shows
 _FEWEST_IN_HALF = 2
+_DRAWS = 8, 160  # at least and at most: few families vary so much that many draws are needed
 _MOST_FAMILIES = 10_000  # that are drawn at once: of more, chance is scaled
 
 
@@ -167,7 +168,7 @@ def _deviations(distances: Floats) -> float:
 def _measured(relation: Relation, bonds: Sequence[Bond]) -> Measured:
     """Distances of the table and its halves from real families, and the scale they are on."""
     real, table, halves = relation.real, relation.table, relation.halves
-    draws = draws_of(len(table.parents) + len(table.children))
+    draws = draws_of(len(table.parents) + len(table.children), *_DRAWS)
     of_bonds = []
     for bond in bonds:
         parents = bond.parents(table)

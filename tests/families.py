@@ -101,10 +101,11 @@ _OF_STAYS = [
 @cache
 def encounters() -> Population:
     """UCI's patients, of whom race and gender are known, and their stays."""
-    rows = pd.read_csv(ENCOUNTERS, na_values="?", keep_default_na=False, dtype={
-        name: str for name in
-        ("admission_type_id", "discharge_disposition_id", "admission_source_id")
-    })  # fmt: skip
+    as_text = ("payer_code", *(name for name in _OF_STAYS if name.endswith("_id")))
+    rows = pd.read_csv(
+        ENCOUNTERS, na_values="?", keep_default_na=False, dtype=dict.fromkeys(as_text, str),
+        usecols=["encounter_id", "patient_nbr", "race", "gender", *_OF_STAYS],
+    )  # fmt: skip
     rows = rows.sort_values("encounter_id")
     parents = rows.groupby("patient_nbr")[["race", "gender"]].first().reset_index()
     children = rows[["patient_nbr", *_OF_STAYS]].assign(_order=np.arange(len(rows)))
