@@ -13,26 +13,26 @@ from reports.unread import visible
 
 _HOLDOUT = "holdout"  # provider of the baseline that is real rows
 # Widths of what each row has: its rows, and the overall score with its interval.
-_ROWS, _OVERALL = len("10,000"), len("0.88 [0.78–0.98]")
+_ROWS, _OVERALL, _INTERVAL = len("10,000"), len("0.88 [0.78–0.98]"), len("[0.78–0.98]")
+_LEAST_NAME = 9
 
 
 def score_table(scores: Scores, width: int) -> Table:
     """The scorecard for a terminal of `width` columns (80 will do), best run first.
 
-    Where a row does not fit on one line, it has two, and so have the headings.
+    Where a row does not fit on one line, it has two or three, and so have the headings.
     """
     overall, *others = shown_scores(scores.scorecard)
-    is_wide = _fits(width, [score.short for score in others], [name(r) for r in scores.scorecard])
-    half = len(others) if is_wide else -(-len(others) // 2)
-    between = " " if is_wide else "\n"
+    headings = [score.short for score in others]
+    lines = _lines(width, headings, [name(run) for run in scores.scorecard])
+    between = " " if lines == 1 else "\n"
 
     def stacked(texts: Sequence[str]) -> Iterator[str]:
-        for pair in zip_longest(texts[:half], texts[half:], fillvalue=""):
-            yield "\n".join(filter(None, pair))
+        for column in _columns(texts, lines):
+            yield "\n".join(column)
 
     reference = scores.reference["reference"] if scores.reference else "no reference"
-    headings = ["rows", overall.short, *stacked([score.short for score in others])]
-    table = _table(f"Scorecard against: {reference}", *headings)
+    table = _table(f"Scorecard against: {reference}", "rows", overall.short, *stacked(headings))
     for run in scores.scorecard:
         value, ends = number(run[overall.name], 2), interval(run, overall.name, 2)
         table.add_row(
@@ -44,12 +44,27 @@ def score_table(scores: Scores, width: int) -> Table:
     return table
 
 
-def _fits(width: int, headings: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether a row fits on one line, and each word of the names as well."""
-    taken = _ROWS + _OVERALL + sum(max(len("0.88"), len(text)) for text in headings)
-    taken += len(headings) + 2  # a space before each column
+def _lines(width: int, headings: Sequence[str], names: Sequence[str]) -> int:
+    """On how many lines a row fits: on one only if each word of the names does as well."""
     longest = max((len(word) for text in names for word in text.split()), default=0)
-    return taken + longest <= width
+    if _taken(headings, 1, _OVERALL) + longest <= width:
+        return 1
+    return 2 if _taken(headings, 2, _INTERVAL) + _LEAST_NAME <= width else 3
+
+
+def _taken(headings: Sequence[str], lines: int, overall: int) -> int:
+    """The width of all columns but the names, with a space before each."""
+    columns = [*_columns(headings, lines)]
+    taken = sum(max(len("0.88"), *map(len, column)) for column in columns)
+    return _ROWS + overall + taken + len(columns) + 2
+
+
+def _columns(texts: Sequence[str], lines: int) -> Iterator[list[str]]:
+    """What is in one column on so many lines."""
+    size = -(-len(texts) // lines)
+    rows = [texts[start : start + size] for start in range(0, len(texts), size or 1)]
+    for column in zip_longest(*rows, fillvalue=""):
+        yield [text for text in column if text]
 
 
 def cost_table(scores: Scores) -> Table:
@@ -95,7 +110,7 @@ def _table(title: str, *headings: str) -> Table:
         padding=0,
         pad_edge=False,
     )
-    table.add_column("run (prompt/ instr./ variety)", overflow="fold", min_width=9)
+    table.add_column("run (prompt/ instr./ variety)", overflow="fold", min_width=_LEAST_NAME)
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=" " not in heading)
     return table

@@ -100,10 +100,10 @@ def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     )
     lines = printed(scores, width).splitlines()
     heading = next(place for place, line in enumerate(lines) if "overall" in line)
-    shown = " ".join(lines[heading - 1 : heading + 2]).split()
+    shown = " ".join(lines[heading - 2 : heading + 2]).split()
     assert {headline.short for headline in ALL} <= {*shown}
     first = next(place for place, line in enumerate(lines) if line.split()[:1] == ["llm-a"])
-    assert "".join(lines[first : first + 2]).count("0.88") == len(ENDS)
+    assert "".join(lines[first : first + 3]).count("0.88") == len(ENDS)
     assert (lines[first].count("0.88") == len(ENDS)) is (width == 160)
     assert "[0.78–0.98]" in "".join(lines)
     assert "slices" in "".join(lines)
