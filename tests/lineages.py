@@ -23,12 +23,12 @@ def lineages(parents: int, seed: int, *, share: float = 1.0, tops: int | None = 
 
     What a child is goes by its parent's grade and age, by what all siblings share, and by when it
     comes; only for a `share` of the families, the others are tied by nothing. Site and noise go by
-    nothing. Parents of one of the `tops` share a part of it.
+    nothing. Parents of one of the `tops` are much alike.
     """
     random = np.random.default_rng(seed)
     top_of = np.arange(parents) if tops is None else random.integers(tops, size=parents)
     shared = random.random(parents if tops is None else tops)[top_of]
-    health = shared if tops is None else (shared + random.random(parents)) % 1
+    health = shared if tops is None else (shared + 0.2 * random.random(parents)) % 1
     is_tied = random.random(parents) < share
     # Sicker parents have more children.
     chance = np.where(is_tied, health, random.random(parents))

@@ -122,6 +122,8 @@ def test_of_a_large_family_eight_children_in_a_row_are_paired() -> None:
     assert np.diff(of_first).tolist() == [1] * 7
     assert 0 <= of_first[0] <= 22
     assert listing.places[8:].tolist() == [30, 31, 32]
+    many = Listing(np.arange(300), np.full(10, 30)).windows()
+    assert len(set((many.places[::8] % 30).tolist())) > 3  # not always the first ones
 
 
 def test_top_parents_are_numbered_as_they_come() -> None:
