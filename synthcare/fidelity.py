@@ -78,6 +78,8 @@ def missingness(trial: Trial) -> Iterator[Score]:
     """How like the real share the share of missing values is, where any may be missing."""
     real, table, halves = trial.reference.train, trial.table, trial.halves
     lacking = [place for place in _compared(trial) if real.columns[place].is_nullable]
+    if not lacking:
+        return
     similarities = [_missing(real, table, halves, place) for place in lacking]
     yield from _with_mean("missingness", similarities, halves)
     for place in lacking:

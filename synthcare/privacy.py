@@ -17,8 +17,10 @@ from synthcare.trial import Score, Trial
 ROWS = 2_000  # of a table, and of the real one, whose nearest rows are looked for
 TARGETS = 1_000  # rows of either real half that are attacked
 FEWEST_ROWS = 20  # that an attack needs, of each table
+_FEWEST_CONTROLS = 40  # real rows that say how near real rows are; of fewer the typical ones decide
 
 NOTHING_UNUSUAL = "real rows are so much alike that nearness to one says nothing"
+TOO_FEW = f"fewer than {FEWEST_ROWS} rows, of which none is surely too near to a real one"
 
 # Radii: so many values differ, or so small a share of real rows is as near to another one.
 _BUT = {0: "", 1: "one", 2: "two", 3: "three"}
@@ -88,13 +90,18 @@ def privacy(trial: Trial) -> Iterator[Score]:
         return
     z = float(norm.isf(0.025 / len(found)))
     surely = [excess for excess in found if excess.ends(z)[1] > 0]
-    worst = max(found, key=lambda excess: excess.ends(z)[1])
     # Rows that can be looked at say more to people than the odds of an attack.
     told = max(surely, key=lambda excess: (excess.is_of_rows, excess.ends(z)[1]), default=None)
     yield Score("leaks", (), float(bool(surely)), note=told.words if told else None)
-    value, low, high = worst.ends()
-    if not surely:
-        value, low = 0.0, 0.0
+    if surely:
+        value, low, high = max(surely, key=lambda excess: excess.ends(z)[1]).ends()
+    elif len(trial.table) < FEWEST_ROWS:
+        yield Score("privacy", note=TOO_FEW)
+        return
+    else:
+        # As many may be hidden among the rows; attacks have intervals of their own.
+        looks = [excess for excess in found if excess.is_of_rows] or found
+        value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in looks)
     yield Score("privacy", (), *(min(1.0, max(0.0, 1 - part)) for part in (value, high, low)))
 
 
@@ -111,7 +118,7 @@ def excesses(trial: Trial) -> Iterator[Excess]:
 def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     """Rows that are nearer to a real one than real rows are to each other, at several radii."""
     real = around(trial.reference)
-    if not len(real.distance):
+    if len(real.distance) < _FEWEST_CONTROLS:
         return
     near = nearest_real(trial)
     differing = np.min([half.differing for half in near], axis=0)
@@ -126,9 +133,9 @@ def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     for share in _SHARES:
         radius = np.quantile(real.distance, share, method="lower")
         what = f"are nearer to a real row than {1 - share:.0%} of real rows are to another"
-        looks.append(
-            (f"nearest_{share:.0%}".rstrip("%"), distance < radius, real.distance < radius, what)
-        )
+        if radius > 0:  # where many real rows have a twin, none is nearer
+            near_by = (distance < radius, real.distance < radius)
+            looks.append((f"nearest_{share:.0%}".rstrip("%"), *near_by, what))
     for name, hits, usual, what in looks:
         chance = Tally.of_rows(usual, real.units)
         if chance.share <= _USUAL:

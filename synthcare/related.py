@@ -113,6 +113,7 @@ class _Member:
     foreign_keys: tuple[ForeignKey, ...]
     order: str | None
     keys: tuple[str, ...]
+    lost_groups: tuple[str, ...]
     is_declared: bool
 
 
@@ -161,7 +162,7 @@ def score_related(
         }
         pairs = [compared(*of_both) for of_both in zip(*sides.values(), strict=True)]
         cards = {
-            member.name: card_of(*of_both, pair, notes=())
+            member.name: card_of(*of_both, pair, (), member.lost_groups)
             for member, of_both, pair in zip(
                 members, zip(*sides.values(), strict=True), pairs, strict=True
             )
@@ -220,14 +221,16 @@ def _members(
     for name in parents_first(keys):
         own = _key_labels(name, keys)
         if contracts:
-            contract = contracts[name]
+            contract, lost = contracts[name], ()
         else:
             of_both = [paths[side][name] for side in SIDES]
-            contract, doubts = inferred_contract(*of_both, (), own)
+            contract, doubts, lost = inferred_contract(*of_both, (), own)
             if not {*contract.labels} - {*own}:
                 raise SynthcareError(f"{name} has no columns but keys, {some(own)}: leave it out.")
             notes += [f"{name}: {doubt}" for doubt in doubts]
-        members.append(_Member(name, contract, keys[name], order.get(name), own, bool(contracts)))
+        members.append(
+            _Member(name, contract, keys[name], order.get(name), own, lost, bool(contracts))
+        )
     return members, notes
 
 

@@ -21,11 +21,11 @@ from synthcare.contracts.contract import (
     load_contract,
     read_contract,
 )
-from synthcare.contracts.infer import Inferred, infer
+from synthcare.contracts.infer import Inferred, infer, is_sensitive_name
 from synthcare.errors import SynthcareError
 from synthcare.halves import sampled
 from synthcare.reference import Reference
-from synthcare.registry import ALL, scores_of
+from synthcare.registry import ALL, HEADLINES, scores_of
 from synthcare.subgroups import OF_GROUPS
 from synthcare.tables import Table
 from synthcare.trial import Score, Trial
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from synthcare.related import Scorecards
 
 SIDES = ("real", "synthetic")
+NO_ROW = "no row follows the contract"
 LOST_BY_LEAKS = {"overall", "privacy"}  # a table that leaks falls short of any threshold of these
 
 # As the variables of dbt_project.yml of these names.
@@ -176,7 +177,7 @@ def score(
             for table, name in zip((real, synthetic), SIDES, strict=True)
         ]
         try:
-            named, notes = _contract(contract, paths, columns, group)
+            named, notes, lost = _contract(contract, paths, columns, group)
             group = group or named.reference.group
             owners, units = {}, {}
             for path, side in zip(paths, SIDES, strict=True):
@@ -196,7 +197,24 @@ def score(
             typed(database, named, owner, name=side, has_bounds=contract is not None)
             for side, owner in owners.items()
         ]
-        return card_of(*sides, compared(*sides), notes)
+        if group:
+            notes = [*notes, *known_keys(*sides, group)]
+        return card_of(*sides, compared(*sides), notes, lost)
+
+
+def known_keys(real: Typed, synthetic: Typed, label: str) -> Iterator[str]:
+    """That groups of the synthetic table are called like real ones, which no score looks at."""
+    known, count = real.database.execute(
+        f"""
+        select count(*) filter (where _owner in (select _owner from {real.name})), count(*)
+        from (select distinct _owner from {synthetic.name} where _owner is not null)
+        """  # noqa: S608 (our own names)
+    ).fetchone()
+    if known:
+        yield (
+            f"{known:,} of {count:,} values of {label} in the synthetic table are in the real one, "
+            "too: no score looks at them, see that they are not those of real people"
+        )
 
 
 def table_path(table: Any, path: Path, name: str) -> Path:
@@ -231,17 +249,25 @@ def table_path(table: Any, path: Path, name: str) -> Path:
     return path
 
 
+class Proposed(NamedTuple):
+    """A contract, what was taken for something in it, and groups that the synthetic table lacks."""
+
+    contract: Contract
+    notes: list[str]
+    lost_groups: tuple[str, ...]
+
+
 def _contract(
     said: Said | None,
     paths: Sequence[Path],
     columns: Sequence[str],
     group: str | None,
-) -> tuple[Contract, list[str]]:
-    """The contract, and what was taken for something where it had to be inferred."""
+) -> Proposed:
+    """The contract; one that had to be inferred, with what was taken for something."""
     if said is not None and columns:
         raise SynthcareError("A contract says which columns there are: leave out columns.")
     if said is not None:
-        return known_contract(said), []
+        return Proposed(known_contract(said), [], ())
     return inferred_contract(*paths, columns, [group] if group else [])
 
 
@@ -260,8 +286,8 @@ def known_contract(said: Said) -> Contract:
 
 def inferred_contract(
     real_path: Path, synthetic_path: Path, columns: Sequence[str], keys: Sequence[str]
-) -> tuple[Contract, list[str]]:
-    """The contract of what both tables have, `keys` aside, and what was taken for something."""
+) -> Proposed:
+    """The contract of what both tables have, `keys` aside."""
     real, synthetic = (_labels(path, columns) for path in (real_path, synthetic_path))
     plain = {plain_name(label) for label in synthetic}
     common = [label for label, is_empty in real.items() if plain_name(label) in plain]
@@ -270,11 +296,8 @@ def inferred_contract(
             f"The tables have no column in common: {some(real)} in the real one, "
             f"{some(synthetic)} in the synthetic one."
         )
-    notes = [
-        f"columns that only one table has are left out: {some(alone)}"
-        for alone in [[label for label in real if label not in common]]
-        if alone
-    ]
+    alone = [label for label in real if label not in common]
+    notes = [f"columns that only one table has are left out: {some(alone)}"] if alone else []
     empty = [label for label in common if real[label]]
     if empty:
         notes.append(f"columns without any real value are left out: {some(empty)}")
@@ -284,7 +307,8 @@ def inferred_contract(
     left_out = {*map(plain_name, keys)}
     wanted = [label for label in kept if plain_name(label) not in left_out]
     inferred = infer(real_path, wanted or kept)
-    return _inferred_contract(inferred), [*notes, *inferred.doubts]
+    lost = tuple(filter(is_sensitive_name, alone))
+    return Proposed(_inferred_contract(inferred), [*notes, *inferred.doubts], lost)
 
 
 def _labels(path: Path, columns: Sequence[str]) -> dict[str, bool]:
@@ -390,10 +414,19 @@ def compared(real: Typed, synthetic: Typed) -> Compared:
     return Compared(Reference(train, holdout), coded(synthetic, edges), edges)
 
 
-def card_of(real: Typed, synthetic: Typed, both: Compared, notes: Sequence[str]) -> Scorecard:
-    """Every score of the synthetic table, and of as many real rows that are held out."""
+def card_of(
+    real: Typed,
+    synthetic: Typed,
+    both: Compared,
+    notes: Sequence[str],
+    lost_groups: tuple[str, ...] = (),
+) -> Scorecard:
+    """Every score of the synthetic table, and of as many real rows that are held out.
+
+    `lost_groups` are columns of groups of people that the synthetic table lacks.
+    """
     reference, table, _ = both
-    found = _scores(reference, table, units_of(synthetic), synthetic, real)
+    found = _scores(reference, table, units_of(synthetic), synthetic, real, lost_groups)
     holdout = reference.holdout
     held_out = holdout.sample[: len(table)]
     of_real = _scores(
@@ -426,13 +459,20 @@ def card_of(real: Typed, synthetic: Typed, both: Compared, notes: Sequence[str])
 
 
 def _scores(
-    reference: Reference, table: Table, units: NDArray[np.int64], typed_table: Typed, real: Typed
+    reference: Reference,
+    table: Table,
+    units: NDArray[np.int64],
+    typed_table: Typed,
+    real: Typed,
+    lost_groups: tuple[str, ...] = (),
 ) -> list[Score]:
     records = {"validity": validity(typed_table), "checks": checks(typed_table, real)}
     if not len(table):
-        return scores_of(Trial(**records))
+        of_rows = [h.name for h in HEADLINES if not (h.of_records or h.of_relations)]
+        return [*scores_of(Trial(**records)), *(Score(name, note=NO_ROW) for name in of_rows)]
     sample, halves = sampled(units, ROWS_IN_SAMPLES, BLOCKS, HALF_SAMPLES, SEED)
-    return scores_of(Trial(reference, replace(table, sample=sample), halves, **records))
+    table = replace(table, sample=sample)
+    return scores_of(Trial(reference, table, halves, lost_groups=lost_groups, **records))
 
 
 def _shuffled(rows: int) -> NDArray[np.intp]:
@@ -466,7 +506,7 @@ def _headlines(found: Iterable[Score], of_real: Iterable[Score]) -> pd.DataFrame
             }
             for headline in ALL
             for score in [known.get(headline.name, Score(headline.name))]
-            if score.value is not None or not headline.is_optional
+            if headline.name in known or not headline.is_optional
         ]
     ).astype(dict.fromkeys(("value", "low", "high", "real"), float))
 

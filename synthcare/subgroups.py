@@ -22,9 +22,10 @@ OF_GROUPS = ("representation", "column_fidelity", "target_fidelity", "structure"
 
 FEWEST_ROWS = 20  # of a group, in the table and in either real half
 
-NO_GROUPS = "the contract calls no column sensitive"
 TOO_FEW = f"fewer than {FEWEST_ROWS} rows"
 TOO_FEW_REAL = f"fewer than {FEWEST_ROWS} real rows"
+
+NOTHING_WITHIN = f"no group has {FEWEST_ROWS} rows in the table and in real ones"
 
 _BLOCKS = 23  # degrees of freedom of the intervals
 
@@ -50,8 +51,10 @@ def subgroups(trial: Trial) -> Iterator[Score]:
     predict its real rows. Beside them the rates of targets.
     """
     groups = [*groups_of(trial.reference.train, trial.left_out)]
+    if trial.lost_groups:
+        yield Score("subgroups", note=f"the table lacks {', '.join(trial.lost_groups)}")
+        return
     if not groups:
-        yield Score("subgroups", note=NO_GROUPS)
         return
     gaps = gaps_looked_at(trial, groups)
     looks: list[_Look] = []
@@ -79,11 +82,13 @@ def _subject(look: _Look) -> tuple[str, ...]:
 def _worst(looks: Sequence[_Look]) -> Score:
     """The score that is most surely below 1, however many are looked at."""
     if not looks:
-        return Score("subgroups", note=TOO_FEW)
+        return Score("subgroups", note=NOTHING_WITHIN)
     # Ends of 95 % intervals, of Student's t; as many looks as these would find something by chance.
     widen = float(stats.t.isf(0.025 / len(looks), _BLOCKS) / stats.t.isf(0.025, _BLOCKS))
     worst = min(looks, key=lambda look: look.upper(widen))
     if worst.upper(widen) >= 1:
+        if all(look.score.name == "representation" for look in looks):
+            return Score("subgroups", note=NOTHING_WITHIN)
         low = min(look.score.low for look in looks)
         return Score("subgroups", (), 1.0, max(0.0, low), 1.0)
     ends = (

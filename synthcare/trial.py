@@ -43,7 +43,8 @@ class Trial:
     `table`, `reference` and `halves` are None where there is no row to compare. `validity` counts
     the records that follow the contract, `checks` those that are plausible by name of the check;
     under None, by all of them. What shows nothing but columns that are `left_out` is not scored.
-    `relations` are those to the tables that this one belongs to.
+    `relations` are those to the tables that this one belongs to, `lost_groups` columns of groups of
+    people that real rows have and this table lacks.
     """
 
     reference: Reference | None = None
@@ -53,3 +54,4 @@ class Trial:
     validity: Tally | None = None
     checks: Mapping[str | None, Check] = field(default_factory=dict)
     relations: tuple[Relation, ...] = ()
+    lost_groups: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """Groups of people: each is served as well as by as many real rows, or the score names it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from synthcare.bias import ADDED, LOST, verdict
 from synthcare.groups import groups_of
 from synthcare.halves import sampled
 from synthcare.reference import Reference
-from synthcare.subgroups import NO_GROUPS, TOO_FEW, TOO_FEW_REAL, subgroups
+from synthcare.subgroups import NOTHING_WITHIN, TOO_FEW, TOO_FEW_REAL, subgroups
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Score, Trial
 
@@ -60,7 +61,7 @@ def changed(rows: Table, **columns: np.ndarray) -> Table:
 REAL = Reference(people(6_000, 1), people(6_000, 2))
 
 
-def told(rows: Table, reference: Reference = REAL, **said: frozenset[str]) -> list[Score]:
+def told(rows: Table, reference: Reference = REAL, **said: Any) -> list[Score]:
     order, halves = sampled(np.arange(len(rows)), 4_800, 24, 100, 1)
     rows = Table(rows.columns, rows.codes, rows.numbers, {}, rows.hashes, rows.groups, sample=order)
     return [*subgroups(Trial(reference, rows, halves, **said))]
@@ -177,8 +178,17 @@ def test_without_sensitive_columns_there_is_no_score() -> None:
         Table(plain, half.codes, half.numbers, {}, half.hashes, sample=half.sample)
         for half in (REAL.train, REAL.holdout)
     ]
-    score = headline(told(halves[1], Reference(*halves)))
-    assert (score.value, score.note) == (None, NO_GROUPS)
+    assert told(halves[1], Reference(*halves)) == []
+
+
+def test_a_table_too_small_to_look_into_its_groups_is_not_said_to_serve_them() -> None:
+    score = headline(told(people(19, 60)))
+    assert (score.value, score.note) == (None, NOTHING_WITHIN)
+
+
+def test_groups_that_only_real_rows_have_are_not_scored_by_those_that_are_left() -> None:
+    (score,) = told(people(2_000, 61), lost_groups=("race",))
+    assert (score.value, score.note) == (None, "the table lacks race")
 
 
 def test_a_table_without_a_group_that_real_rows_have_scores_nothing() -> None:

@@ -48,6 +48,9 @@ class Commands(click.Group):
             error = _first(known)
         except (SynthcareError, TransformFailed) as caught:
             error = caught
+        except PermissionError as error:
+            click.echo(f"Error: {error.filename}: no permission.", err=True)
+            context.exit(2)
         except KeyboardInterrupt:
             click.echo("Stopped. The same command goes on from here.", err=True)
             context.exit(130)

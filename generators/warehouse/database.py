@@ -1,6 +1,7 @@
 """The DuckDB file: opened for as short as possible, because it lets in one writing process only."""
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from synthcare.errors import SynthcareError
 from synthcare.files import read_yaml
 from synthcare.project import PROJECT
 
-_LOCK_WAIT_SECONDS = 20.0
+_LOCK_WAIT_SECONDS, _SAID_AFTER_SECONDS = 20.0, 2.0
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def open_warehouse(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _connect(home: Home) -> duckdb.DuckDBPyConnection:
-    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    began, is_said = time.monotonic(), False
     while True:
         try:
             return duckdb.connect(str(home.warehouse), config=_options())
@@ -42,12 +43,15 @@ def _connect(home: Home) -> duckdb.DuckDBPyConnection:
                 raise SynthcareError(
                     f"{home.warehouse} cannot be opened: {str(error).splitlines()[0]}"
                 ) from error
-            if time.monotonic() > deadline:
-                who = f"{holder[1]} (process {holder[2]})" if holder else "another process"
+            who = f"{holder[1]} (process {holder[2]})" if holder else "another process"
+            if time.monotonic() - began > _LOCK_WAIT_SECONDS:
                 raise SynthcareError(
                     f"{home.warehouse} is locked by {who}. Close it there and run this again; "
                     "what was received is in the landing folder and is loaded then."
                 ) from error
+            if time.monotonic() - began > _SAID_AFTER_SECONDS and not is_said:
+                print(f"waiting for {home.warehouse}, which {who} has open", file=sys.stderr)
+                is_said = True
             time.sleep(0.2)
 
 

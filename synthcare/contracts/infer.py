@@ -273,10 +273,14 @@ def _mark_target(columns: list[dict[str, Any]], doubts: list[str]) -> None:
 def _mark_sensitive(columns: list[dict[str, Any]], doubts: list[str]) -> None:
     """Mark what is named like groups of people."""
     for column in columns:
-        words = {*re.split(r"_|\d", column["name"])}
-        if column["config"]["meta"]["kind"] != "identifier" and words & _SENSITIVE:
+        if column["config"]["meta"]["kind"] != "identifier" and is_sensitive_name(column["name"]):
             column["config"]["meta"]["sensitive"] = True
             doubts.append(f"{column['name']} is taken as groups of people (sensitive)")
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Whether a column is named like groups of people, such as `age_group`."""
+    return bool({*re.split(r"[\W_\d]+", name.lower())} & _SENSITIVE)
 
 
 def _quotas(columns: list[dict[str, Any]]) -> list[str]:
