@@ -21,10 +21,11 @@ def gaps_looked_at(trial: Trial, groups: Sequence[Group]) -> int:
 
 
 def _targets(trial: Trial, group: Group) -> Iterator[tuple[int, Column]]:
-    """Targets that are categories, but for the one that the group is a value of."""
+    """Targets that are categories: not what the group is a value of, nor what was handed over."""
     for place, target in enumerate(trial.reference.train.columns):
         is_own = target.sources & group.column.sources
-        if target.is_target and not target.is_number and not is_own:
+        is_drawn = target.sources <= trial.left_out
+        if target.is_target and not target.is_number and not is_own and not is_drawn:
             yield place, target
 
 
@@ -32,8 +33,9 @@ def rates(trial: Trial, group: Group, looks: int) -> Iterator[Score]:
     """The rate of each value of a target in the group, and its gap to the rate among others.
 
     Of categories. The subject is column, target, the code of its value, and group; the note is the
-    value. `subgroup_bias` is the gap less that of real rows: added where real rows have none such,
-    lost where they have it, and no note where it may be chance, `looks` gaps being looked at.
+    value. `subgroup_bias` is the gap less that of real rows: added where it is larger than theirs
+    or the other way round, lost where it is smaller, and no note where it may be chance, `looks`
+    gaps being looked at.
     """
     z = float(norm.isf(0.025 / max(1, looks)))
     for place, target in _targets(trial, group):
@@ -76,7 +78,7 @@ def _difference(one: Tally, other: Tally, z: float) -> Gap:
 
 
 def verdict(gap: Gap, real: Gap) -> str | None:
-    """Whether a gap is one that real rows do not have, or lacks what they have; None by chance.
+    """Whether a gap differs from that of real rows, and how; None where it may be chance.
 
     Added is a gap that is there beyond chance, and is larger than theirs or the other way round.
     """

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcare.chance import margin
+from synthcare.chance import Z, margin
 from synthcare.trial import Score
 
 Floats = NDArray[np.float64]
@@ -25,6 +25,7 @@ FEWEST = 4  # rows, or families, that have a place on the scale
 # of one.
 _MOST_DRAWS, _DRAWN_ROWS, _MOST_ROWS = 40, 200_000, 50_000
 _FEWEST_DRAWS = 4
+_FEWEST_FOR_SPREAD = 30
 _TOLD_APART = 3.0  # standard deviations between both, below which there is no score
 
 
@@ -97,7 +98,8 @@ class Measured:
 
     `distances`, `real` and `independent` are (pairs, 1 + halves), the table first; `whole` and
     `half` are what was drawn at its size and at half of it. The halves are of so many `blocks`, and
-    the spread of their scores is multiplied with `shrink`.
+    the spread of their scores is multiplied with `shrink`. `of_held_out` is the size of the table
+    in those that are held out, 1 at most.
     """
 
     distances: Floats
@@ -107,6 +109,7 @@ class Measured:
     half: Scale
     blocks: int
     shrink: float
+    of_held_out: float
 
     @classmethod
     def of(
@@ -117,12 +120,14 @@ class Measured:
         sizes: NDArray,
         blocks: int,
         shrink: float,
+        held_out: int,
     ) -> "Measured":
         """Of distances (pairs, 1 + halves) of the table and its halves of `sizes` (1 + halves,)."""
         real, independent = (
             _by_size(*both, sizes) for both in zip(whole[:2], half[:2], strict=True)
         )
-        return cls(distances, real, independent, whole, half, blocks, shrink)
+        of_held_out = min(1.0, sizes[0] / held_out)
+        return cls(distances, real, independent, whole, half, blocks, shrink, of_held_out)
 
     @classmethod
     def together(cls, parts: Sequence["Measured"]) -> "Measured":
@@ -135,8 +140,11 @@ class Measured:
             np.concatenate([getattr(part, name) for part in parts])
             for name in ("distances", "real", "independent")
         )
-        blocks = min(part.blocks for part in parts)
-        return cls(distances, real, independent, whole, half, blocks, parts[0].shrink)
+        blocks, of_held_out = (
+            min(part.blocks for part in parts),
+            max(part.of_held_out for part in parts),
+        )
+        return cls(distances, real, independent, whole, half, blocks, parts[0].shrink, of_held_out)
 
     def score(self, name: str, subject: tuple[str, ...], places: list[int], too_few: str) -> Score:
         """The score over the pairs at these places; `too_few` is why chance leaves none."""
@@ -149,6 +157,9 @@ class Measured:
         scores = 1 - (distances - real) / (independent - real)
         width = float(margin(scores[1:], self.blocks) * self.shrink)
         width *= self._narrowing(places)
+        # What is held out might have been others: the fewer, the less is known of what they reach.
+        of_real = Z * spread * np.sqrt(self.of_held_out) / (independent[0] - real[0])
+        width = float(np.hypot(width, of_real))
         value, floor = float(scores[0]), float(real[0])
         if np.isnan(width):
             return Score(name, subject, value, floor=floor)
@@ -159,7 +170,10 @@ class Measured:
 
         Halves of a mean vary as much as the mean, being half without replacement. But the scale of
         halves is shorter for their noise: by how much says the spread of real rows at both sizes.
+        Of long tables few are drawn, which say nothing of a spread, and noise is small.
         """
+        if min(len(self.whole.real), len(self.half.real)) < _FEWEST_FOR_SPREAD:
+            return 1.0
         spreads = []
         for scale in (self.whole, self.half):
             real, independent, other = (

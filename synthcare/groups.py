@@ -10,6 +10,8 @@ from synthcare.chance import Tally
 from synthcare.tables import Column, Table
 
 _BANDS = 5  # of numbers
+_STEPS = 10  # at least, that the numbers between bands are rounded to, over their range
+_FINEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,28 +44,37 @@ def groups_of(train: Table, left_out: frozenset[str] = frozenset()) -> Iterator[
                 if counts[code]:
                     yield Group(column, place, name, (code,))
             continue
-        bins = np.array_split(np.arange(1, column.size), _BANDS)
-        tops = [_top(train, place, codes) for codes in bins]
+        # Of numbers that many people have there are fewer bins with anybody in them.
+        known = 1 + np.flatnonzero(counts[1:])
+        bins = [codes for codes in np.array_split(known, _BANDS) if len(codes)]
+        edges = _edges(column, [_top(train, place, codes) for codes in bins])
         for number, codes in enumerate(bins):
-            if counts[codes].sum():
-                yield Group(column, place, _band(column, tops, number), tuple(codes.tolist()))
+            yield Group(column, place, _band(edges, number), tuple(codes.tolist()))
 
 
 def _top(train: Table, place: int, codes: NDArray[np.intp]) -> float:
     """The largest number that real rows of these codes have."""
     numbers = train.numbers[train.columns[place].name]
-    return float(numbers[np.isin(train.codes[:, place], codes)].max(initial=-np.inf))
+    return float(numbers[np.isin(train.codes[:, place], codes)].max())
 
 
-def _band(column: Column, tops: Sequence[float], number: int) -> str:
-    """`up to 34`, `over 34 to 51`, `over 68`: nobody's smallest or largest number."""
-    low, high = (
-        column.written(tops[place]) if 0 <= place < _BANDS - 1 else None
-        for place in (number - 1, number)
-    )
-    if low is None:
-        return f"up to {high}"
-    return f"over {low}" + (f" to {high}" if high else "")
+def _edges(column: Column, tops: Sequence[float]) -> list[str]:
+    """Numbers between bands, rounded as far as tells the bands apart: nobody's own."""
+    step = 10.0 ** np.floor(np.log10(max(np.ptp(tops), 1.0) / _STEPS))
+    rounded = np.round(np.array(tops) / step) * step
+    while len(np.unique(rounded)) < len(tops) and step > _FINEST:
+        step /= 10
+        rounded = np.round(np.array(tops) / step) * step
+    return [column.written(float(f"{edge:.12g}")) for edge in rounded[:-1]]
+
+
+def _band(edges: Sequence[str], number: int) -> str:
+    """`up to 34`, `over 34 to 51`, `over 68`."""
+    if not edges:
+        return "any"
+    if number == 0:
+        return f"up to {edges[0]}"
+    return f"over {edges[number - 1]}" + (f" to {edges[number]}" if number < len(edges) else "")
 
 
 def tally(table: Table, hits: NDArray, rows: NDArray[np.bool_] | None = None) -> Tally:

@@ -200,7 +200,8 @@ def _measured(relation: Relation, bonds: Sequence[Bond]) -> Measured:
         ]
         blocks = len(np.unique(block_of))
         families = np.array([len(parents), *sizes[is_kept]])
-        parts.append(Measured.of(distances, *scales, families, blocks, halves.shrink))
+        held_out = len(bond.parents(real.holdout))
+        parts.append(Measured.of(distances, *scales, families, blocks, halves.shrink, held_out))
     return Measured.together(parts)
 
 

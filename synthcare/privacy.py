@@ -1,6 +1,6 @@
 """Whether rows are real ones, or nearer to them than real ones are to each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -58,14 +58,18 @@ class Around:
     """Both halves of the real table as values, train first.
 
     `differing` and `distance` (rows,) say how near some real rows are to the nearest row of
-    somebody else; `units` (rows,) which of these are of one person.
+    somebody else. Two people who are nearest to each other are seen twice: `differing_units` and
+    `distance_units` (rows,) say which of these rows are of one pair. `units` are those of all rows
+    of either half: what the rows of one person share.
     """
 
     ruler: Ruler
     halves: tuple[Measured, ...]
     differing: NDArray[np.int64]
     distance: NDArray[np.float64]
-    units: NDArray
+    differing_units: NDArray
+    distance_units: NDArray
+    units: tuple[NDArray, ...]
 
 
 def privacy(trial: Trial) -> Iterator[Score]:
@@ -76,8 +80,7 @@ def privacy(trial: Trial) -> Iterator[Score]:
     """
     if trial.table.hashes is None:
         return
-    # Where chance hits always, nothing is left to be seen.
-    found = [excess for excess in excesses(trial) if excess.chance.share < 1]
+    found = [*excesses(trial)]
     for excess in found:
         value, low, high = excess.ends()
         yield Score("privacy_excess", (excess.name,), value, low, high, note=excess.words)
@@ -90,18 +93,16 @@ def privacy(trial: Trial) -> Iterator[Score]:
         return
     z = float(norm.isf(0.025 / len(found)))
     surely = [excess for excess in found if excess.ends(z)[1] > 0]
+    if not surely and len(trial.table) < FEWEST_ROWS:
+        yield Score("privacy", note=TOO_FEW)
+        return
     # Rows that can be looked at say more to people than the odds of an attack.
     told = max(surely, key=lambda excess: (excess.is_of_rows, excess.ends(z)[1]), default=None)
     yield Score("leaks", (), float(bool(surely)), note=told.words if told else None)
     if surely:
         value, low, high = max(surely, key=lambda excess: excess.ends(z)[1]).ends()
-    elif len(trial.table) < FEWEST_ROWS:
-        yield Score("privacy", note=TOO_FEW)
-        return
     else:
-        # As many may be hidden among the rows; attacks have intervals of their own.
-        looks = [excess for excess in found if excess.is_of_rows] or found
-        value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in looks)
+        value, low, high = 0.0, 0.0, max(excess.ends()[2] for excess in found)
     yield Score("privacy", (), *(min(1.0, max(0.0, 1 - part)) for part in (value, high, low)))
 
 
@@ -110,17 +111,25 @@ def excesses(trial: Trial) -> Iterator[Excess]:
     table = trial.table
     groups = np.arange(len(table)) if table.groups is None else table.groups
     of_rows = groups[table.sample[:ROWS]]
-    found = chain(_near_copies(trial, of_rows), _attacks(trial, of_rows))
+    found = chain(_near(trial, of_rows), _attacks(trial, of_rows))
     # What always hits by chance, such as a guess of the one value of a column, has no excess.
     yield from (excess for excess in found if excess.chance.share < 1)
 
 
-def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
-    """Rows that are nearer to a real one than real rows are to each other, at several radii."""
+def _near(trial: Trial, groups: NDArray) -> Iterator[Excess]:
+    """Rows that are nearer to real ones than chance explains."""
     real = around(trial.reference)
-    if len(real.distance) < _FEWEST_CONTROLS:
+    if not len(real.distance):
         return
     near = nearest_real(trial)
+    if len(real.distance) >= _FEWEST_CONTROLS:
+        yield from _near_copies(near, real, groups)
+    if len(near) > 1:
+        yield from _membership(near, real.units)
+
+
+def _near_copies(near: tuple[Nearest, ...], real: Around, groups: NDArray) -> Iterator[Excess]:
+    """Rows that are nearer to a real one than real rows are to each other, at several radii."""
     differing = np.min([half.differing for half in near], axis=0)
     distance = np.min([half.distance for half in near], axis=0)
     rows, values = len(differing), real.ruler.values
@@ -128,29 +137,29 @@ def _near_copies(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     for most, but in _BUT.items():
         if most < values:
             of_values = f" in all but {but} of {values} values" if most else ""
-            what = f"equal a real row{of_values}"
-            looks.append((f"all_but_{most}", differing <= most, real.differing <= most, what))
+            usual = Tally.of_rows(real.differing <= most, real.differing_units)
+            what = (f"equal a real row{of_values}", "would")
+            looks.append((f"all_but_{most}", differing <= most, usual, *what))
     for share in _SHARES:
         radius = np.quantile(real.distance, share, method="lower")
-        what = f"are nearer to a real row than {1 - share:.0%} of real rows are to another"
         if radius > 0:  # where many real rows have a twin, none is nearer
-            near_by = (distance < radius, real.distance < radius)
-            looks.append((f"nearest_{share:.0%}".rstrip("%"), *near_by, what))
-    for name, hits, usual, what in looks:
-        chance = Tally.of_rows(usual, real.units)
+            usual = Tally.of_rows(real.distance < radius, real.distance_units)
+            what = f"are nearer to a real row than {1 - share:.0%} of real rows are to another"
+            looks.append((f"nearest_{share * 100:.0f}", distance < radius, usual, what, "would be"))
+    for name, hits, chance, what, would in looks:
         if chance.share <= _USUAL:
-            expected = rows * chance.share
-            words = f"{hits.sum():,} of {rows:,} rows {what}; among real rows {expected:,.0f} would"
+            expected = f"among real rows {rows * chance.share:,.0f} {would}"
+            words = f"{hits.sum():,} of {rows:,} rows {what}; {expected}"
             yield Excess(name, Tally.of_rows(hits, groups), chance, words, is_of_rows=True)
-    if len(near) > 1:
-        yield from _membership(near, groups)
 
 
-def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
+def _membership(near: tuple[Nearest, ...], units: tuple[NDArray, ...]) -> Iterator[Excess]:
     """Whether rows are nearer to train than to holdout, and whether train rows are the nearest.
 
-    A generator that remembers no row of train is as near to either half.
+    A generator that remembers no row of train is as near to either half. Rows that are nearest to
+    real ones of one person say the same of it.
     """
+    unit_of = np.concatenate(units)
     train, holdout = near
     sizes = np.array([len(half.reached) for half in near])
     chance = Tally(sizes[:1], sizes.sum()[None])
@@ -159,7 +168,7 @@ def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
     is_of_train = train.distance <= holdout.distance
     real_row = np.where(is_of_train, train.closest, sizes[0] + holdout.closest)
     _, once = np.unique(real_row, return_index=True)
-    hits = Tally.of_rows(is_nearer[once], groups[once])
+    hits = Tally.of_rows(is_nearer[once], unit_of[real_row[once]])
     words = (
         f"{hits.share:.0%} of different rows are nearer to train than to holdout; "
         f"{chance.share:.0%} would be by chance"
@@ -171,7 +180,7 @@ def _membership(near: tuple[Nearest, ...], groups: NDArray) -> Iterator[Excess]:
         order = np.random.default_rng(0).permutation(len(reached))  # ties in any order
         closest = order[reached[order].argsort(kind="stable")[:guessed]]
         is_train = closest < sizes[0]
-        hits = Tally(is_train.astype(float), np.ones(guessed, dtype=np.int64))
+        hits = Tally.of_rows(is_train, unit_of[closest])
         words = (
             f"of the {guessed:,} real rows that are nearest to the table {hits.share:.0%} are of "
             f"train; {chance.share:.0%} would be by chance"
@@ -201,10 +210,10 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
         )
         words = f"{hits.share:.1%} {what}; of holdout rows {chance.share:.1%}"
         yield Excess(attack.__name__, hits, chance, words)
-    size = min(map(len, halves))
-    guesses = [singling_out(synthetic, half.part(slice(size))) for half in around(reference).halves]
+    size = min(len(half.sample) for half in halves)
+    guesses = [singling_out(synthetic, ruler.measure(half, half.sample[:size])) for half in halves]
     is_guess = ~np.isnan(guesses[0])
-    if not is_guess.any():
+    if is_guess.sum() < FEWEST_ROWS:
         return
     hits, chance = (Tally.of_rows(hit[is_guess], groups[is_guess]) for hit in guesses)
     words = f"{hits.share:.1%} of guesses single a train row out; a holdout row {chance.share:.1%}"
@@ -220,21 +229,36 @@ def _around(reference: Reference) -> Around:
     tables = [half for half in (reference.train, reference.holdout) if len(half)]
     ruler = Ruler.of(reference.train)
     halves = tuple(ruler.measure(half, np.arange(len(half))) for half in tables)
-    units = [half.units(start) for half, start in zip(tables, (0, len(tables[0])), strict=False)]
-    differing, distance, of_rows = [], [], []
-    for half, own in zip(tables, units, strict=True):
+    units = tuple(
+        half.units(start) for half, start in zip(tables, (0, len(tables[0])), strict=False)
+    )
+    starts = np.cumsum([0, *map(len, tables)])
+    found = []
+    for half, own, start in zip(tables, units, starts[:-1], strict=True):
         some = half.sample[: ROWS // len(tables)]
         rows = ruler.measure(half, some)
         near = [
             nearest(rows, others, own[some], of_others)
             for others, of_others in zip(halves, units, strict=True)
         ]
-        nearest_distance = np.min([side.distance for side in near], axis=0)
-        is_known = np.isfinite(nearest_distance)  # not where all rows are of one person
-        differing.append(np.min([side.differing for side in near], axis=0)[is_known])
-        distance.append(nearest_distance[is_known])
-        of_rows.append(own[some][is_known])
-    return Around(ruler, halves, *map(np.concatenate, (differing, distance, of_rows)))
+        by_count = _nearer([(side.differing, side.place) for side in near], starts)
+        by_distance = _nearer([(side.distance, side.closest) for side in near], starts)
+        is_known = np.isfinite(by_distance[0])  # not where all rows are of one person
+        found.append([of[is_known] for of in (*by_count, *by_distance, start + some)])
+    differing, place, distance, closest, rows = map(np.concatenate, zip(*found, strict=True))
+    pairs = (np.minimum(rows, other) for other in (place, closest))
+    return Around(ruler, halves, differing, distance, *pairs, units)
+
+
+def _nearer(
+    sides: Sequence[tuple[NDArray, NDArray[np.intp]]], starts: NDArray[np.int64]
+) -> tuple[NDArray, NDArray[np.intp]]:
+    """Of the nearest rows of each half the nearer one: how near, and where in both halves."""
+    values = np.stack([value for value, _ in sides])
+    places = np.stack([place + start for (_, place), start in zip(sides, starts, strict=False)])
+    best = values.argmin(axis=0)
+    rows = np.arange(values.shape[1])
+    return values[best, rows], places[best, rows]
 
 
 def nearest_real(trial: Trial) -> tuple[Nearest, ...]:

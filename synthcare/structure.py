@@ -5,6 +5,7 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from synthcare.departures import (
     BEYOND_CHANCE,
@@ -35,17 +36,22 @@ _SHUFFLES, _SHUFFLED_ROWS = 20, 10_000  # of the real columns, to see what chanc
 def structure(trial: Trial) -> Iterator[Score]:
     """How much of the real dependence between columns is there, over all pairs, and of each.
 
+    Over those alone that are surely tied, where all together are not tied beyond chance.
+
     What ties two values is the departure of their joint share from the product of their shares,
     p(x, y) − p(x) p(y). The distance of a table is half the sum of |its departures − real ones|.
     At 1 it is the mean distance of as many holdout rows, at 0 that of as many rows whose columns
     are drawn each by itself; dependence that real rows do not have takes it below 0.
     """
-    is_tied, z = ties(trial.reference)
+    are_tied, z = ties(trial.reference)
     columns = trial.reference.train.columns
     pairs = [
         pair for pair in z if any(not columns[place].sources <= trial.left_out for place in pair)
     ]
-    if not is_tied or not pairs:
+    if not are_tied:
+        # Among many columns the tie of two is lost in the noise of all others.
+        pairs = [pair for pair in pairs if z[pair] > _surely_tied(len(z))]
+    if not pairs:
         yield Score("structure", note=NO_STRUCTURE)
         return
     found = Ties(trial, pairs)
@@ -77,7 +83,10 @@ class Ties:
         ]
         halves = trial.halves
         sizes = np.array([size, *halves.sizes])
-        self._measured = Measured.of(distances, *scales, sizes, halves.blocks, halves.shrink)
+        held_out = len(reference.holdout)
+        self._measured = Measured.of(
+            distances, *scales, sizes, halves.blocks, halves.shrink, held_out
+        )
 
     def score(self, subject: tuple[str, ...] = (), pairs: Sequence[Pair] | None = None) -> Score:
         """The structure of some of the pairs, or of all; why not where it cannot be told."""
@@ -176,6 +185,15 @@ def _ties(reference: Reference) -> tuple[bool, dict[Pair, float]]:
     spread = np.maximum(found[1:].std(axis=0, ddof=1), 1e-12)
     z = (found[0] - found[1:].mean(axis=0)) / spread
     return bool(z[0] > BEYOND_CHANCE), dict(zip(pairs, z[1:].tolist(), strict=True))
+
+
+def _surely_tied(pairs: int) -> float:
+    """Standard deviations above which chance brings one of so many pairs once in a thousand times.
+
+    The standard deviation is that of a few shuffles, so that the bound is one of Student's t.
+    """
+    bound = stats.t.isf(0.001 / pairs, _SHUFFLES - 1) * np.sqrt(1 + 1 / _SHUFFLES)
+    return max(BEYOND_CHANCE, float(bound))
 
 
 def are_separate(table: Table, one: int, other: int) -> bool:

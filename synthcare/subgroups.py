@@ -15,7 +15,7 @@ from synthcare.reference import Reference
 from synthcare.structure import Ties, are_separate
 from synthcare.tables import Table
 from synthcare.trial import Score, Trial
-from synthcare.utility import skills_of_groups
+from synthcare.utility import DRAWS, skills_of_groups
 
 # Scores of groups, under `subgroup_` and these names.
 OF_GROUPS = ("representation", "column_fidelity", "target_fidelity", "structure", "utility")
@@ -27,7 +27,8 @@ TOO_FEW_REAL = f"fewer than {FEWEST_ROWS} real rows"
 
 NOTHING_WITHIN = f"no group has {FEWEST_ROWS} rows in the table and in real ones"
 
-_BLOCKS = 23  # degrees of freedom of the intervals
+# Degrees of freedom of the intervals: of shares, which have more, and of half-samples.
+_BLOCKS = 23
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,12 @@ class _Look:
     group: Group
     score: Score
     what: str
+    freedom: int = _BLOCKS
 
-    def upper(self, widen: float) -> float:
-        """The upper end of an interval that is so many times as wide."""
-        return self.score.value + widen * (self.score.high - self.score.value)
+    def upper(self, looks: int) -> float:
+        """The upper end of its interval, had so many looks to be right together."""
+        widen = stats.t.isf(0.025 / looks, self.freedom) / stats.t.isf(0.025, self.freedom)
+        return self.score.value + float(widen) * (self.score.high - self.score.value)
 
 
 def subgroups(trial: Trial) -> Iterator[Score]:
@@ -83,10 +86,9 @@ def _worst(looks: Sequence[_Look]) -> Score:
     """The score that is most surely below 1, however many are looked at."""
     if not looks:
         return Score("subgroups", note=NOTHING_WITHIN)
-    # Ends of 95 % intervals, of Student's t; as many looks as these would find something by chance.
-    widen = float(stats.t.isf(0.025 / len(looks), _BLOCKS) / stats.t.isf(0.025, _BLOCKS))
-    worst = min(looks, key=lambda look: look.upper(widen))
-    if worst.upper(widen) >= 1:
+    # As many looks as these would find something by chance.
+    worst = min(looks, key=lambda look: look.upper(len(looks)))
+    if worst.upper(len(looks)) >= 1:
         if all(look.score.name == "representation" for look in looks):
             return Score("subgroups", note=NOTHING_WITHIN)
         low = min(look.score.low for look in looks)
@@ -154,25 +156,39 @@ def _of_group(table: Table, group: Group) -> tuple[Table, NDArray[np.bool_]]:
 def _within(trial: Trial, group: Group) -> Iterator[_Look]:
     """How columns and targets are spread in a group, and what ties the targets to the others."""
     columns = trial.reference.train.columns
+    freedom = trial.halves.blocks - 1
+    # Halves say how much the group's rows vary; its real ones, which may be fewer, vary as well.
+    widen = float(np.sqrt(1 + len(trial.table) / len(trial.reference.train)))
     targets = [column.name for column in columns if column.is_target]
     for score in column_fidelity(trial):
         if score.name == "column_fidelity" and score.value is not None:
+            score = _widened(score, widen)  # noqa: PLW2901
             if not score.subject:
-                yield _Look(group, score, "its columns are not spread as in real rows")
+                what = "its columns are not spread as in real rows"
+                yield _Look(group, score, what, freedom)
             elif score.subject[0] in targets:
                 what = f"{score.subject[0]} is not spread as in real rows"
-                yield _Look(group, replace(score, name="target_fidelity"), what)
+                yield _Look(group, replace(score, name="target_fidelity"), what, freedom)
     for place, column in enumerate(columns):
         pairs = [
             tuple(sorted((place, other)))
             for other in range(len(columns))
-            if other not in (place, group.place) and are_separate(trial.table, place, other)
+            if other not in (place, group.place)
+            and are_separate(trial.table, place, other)
+            and not column.sources | columns[other].sources <= trial.left_out
         ]
         if column.is_target and place != group.place and pairs:
             score = Ties(trial, pairs).score((column.name,))
             what = f"{column.name} is not tied to other columns as in real rows"
             if score.value is not None:
-                yield _Look(group, score, what)
+                yield _Look(group, score, what, freedom)
+
+
+def _widened(score: Score, widen: float) -> Score:
+    if score.high is None:
+        return score
+    ends = (score.value + widen * (end - score.value) for end in (score.low, score.high))
+    return replace(score, **dict(zip(("low", "high"), ends, strict=True)))
 
 
 def _utility(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
@@ -183,4 +199,4 @@ def _utility(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
         group = by_subject[subject]
         if not group.column.sources & target.sources:
             what = f"models of the table predict {target.name} of its real rows less well"
-            yield _Look(group, replace(score, subject=(target.name,)), what)
+            yield _Look(group, replace(score, subject=(target.name,)), what, DRAWS - 1)

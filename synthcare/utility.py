@@ -238,7 +238,7 @@ def skills_of_groups(
             continue
         size = min(len(rows), len(sides[1])) // 2
         real = reference.once(
-            ("skills of groups", column.name, size),
+            ("skills of groups", column.name, size, tuple(members)),
             lambda target=target, size=size: _group_skills(
                 target, target.side("holdout"), target.real_places(size), members
             ),

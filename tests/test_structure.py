@@ -247,6 +247,6 @@ def test_overall_goes_by_structure_where_there_is_any() -> None:
     assert found["pair_fidelity"].value > 0.6
     assert abs(found["structure"].value) < 0.1
     parts = ("accept_rate", "column_fidelity", "structure", "detection", "diversity")
-    product = np.prod([max(0.0, found[part].value) for part in parts])
+    product = np.prod([max(0.1, found[part].value) for part in parts])
     assert found["overall"].value == pytest.approx(product ** (1 / 5))
     assert found["overall"].note is None
