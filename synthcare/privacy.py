@@ -59,8 +59,8 @@ class Around:
 
     `differing` and `distance` (rows,) say how near some real rows are to the nearest row of
     somebody else. Two people who are nearest to each other are seen twice: `differing_units` and
-    `distance_units` (rows,) say which of these rows are of one pair. `units` are those of all rows
-    of either half: what the rows of one person share.
+    `distance_units` (rows,) say which of these rows are of one person, or of such a pair. `units`
+    are those of all rows of either half: what the rows of one person share.
     """
 
     ruler: Ruler
@@ -246,7 +246,8 @@ def _around(reference: Reference) -> Around:
         is_known = np.isfinite(by_distance[0])  # not where all rows are of one person
         found.append([of[is_known] for of in (*by_count, *by_distance, start + some)])
     differing, place, distance, closest, rows = map(np.concatenate, zip(*found, strict=True))
-    pairs = (np.minimum(rows, other) for other in (place, closest))
+    _, person = np.unique(np.concatenate(units), return_inverse=True)
+    pairs = (np.minimum(person[rows], person[other]) for other in (place, closest))
     return Around(ruler, halves, differing, distance, *pairs, units)
 
 

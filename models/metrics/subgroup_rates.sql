@@ -38,7 +38,11 @@ final as (
 
         ---------- its gap to the rate among all others
         max(value) filter (where score_name = 'subgroup_gap') as gap,
+        max(low) filter (where score_name = 'subgroup_gap') as gap_low,
+        max(high) filter (where score_name = 'subgroup_gap') as gap_high,
         max(value) filter (where score_name = 'real_subgroup_gap') as real_gap,
+        max(low) filter (where score_name = 'real_subgroup_gap') as real_gap_low,
+        max(high) filter (where score_name = 'real_subgroup_gap') as real_gap_high,
         max(note) filter (where score_name = 'subgroup_bias') as verdict,
 
     from scores
