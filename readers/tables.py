@@ -17,6 +17,7 @@ from readers.shapes import is_present
 from synthcare.errors import SynthcareError
 
 MOST_COLUMNS = 100  # each two of them are compared
+_MOST_NAMED = 30  # in a message
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def read_table(
     They are found by name, or by a name that differs only in case and punctuation; those not asked
     for may be as they like. Raises SynthcareError where the file is no table that can be used.
     """
+    if path.is_dir():
+        raise SynthcareError(f"{path} is a folder: name the file of a table.")
     if not path.is_file():
         raise SynthcareError(f"There is no file {path}.")
     try:
@@ -119,7 +122,7 @@ def _places(labels: Sequence[str], wanted: Sequence[str], path: Path) -> list[in
     counts, exact = Counter(plain), Counter(labels)
     missing = [label for label in wanted if plain_name(label) not in counts]
     if missing:
-        shown = f"{', '.join(labels[:MOST_COLUMNS])}{', …' if len(labels) > MOST_COLUMNS else ''}"
+        shown = f"{', '.join(labels[:_MOST_NAMED])}{', …' if len(labels) > _MOST_NAMED else ''}"
         raise SynthcareError(f"{path} has no column {', '.join(missing)}. It has {shown}.")
     twice = sorted({label for label in wanted if exact[label] > 1})
     if twice:
@@ -156,7 +159,9 @@ def _check_names(labels: Sequence[str], places: Sequence[int], path: Path) -> No
         if not plain_name(label):
             raise SynthcareError(f"The name {label!r} in {path} has no letter or digit. Rename it.")
         if re.search(r'["\n\\]|\{[{%#]', label):
-            raise SynthcareError(f"The name {label!r} in {path} has quotes or braces. Rename it.")
+            raise SynthcareError(
+                f"The name {label!r} in {path} has quotes, braces or line breaks. Rename it."
+            )
 
 
 def _make(

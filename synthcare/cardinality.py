@@ -17,6 +17,10 @@ NO_ROWS = "there is no row that needs a key"
 NO_REAL_CHILDREN = "in the real tables, no child has a parent"
 TOO_FEW = f"fewer than {FEWEST} parents"
 
+_MEANT = {
+    "with_parent_share": "others belong to no parent",
+    "own_key_share": "other parents have no key of their own",
+}
 _DRAWS = 200  # of two samples of real parents, for the distance between them
 _CELLS_AT_ONCE = 4_000_000
 
@@ -45,7 +49,8 @@ def _key_integrity(relation: Relation, left_out: frozenset[str]) -> Iterator[Sco
         yield Score("key_integrity", subject, note=NO_ROWS)
         return
     worst = min(shares, key=lambda share: share.value)
-    yield Score("key_integrity", subject, worst.value, worst.low, worst.high, note=worst.name)
+    note = _MEANT[worst.name] if worst.value < 1 else None
+    yield Score("key_integrity", subject, worst.value, worst.low, worst.high, note=note)
 
 
 def cardinality(trial: Trial) -> Iterator[Score]:

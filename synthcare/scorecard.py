@@ -232,7 +232,7 @@ def table_path(table: Any, path: Path, name: str) -> Path:
             f"The {name} table has columns of one name: {some(twice)}. Rename one."
         )
     try:
-        if isinstance(table, np.ndarray | pd.Series | dict | list):
+        if not hasattr(table, "columns") and not hasattr(table, "__arrow_c_stream__"):
             raise TypeError("it has no names of columns")
         if isinstance(table, duckdb.DuckDBPyRelation):
             table.write_parquet(str(path))

@@ -12,7 +12,7 @@ from synthcare.chance import Tally
 from synthcare.detection import detection, placements
 from synthcare.diversity import diversity, entropy
 from synthcare.halves import Halves
-from synthcare.privacy import NOTHING_UNUSUAL, TOO_FEW, Excess, privacy
+from synthcare.privacy import NOTHING_UNUSUAL, TOO_FEW, Excess, around, privacy
 from synthcare.reference import Reference
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Score, Trial
@@ -560,3 +560,58 @@ def test_a_classifier_does_not_see_what_was_handed_over() -> None:
     assert blind["detection",].value > 0.5
     everything = told(detection, reference, table, left_out=frozenset({"colour", "level"}))
     assert everything.get(("detection",), NOT_KNOWN).value is None
+
+
+def test_clean_tables_do_not_leak() -> None:
+    """Two real rows that are nearest to each other are one piece of evidence, not two."""
+    leaks = []
+    for seed in range(40):
+        real = Reference(people.people(400, 3 * seed + 1), people.people(400, 3 * seed + 2))
+        leaks.append(of_people(people.people(300, 3 * seed + 50_000), real)["leaks",].value)
+    assert sum(leaks) <= 2
+
+
+def test_rows_of_one_real_person_are_one_piece_of_evidence() -> None:
+    """Of 150 patients with 20 stays each, stays of new ones are nearer to one half by chance."""
+
+    def stays(seed: int) -> Table:
+        random = np.random.default_rng(seed)
+        persons = people.people(150, seed)
+        rows = np.repeat(np.arange(150), 20)
+        categories, numbers = ([values[rows] for values in of] for of in people.values_of(persons))
+        numbers = [values + random.integers(-3, 4, len(rows)) for values in numbers]
+        return people.table_of(categories, numbers, rows + 1_000 * seed)
+
+    found = [
+        of_people(
+            people.people(600, seed + 90), Reference(stays(2 * seed + 1), stays(2 * seed + 2))
+        )
+        for seed in range(8)
+    ]
+    assert sum(scores["leaks",].value for scores in found) <= 1
+
+
+def test_where_all_real_rows_have_a_twin_nothing_is_unusual() -> None:
+    same = people.people(100, 1).take(np.zeros(100, dtype=np.intp))
+    same = replace(same, sample=np.arange(100))
+    found = of_people(same, Reference(same, same))
+    looks = {subject for name, *subject in found if name == "privacy_excess" for subject in subject}
+    assert not any(look.startswith(("all_but", "nearest")) for look in looks)
+    assert found["privacy",].low < 0.2  # all that is left knows next to nothing
+
+
+def test_the_interval_of_a_one_is_as_wide_as_the_widest_that_is_looked_at() -> None:
+    found = of_people(people.people(60, 77))
+    assert found["privacy",].value == 1
+    ends = [score.high for (name, *_), score in found.items() if name == "privacy_excess"]
+    assert found["privacy",].low == pytest.approx(1 - max(ends))
+
+
+def test_two_real_rows_that_are_nearest_to_each_other_count_once() -> None:
+    """Of 100 people who each have a double, rows apart by a number or two."""
+    persons = people.people(100, 3)
+    categories, numbers = people.values_of(persons)
+    double = people.table_of(categories, [values + 1 for values in numbers])
+    real = around(Reference(persons, double))
+    assert len(real.differing) == 200
+    assert len(np.unique(real.differing_units)) == len(np.unique(real.distance_units)) == 100

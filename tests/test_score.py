@@ -319,3 +319,34 @@ def test_the_command_scores_and_can_fail(tmp_path: Path) -> None:
     assert "; worst: sex 0." in failed.stdout
     assert "falls short: column_fidelity is 0.8" in failed.output
     assert cli("score", real, tmp_path / "none.csv").exit_code == 2
+
+
+def test_groups_that_the_table_lacks_are_held_against_it() -> None:
+    """Not to have a column of groups of people is no way to serve them."""
+    card = synthcare.score(people(400, 1), people(200, 2).drop(columns="Sex"))
+    scores = card.scores.set_index("name")
+    assert np.isnan(scores.loc["subgroups", "value"])
+    assert scores.loc["subgroups", "note"] == "the table lacks Sex"
+    assert [*card.shortfalls({"subgroups": 0})] == ["subgroups is not known, where 0 was asked for"]
+
+
+def test_where_no_row_follows_the_contract_each_score_says_so() -> None:
+    card = synthcare.score(people(400, 1), people(60, 2).assign(Sex="?!"))
+    scores = card.scores.set_index("name")
+    assert scores.loc["accept_rate", "value"] == 0
+    for name in ("subgroups", "privacy", "structure", "utility"):
+        assert scores.loc[name, "note"] == "no row follows the contract"
+
+
+def test_one_row_is_not_called_private_nor_just() -> None:
+    scores = synthcare.score(people(400, 1), people(1, 2)).scores.set_index("name")
+    assert scores.loc[["privacy", "subgroups"], "value"].isna().all()
+    assert scores.loc[["privacy", "subgroups"], "note"].str.contains("20 rows").all()
+
+
+def test_keys_of_real_people_are_counted() -> None:
+    real, synthetic = people(400, 1), people(200, 2)
+    real["patient_id"] = [f"P{number:05}" for number in range(400)]
+    synthetic["patient_id"] = [f"P{number:05}" for number in range(300, 500)]
+    notes = synthcare.score(real, synthetic, group="patient_id").notes
+    assert any("100 of 200 values of patient_id in the synthetic table are in" in n for n in notes)

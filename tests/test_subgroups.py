@@ -196,3 +196,70 @@ def test_a_table_without_a_group_that_real_rows_have_scores_nothing() -> None:
     score = headline(told(rows))
     assert score.value == 0
     assert score.note.startswith("origin south: 0.0% of the rows")
+
+
+def test_few_real_rows_make_no_group_worse() -> None:
+    """2,000 good rows beside 400 real ones: it is the real rows of a group that vary."""
+    found = []
+    for seed in range(12):
+        reference = Reference(people(400, 300 + seed), people(400, 400 + seed))
+        found.append(headline(told(people(2_000, 500 + seed), reference)))
+    assert sum(score.value < 1 for score in found) <= 1
+
+
+def test_of_many_gaps_none_is_called_bias_by_chance() -> None:
+    found = [
+        score.note
+        for seed in range(30)
+        for score in told(people(600, 700 + seed))
+        if score.name == "subgroup_bias"
+    ]
+    assert len(found) > 200
+    assert sum(note is not None for note in found) <= 2
+
+
+def test_runs_of_which_other_columns_were_drawn_share_a_reference() -> None:
+    """What is kept of the reference is of the groups that were asked for."""
+    reference = Reference(people(1_500, 1), people(1_500, 2))
+    alone = headline(told(people(1_000, 61), reference, left_out=frozenset({"origin"})))
+    told(people(1_000, 60), Reference(people(1_500, 1), people(1_500, 2)))
+    both = Reference(people(1_500, 1), people(1_500, 2))
+    told(people(1_000, 60), both)
+    assert headline(told(people(1_000, 61), both, left_out=frozenset({"origin"}))) == alone
+
+
+def test_ties_of_columns_that_were_drawn_are_no_matter() -> None:
+    drawn = frozenset({"returned", "severity", "age"})
+    scores = told(random_returns(people(3_000, 20)), left_out=drawn)
+    assert not by_subject(scores, "subgroup_bias")
+    assert {column for column, *_ in by_subject(scores, "subgroup_structure")} <= {"origin"}
+    pairs = told(random_returns(people(3_000, 20)), left_out=frozenset({"returned", "severity"}))
+    assert by_subject(pairs, "subgroup_structure")  # of what is drawn and what is not
+
+
+def test_numbers_that_most_people_share_are_one_band() -> None:
+    """And the numbers between bands are rounded: nobody's own."""
+    rows = people(2_000, 1)
+    ages = np.where(np.arange(2_000) % 10 < 8, 20, 20 + 7 * (np.arange(2_000) % 9))
+    names = [g.name for g in groups_of(changed(rows, age=ages)) if g.place == AGE]
+    assert names[0].startswith("up to ") and len(names) == len(set(names)) <= 5
+    (income,) = (Column("income", 11, kind="decimal", is_sensitive=True),)
+    incomes = np.random.default_rng(1).lognormal(10, 0.5, 2_000).round(2)
+    edges = np.quantile(incomes, np.arange(1, 10) / 10, method="lower")
+    codes = (1 + np.searchsorted(edges, incomes))[:, None].astype(np.uint16)
+    found = [g.name for g in groups_of(Table((income,), codes, {"income": incomes}))]
+    assert len(found) == 5
+    said = {float(word) for name in found for word in name.split() if word[0].isdigit()}
+    assert not said & {*incomes}
+    assert all(number % 1_000 == 0 for number in said)
+
+
+def test_the_fewer_real_rows_a_group_has_the_wider_is_its_interval() -> None:
+    """1,200 rows of the north beside 3,600 real ones or 240: √(1 + 5) to √(1 + 1/3) as wide."""
+    rows = people(2_000, 62)
+    few = Reference(people(400, 1), people(400, 2))
+    wide, narrow = (
+        by_subject(told(rows, reference), "subgroup_column_fidelity")["origin", "north"]
+        for reference in (few, REAL)
+    )
+    assert (wide.high - wide.low) / (narrow.high - narrow.low) > 1.5
