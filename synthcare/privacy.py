@@ -216,7 +216,7 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     if is_guess.sum() < FEWEST_ROWS:
         return
     hits, chance = (Tally.of_rows(hit[is_guess], groups[is_guess]) for hit in guesses)
-    words = f"{hits.share:.1%} of guesses single a train row out; a holdout row {chance.share:.1%}"
+    words = f"{hits.share:.1%} of guesses single out a train row, {chance.share:.1%} a holdout row"
     yield Excess("singling_out", hits, chance, words)
 
 

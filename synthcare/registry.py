@@ -43,7 +43,7 @@ class Headline:
     is_optional: bool = False
 
 
-# Of tables that belong to others.
+# Of tables that belong to others; `synthcare.related` asks for them.
 RELATIONAL = (
     Headline(
         "key_integrity", "keys", "Keys", "share of rows with the key that they need",
@@ -111,7 +111,6 @@ HEADLINES = (
         "subgroups", "groups", "Subgroups", "1 = serves each group as well as real rows",
         subgroups, is_optional=True,
     ),
-    *RELATIONAL,
     Headline("privacy", "priv", "Privacy", "1 = no nearer to real rows than chance", privacy),
 )  # fmt: skip
 

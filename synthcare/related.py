@@ -275,7 +275,7 @@ def _declared_keys(name: str, contracts: Mapping[str, Contract]) -> tuple[Foreig
 
 def _declared_order(contract: Contract) -> str | None:
     named = {column.name: column.label for column in contract.columns} | {**contract.key_labels}
-    order = contract.children.order
+    order = contract.ordered_by
     if order is not None and order not in named:
         raise SynthcareError(
             f"{contract.dataset} is ordered by {order}, which it has no column of."

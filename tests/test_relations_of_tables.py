@@ -166,7 +166,7 @@ def test_constraints_of_dbt_declare_keys() -> None:
     child["config"]["meta"]["children"] = {"order": "sex"}
     contract = contract_of(child)
     assert contract.foreign_keys == (ForeignKey(("patient",), "patients", ("patient",)),)
-    assert contract.children.order == "sex"
+    assert contract.ordered_by == "sex"
     with pytest.raises(ValueError, match="needs to: ref"):
         contract_of(model("x", constraints=[{"type": "foreign_key", "columns": ["patient"]}]))
     with pytest.raises(KeyError, match="nobody"):

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,7 @@ def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **s
 @click.option("--columns", help="Columns to compare, separated by commas; all if not given.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page here, too.")
 @json_option
-@fail_under_option
+@partial(fail_under_option, has_relations=True)
 def score_command(
     real: Path,
     synthetic: Path,

@@ -33,22 +33,24 @@ def json_option(command: click.Command) -> click.Command:
     )
 
 
-def fail_under_option(command: click.Command) -> click.Command:
-    """Add `--fail-under`, passed on as the least value by score."""
+def fail_under_option(command: click.Command, *, has_relations: bool = False) -> click.Command:
+    """Add `--fail-under`, passed on as the least value by score; also of how tables relate."""
     return click.option(
         "--fail-under",
         multiple=True,
         metavar="SCORE=NUMBER",
-        callback=lambda _context, _option, said: dict(map(_threshold, said)),
+        callback=lambda _context, _option, said: dict(
+            _threshold(one, has_relations=has_relations) for one in said
+        ),
         help="Exit with 1 where less is scored, such as overall=0.9; repeatable.",
     )(command)
 
 
-def _threshold(said: str) -> tuple[str, float]:
-    from synthcare.registry import ALL
+def _threshold(said: str, *, has_relations: bool) -> tuple[str, float]:
+    from synthcare.registry import ALL, RELATIONAL
 
     score, _, number = said.partition("=")
-    known = [headline.name for headline in ALL]
+    known = [headline.name for headline in (*ALL, *(RELATIONAL if has_relations else ()))]
     if score not in known:
         raise click.BadParameter(f"'{score}' is no score. There are: {', '.join(known)}.")
     try:

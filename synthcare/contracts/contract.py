@@ -10,9 +10,7 @@ import yaml
 
 from synthcare.contracts.names import NAME, OURS
 from synthcare.contracts.relations import (
-    Children,
     ForeignKey,
-    children_of,
     foreign_keys,
     primary_key,
 )
@@ -128,7 +126,8 @@ class Contract:
 
     `quotas` are the columns whose declared shares the rows of a run are to meet together. `key`
     names the columns that tell rows apart, `foreign_keys` those that say which row of another table
-    a row belongs to; no LLM writes them, and `key_labels` has what the real file calls them.
+    a row belongs to; no LLM writes them, and `key_labels` has what the real file calls them. Rows
+    of one parent are `ordered_by` a column.
     """
 
     dataset: str
@@ -142,7 +141,7 @@ class Contract:
     key: tuple[str, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     key_labels: Mapping[str, str] = field(default_factory=dict)
-    children: Children = Children()  # noqa: RUF009 (frozen)
+    ordered_by: str | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -242,7 +241,7 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         key=key,
         foreign_keys=parents,
         key_labels=_labels_of(model, {*key, *(name for key in parents for name in key.columns)}),
-        children=children_of(meta),
+        ordered_by=meta.get("children", {}).get("order"),
     )
 
 

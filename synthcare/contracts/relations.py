@@ -26,18 +26,6 @@ class ForeignKey:
         return f"{', '.join(self.columns)} to {self.to}"
 
 
-@dataclass(frozen=True)
-class Children:
-    """How the children of one parent are, as `meta.children` of the child declares it.
-
-    `deciles` are of how many a parent has, parents without any included. `order` is the column that
-    they are ordered by.
-    """
-
-    deciles: tuple[int, ...] = ()
-    order: str | None = None
-
-
 def primary_key(model: Mapping[str, Any]) -> tuple[str, ...]:
     """The columns that tell the rows of a model apart, none where it declares no key."""
     keys = [columns for columns, _ in _constraints(model, "primary_key")]
@@ -72,12 +60,6 @@ def _constraints(
         for constraint in column.get("constraints", []):
             if constraint["type"] == kind:
                 yield (column["name"],), constraint
-
-
-def children_of(meta: Mapping[str, Any]) -> Children:
-    """What `meta.children` says, nothing where it is not there."""
-    said = meta.get("children", {})
-    return Children(tuple(said.get("deciles", ())), said.get("order"))
 
 
 def parents_first(tables: Mapping[str, Sequence[ForeignKey]]) -> list[str]:
