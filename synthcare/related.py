@@ -35,6 +35,7 @@ from synthcare.scorecard import (
     compared,
     inferred_contract,
     known_contract,
+    known_keys,
     some,
     table_path,
 )
@@ -167,6 +168,12 @@ def score_related(
                 members, zip(*sides.values(), strict=True), pairs, strict=True
             )
         }
+        notes += [
+            f"{member.name}: {note}"
+            for member, of_both in zip(members, zip(*sides.values(), strict=True), strict=True)
+            if not member.foreign_keys
+            for note in known_keys(*of_both, ", ".join(member.keys))
+        ]
         relations = [
             row
             for number, member in enumerate(members)
@@ -184,9 +191,9 @@ def _check_names(
     synthetic: Mapping[str, Any],
     contracts: Any,
 ) -> None:
-    if not isinstance(synthetic, Mapping) or not isinstance(real, Mapping):
+    if not all(isinstance(named, Mapping) for named in (real, synthetic, contracts or {})):
         raise SynthcareError(
-            "Give the real and the synthetic tables alike: each as a dict by name."
+            "Give real tables, synthetic ones and contracts alike: each as a dict by name."
         )
     for what, names in (("synthetic", synthetic), ("contract", contracts or real)):
         if odd := sorted(set(real) ^ set(names)):
@@ -205,8 +212,15 @@ def _members(
     """The tables, parents first, and what was taken for something where it was inferred."""
     if contracts:
         keys = {name: _declared_keys(name, contracts) for name in contracts}
-        order = {name: _declared_order(contract) for name, contract in contracts.items()}
+        order = {
+            name: contract.ordered_by and contract.key_labels[contract.ordered_by]
+            for name, contract in contracts.items()
+        }
         notes: list[str] = []
+        if alone := [name for name in contracts if not _key_labels(name, keys)]:
+            raise SynthcareError(
+                f"The contracts of {some(alone)} declare no foreign key, and none is to them."
+            )
     else:
         with duckdb.connect() as database:
             brought = [_brought(database, name, path) for name, path in paths["real"].items()]
@@ -273,16 +287,6 @@ def _declared_keys(name: str, contracts: Mapping[str, Contract]) -> tuple[Foreig
     return tuple(found)
 
 
-def _declared_order(contract: Contract) -> str | None:
-    named = {column.name: column.label for column in contract.columns} | {**contract.key_labels}
-    order = contract.ordered_by
-    if order is not None and order not in named:
-        raise SynthcareError(
-            f"{contract.dataset} is ordered by {order}, which it has no column of."
-        )
-    return order and named[order]
-
-
 def _bring(database: duckdb.DuckDBPyConnection, path: Path, name: str, member: _Member) -> None:
     """Read a table as texts into `<name>_texts`: columns of the contract, keys and order."""
     wanted = [*member.contract.labels, *member.keys, *filter(None, [member.order])]
@@ -308,11 +312,12 @@ def _typed(
     member, name = members[number], f"{side}_{number}"
     if member.foreign_keys:
         (key, *_) = member.foreign_keys
-        child, top = _key("children", key.columns), quoted(_TOP)
+        child, top, place = _key("children", key.columns), quoted(_TOP), quoted(_PLACE)
+        otherwise = f"coalesce(parent_top, concat('none ', coalesce({child}, {place}::varchar)))"
         query = f"""
             with parents as (
 
-                select {_key("t", key.to_columns)} as parent_key, any_value({top}) as parent_top
+                select {_key("t", key.to_columns)} as parent_key, min({top}) as parent_top
                 from {side}_{places[key.to]}_texts as t
                 group by parent_key
 
@@ -320,14 +325,14 @@ def _typed(
 
             children as (
 
-                select *, row_number() over () as {quoted(_PLACE)} from {name}_texts
+                select *, row_number() over () as {place} from {name}_texts
 
             )
 
-            select children.*, coalesce(parent_top, concat('none ', {child})) as {top}
+            select children.*, {otherwise} as {top}
             from children
             left join parents on {child} = parent_key
-            order by {quoted(_PLACE)}
+            order by {place}
         """  # noqa: S608
     else:
         known = next(

@@ -138,6 +138,7 @@ def test_names_of_tables_are_shown_as_text(real: Tables, tmp_path: Path) -> None
     [
         ({"patients": 1}, "must have the same names; only on one side: stays"),
         (pd.DataFrame({"a": [1]}), "alike: each as a dict by name"),
+        ({"patients": 1, "stays": 1}, "synthetic patients table, a int, cannot be read: it has no"),
     ],
 )
 def test_tables_that_do_not_match_are_refused(
@@ -176,3 +177,59 @@ def test_folders_are_scored_as_a_command(real: Tables, tmp_path: Path) -> None:
     assert refused.exit_code == 2 and "is no folder of tables" in refused.stderr
     refused = cli("score", *paths, "--group", "patient_id")
     assert refused.exit_code == 2 and "leave out" in refused.stderr
+
+
+CONTRACT = """
+models:
+  - name: {name}
+    constraints: [{constraint}]
+    config: {{meta: {{record: x, reference: {{title: x, file: x, stand_in_rows: 1}}{more}}}}}
+    columns:
+      - {{name: patient, config: {{meta: {{label: patient_id}}}}}}
+      - {{name: admitted, config: {{meta: {{label: Admitted}}}}}}
+      - name: {column}
+        data_type: varchar
+        config: {{meta: {{label: {label}, kind: categorical, accepted_values: [{values}]}}}}
+"""
+
+
+def contracts(folder: Path, constraint: str) -> dict[str, Path]:
+    """Of patients and stays, of each the key and one column."""
+    said = {
+        "patients": {
+            "constraint": "{type: primary_key, columns: [patient]}", "more": "",
+            "column": "sex", "label": "Sex", "values": "female, male",
+        },
+        "stays": {
+            "constraint": constraint, "more": ", children: {order: admitted}",
+            "column": "ward", "label": "Ward", "values": "surgery, medicine, eyes, heart",
+        },
+    }  # fmt: skip
+    paths = {}
+    for name, parts in said.items():
+        paths[name] = folder / f"{name}.yml"
+        paths[name].write_text(CONTRACT.format(name=name, **parts))
+    return paths
+
+
+def test_contracts_declare_what_belongs_to_what(real: Tables, tmp_path: Path) -> None:
+    key = "{type: foreign_key, columns: [patient], to: ref('patients'), to_columns: [patient]}"
+    synthetic = families(200, 2)
+    own = {"patients": "Sex", "stays": "Ward"}
+    unordered = {
+        name: table.drop(columns="Admitted", errors="ignore") for name, table in real.items()
+    }
+    with pytest.raises(SynthcareError, match="stays has no column Admitted"):
+        synthcare.score(unordered, synthetic, contracts(tmp_path, key))
+    cards = synthcare.score(real, synthetic, contracts(tmp_path, key))
+    for name, label in own.items():
+        assert [*cards.tables[name].columns["column"]] == [label.lower()]
+    assert values(cards)["siblings"] == pytest.approx(1, abs=0.2)
+    with pytest.raises(SynthcareError, match="declare no foreign key"):
+        synthcare.score(real, synthetic, contracts(tmp_path, "{type: not_null}"))
+
+
+def test_keys_of_real_people_are_told(real: Tables) -> None:
+    """Parents that are kept, or copied."""
+    cards = synthcare.score(real, {name: table[:400] for name, table in families(1_200, 1).items()})
+    assert any(note.startswith("patients: 400 of 400 values of patient_id") for note in cards.notes)

@@ -126,8 +126,8 @@ class Contract:
 
     `quotas` are the columns whose declared shares the rows of a run are to meet together. `key`
     names the columns that tell rows apart, `foreign_keys` those that say which row of another table
-    a row belongs to; no LLM writes them, and `key_labels` has what the real file calls them. Rows
-    of one parent are `ordered_by` a column.
+    a row belongs to; no LLM writes them. Rows of one parent are `ordered_by` a column, which an LLM
+    may write. `key_labels` has what the real file calls all of these.
     """
 
     dataset: str
@@ -211,6 +211,8 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         check_spread(column, columns[:place])
     reference = meta["reference"]
     key, parents = primary_key(model), foreign_keys(model)
+    order = meta.get("children", {}).get("order")
+    keys = {*key, *(name for own in parents for name in own.columns), *filter(None, [order])}
     return Contract(
         dataset=model["name"],
         record=meta["record"],
@@ -240,8 +242,8 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         plausible_pairs=tuple(Pair(**pair) for pair in meta.get("plausible_pairs", [])),
         key=key,
         foreign_keys=parents,
-        key_labels=_labels_of(model, {*key, *(name for key in parents for name in key.columns)}),
-        ordered_by=meta.get("children", {}).get("order"),
+        key_labels=_labels_of(model, keys),
+        ordered_by=order,
     )
 
 
