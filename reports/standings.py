@@ -3,7 +3,7 @@
 from generators.asking.llms import BASELINES
 from reports.formats import EXPENSES
 from reports.scores import Row, Scores
-from synthcare.registry import ALL
+from synthcare.registry import ALL, OVERALL
 
 BEST, TIED = "best", "tied"
 
@@ -22,7 +22,8 @@ def standings(scores: Scores) -> dict[tuple[str, str], str]:
     """`best` or `tied` by run_id and column of the scorecard; nothing for all others.
 
     A score is tied with the best where metrics.comparison says so. A price has no interval, so only
-    equal ones share the lead. A run that leaks is neither: real rows are as good as real rows.
+    equal ones share the lead. A run that leaks is neither: real rows are as good as real rows. Nor
+    does one whose overall score is without structure lead those that have it.
     """
     found = {}
     verdicts = {
@@ -32,6 +33,8 @@ def standings(scores: Scores) -> dict[tuple[str, str], str]:
     runs = [run for run in scores.scorecard if may_lead(run)]
     for score in ALL:
         ranked = [run for run in runs if run[score.name] is not None]
+        if score is OVERALL:
+            ranked = [run for run in ranked if run["structure"] is not None] or ranked
         if not ranked:
             continue
         best = max(ranked, key=lambda run: run[score.name])["run_id"]

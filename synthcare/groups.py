@@ -47,6 +47,8 @@ def groups_of(train: Table, left_out: frozenset[str] = frozenset()) -> Iterator[
         # Of numbers that many people have there are fewer bins with anybody in them.
         known = 1 + np.flatnonzero(counts[1:])
         bins = [codes for codes in np.array_split(known, _BANDS) if len(codes)]
+        if not bins:
+            continue
         edges = _edges(column, [_top(train, place, codes) for codes in bins])
         for number, codes in enumerate(bins):
             yield Group(column, place, _band(edges, number), tuple(codes.tolist()))

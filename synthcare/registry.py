@@ -13,7 +13,7 @@ from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
 from synthcare.kinship import child_order, parent_structure, siblings
 from synthcare.plausibility import accept_rate, plausibility
 from synthcare.privacy import privacy
-from synthcare.structure import NO_HOLDOUT, NO_STRUCTURE, structure
+from synthcare.structure import structure
 from synthcare.subgroups import subgroups
 from synthcare.trial import Score, Trial
 from synthcare.utility import utility
@@ -26,8 +26,8 @@ class Headline:
     `find` yields the score under `name`, without a subject, and what stands beside it. It is asked
     for a table and a reference only, unless it is `of_records`, which need be neither accepted nor
     compared, or `of_relations`, which bring their own. `is_in_overall` says whether it is a part of
-    the overall score, `stands_in_for` of which part it takes the place where that is not known for
-    one of the reasons `stands_in_where`, `is_optional` that it is not shown where no table has it.
+    the overall score, `stands_in_for` of which part it takes the place where that is not known,
+    `is_optional` that it is not shown where no table has it.
     """
 
     name: str
@@ -37,7 +37,6 @@ class Headline:
     find: Callable[[Trial], Iterator[Score]]
     is_in_overall: bool = False
     stands_in_for: str | None = None
-    stands_in_where: tuple[str, ...] = ()
     of_records: bool = False
     of_relations: bool = False
     is_optional: bool = False
@@ -84,7 +83,7 @@ HEADLINES = (
     ),
     Headline(
         "pair_fidelity", "pairs", "Pairs", "1 = each two go together as in real rows",
-        pair_fidelity, stands_in_for="structure", stands_in_where=(NO_STRUCTURE, NO_HOLDOUT),
+        pair_fidelity, stands_in_for="structure",
     ),
     Headline(
         "structure", "struct", "Structure", "1 = as tied as real columns, 0 = not at all",
@@ -133,12 +132,7 @@ def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list
             if trial.table is not None or headline.of_records or headline.of_relations:
                 found += headline.find(trial)
     known = {s.name: s for s in found if not s.subject and s.value is not None}
-    notes = {s.name: s.note for s in found if not s.subject and s.value is None}
-    instead = {
-        h.stands_in_for: h.name
-        for h in HEADLINES
-        if h.stands_in_for and notes.get(h.stands_in_for) in h.stands_in_where
-    }
+    instead = {h.stands_in_for: h.name for h in HEADLINES if h.stands_in_for}
     asked = [headline.name for headline in HEADLINES if headline.is_in_overall]
     names = [name if name in known else instead.get(name, name) for name in asked]
     if missing := [name for name in names if name not in known]:

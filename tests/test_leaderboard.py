@@ -58,6 +58,15 @@ def scores_of(
     )
 
 
+def test_a_run_too_small_for_structure_does_not_lead_those_that_have_it() -> None:
+    small = run("small", 0.99, structure=None)
+    for others, best in ([[run("a", 0.8)], "a"], [[], "small"]):
+        found = standings(scores_of(small, *others))
+        assert [who for (who, key), how in found.items() if (key, how) == ("overall", BEST)] == [
+            best
+        ]
+
+
 def test_the_best_leads_and_those_not_told_apart_are_tied() -> None:
     scores = scores_of(
         run("real", 1.0, provider="holdout"),

@@ -278,13 +278,6 @@ def test_overall_goes_by_pairs_where_there_is_no_structure_and_says_so(untied: R
     assert found["overall"].value == pytest.approx(product ** (1 / 5))
 
 
-def test_overall_is_not_known_where_rows_are_too_few_for_structure() -> None:
-    """Pairs, which are kinder, would let few rows lead."""
-    found = overall_of(REAL, people(3, 1))
-    assert found["structure"].note == TOO_FEW
-    assert found["overall"].value is None and "structure" in found["overall"].note
-
-
 def test_overall_goes_by_structure_where_there_is_any() -> None:
     """Pairs, which hardly see that nothing is tied, are no part of it."""
     found = overall_of(REAL, shuffled(people(2_000, 1), 1))

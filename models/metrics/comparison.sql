@@ -27,10 +27,14 @@ headline_scores as (
         scores.value as score,
         scores.low,
         scores.high,
+        -- Of the overall score, what stands in for a part of it.
+        if(scores.score_name = 'overall', coalesce(scores.note, ''), '') as made_of,
+        scores.score_name = 'privacy' and coalesce(leaks.value = 1, false) as leaks,
 
     from scores
     inner join headlines on scores.score_name = headlines.score_name
     inner join runs on scores.run_id = runs.run_id
+    left join scores as leaks on scores.run_id = leaks.run_id and leaks.score_name = 'leaks'
     where scores.value is not null
 
 ),
@@ -46,6 +50,8 @@ differences as (
         scores.score_name,
         scores.rows_accepted,
         others.rows_accepted as other_rows_accepted,
+        scores.leaks,
+        others.leaks as other_leaks,
         scores.score,
         others.score as other_score,
         scores.score - others.score as difference,
@@ -60,6 +66,7 @@ differences as (
     inner join headline_scores as others
     on scores.dataset = others.dataset
     and scores.score_name = others.score_name
+    and scores.made_of = others.made_of
     and scores.run_id <> others.run_id
 
 ),
@@ -67,8 +74,11 @@ differences as (
 final as (
 
     select
-        *,
+        * exclude (leaks, other_leaks),
         case
+            -- What leaks does so beyond chance, however little is known of the other one.
+            when leaks and not other_leaks then 'worse'
+            when other_leaks and not leaks then 'better'
             when difference_low > 0 then 'better'
             when difference_high < 0 then 'worse'
             else 'tied'
