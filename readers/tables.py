@@ -92,6 +92,8 @@ def tables_in(folder: Path) -> dict[str, Path]:
 
     Raises SynthcareError where there are none, or two of one name.
     """
+    if not folder.exists():
+        raise SynthcareError(f"There is no folder {folder}.")
     if not folder.is_dir():
         raise SynthcareError(f"{folder} is no folder of tables, as the other one is.")
     found: dict[str, Path] = {}

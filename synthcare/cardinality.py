@@ -17,9 +17,9 @@ NO_ROWS = "there is no row that needs a key"
 NO_REAL_CHILDREN = "in the real tables, no child has a parent"
 TOO_FEW = f"fewer than {FEWEST} parents"
 
-_MEANT = {
-    "with_parent_share": "others belong to no parent",
-    "own_key_share": "other parents have no key of their own",
+_BROKEN = {
+    "with_parent_share": "children belong to no parent",
+    "own_key_share": "parents have no key of their own",
 }
 _DRAWS = 200  # of two samples of real parents, for the distance between them
 _CELLS_AT_ONCE = 4_000_000
@@ -49,7 +49,9 @@ def _key_integrity(relation: Relation, left_out: frozenset[str]) -> Iterator[Sco
         yield Score("key_integrity", subject, note=NO_ROWS)
         return
     worst = min(shares, key=lambda share: share.value)
-    note = _MEANT[worst.name] if worst.value < 1 else None
+    tally = tallies[worst.name.removesuffix("_share")]
+    rows, hits = int(tally.sizes.sum()), int(tally.hits.sum())
+    note = f"{rows - hits:,} of {rows:,} {_BROKEN[worst.name]}" if hits < rows else None
     yield Score("key_integrity", subject, worst.value, worst.low, worst.high, note=note)
 
 

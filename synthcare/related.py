@@ -195,11 +195,13 @@ def _check_names(
         raise SynthcareError(
             "Give real tables, synthetic ones and contracts alike: each as a dict by name."
         )
-    for what, names in (("synthetic", synthetic), ("contract", contracts or real)):
-        if odd := sorted(set(real) ^ set(names)):
-            raise SynthcareError(
-                f"Real and {what} tables must have the same names; only on one side: {some(odd)}."
-            )
+    for what, names in (("synthetic tables", synthetic), ("contracts", contracts or real)):
+        for one, one_names, other, other_names in (
+            ("real tables", real, what, names),
+            (what, names, "real tables", real),
+        ):
+            if odd := sorted(set(one_names) - set(other_names)):
+                raise SynthcareError(f"Only {one} have {some(odd)}: name {other} alike.")
     if len(real) < 2:  # noqa: PLR2004
         raise SynthcareError("Tables that belong together are two at least.")
     if not all(isinstance(name, str) and name.strip() for name in real):

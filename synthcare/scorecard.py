@@ -435,7 +435,7 @@ def card_of(
     if len(held_out) < len(table):
         notes = [
             *notes,
-            f"real rows were scored on {len(held_out):,} rows, half of the real table, and not on "
+            f"real rows were scored on {len(held_out):,} rows, all that are held out, and not on "
             f"{len(table):,}",
         ]
     for side, name in ((synthetic, "synthetic"), (real, "real")):

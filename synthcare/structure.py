@@ -26,7 +26,7 @@ from synthcare.trial import Score, Trial
 Floats = NDArray[np.float64]
 Pair = tuple[int, int]
 
-NO_STRUCTURE = "no structure: real columns have nothing to do with each other beyond chance"
+NO_STRUCTURE = "no structure: so many real rows do not tell any two columns from independent ones"
 TOO_FEW = "too few rows to tell what ties their columns from chance"
 NO_HOLDOUT = "no real rows are held out, which would say what they reach"
 

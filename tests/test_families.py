@@ -60,7 +60,7 @@ def test_the_key_score_is_the_smaller_of_both_shares() -> None:
     assert found["with_parent_share", ("parents",)].value == 0.8
     assert found["own_key_share", ("parents",)].value == 0.75
     score = found["key_integrity", ()]
-    assert (score.value, score.note) == (0.75, "other parents have no key of their own")
+    assert (score.value, score.note) == (0.75, "1 of 4 parents have no key of their own")
     # Wilson's interval of 3 of 4.
     assert (score.low, score.high) == (
         pytest.approx(0.300642, abs=1e-6),

@@ -153,6 +153,7 @@ def test_a_page_can_be_sent_around(tmp_path: Path) -> None:
     card = synthcare.score(real, synthetic.assign(Name=real["Name"]))
     page = card.save_html(tmp_path / "card.html").read_text()
     assert "Zacharias" not in page + json.dumps(card.as_dict())
+    assert "None" not in page
     assert not re.search(r"<script|src=|https?://", page)
     assert "<table>" in card._repr_html_()
 

@@ -136,7 +136,7 @@ def test_names_of_tables_are_shown_as_text(real: Tables, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("synthetic", "message"),
     [
-        ({"patients": 1}, "must have the same names; only on one side: stays"),
+        ({"patients": 1}, "Only real tables have stays: name synthetic tables alike"),
         (pd.DataFrame({"a": [1]}), "alike: each as a dict by name"),
         ({"patients": 1, "stays": 1}, "synthetic patients table, a int, cannot be read: it has no"),
     ],
@@ -175,6 +175,9 @@ def test_folders_are_scored_as_a_command(real: Tables, tmp_path: Path) -> None:
     assert "stays to patients" in done.stderr and page.exists()
     refused = cli("score", paths[0], str(tmp_path / "real" / "stays.csv"))
     assert refused.exit_code == 2 and "is no folder of tables" in refused.stderr
+    table = str(tmp_path / "real" / "stays.csv")
+    refused = cli("score", table, table, "--fail-under", "siblings=0.5")
+    assert refused.exit_code == 2 and "give two folders" in refused.stderr
     refused = cli("score", *paths, "--group", "patient_id")
     assert refused.exit_code == 2 and "leave out" in refused.stderr
 

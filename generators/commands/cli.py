@@ -20,6 +20,7 @@ from generators.commands.options import (
     fail_under_option,
     generation_options,
     json_option,
+    relational_names,
 )
 from generators.commands.workflow import Workflow
 from generators.home import Home
@@ -294,6 +295,8 @@ def score_command(
             "Columns and keys of tables in folders are inferred: leave out --dataset, --contract, "
             "--group and --columns."
         )
+    if not are_folders and (odd := [name for name in fail_under if name in relational_names()]):
+        raise click.UsageError(f"{odd[0]} is of tables that belong together: give two folders.")
     tables = [tables_in(side) for side in (real, synthetic)] if are_folders else [real, synthetic]
     console = _console(as_json)
     with console.status("scoring, some seconds per thousand rows"):

@@ -46,6 +46,13 @@ def fail_under_option(command: click.Command, *, has_relations: bool = False) ->
     )(command)
 
 
+def relational_names() -> set[str]:
+    """Names of the scores of tables that belong together."""
+    from synthcare.registry import RELATIONAL
+
+    return {headline.name for headline in RELATIONAL}
+
+
 def _threshold(said: str, *, has_relations: bool) -> tuple[str, float]:
     from synthcare.registry import ALL, RELATIONAL
 
