@@ -16,7 +16,7 @@ from synthcare.coding import Typed, coded, typed
 from synthcare.contracts.contract import Contract
 from synthcare.contracts.links import Brought, foreign_keys_of, order_of
 from synthcare.contracts.relations import ForeignKey, parents_first
-from synthcare.errors import SynthcareError
+from synthcare.errors import SynthcareError, some
 from synthcare.families import ORPHAN, Family, Keys, RealFamilies, Relation, joined
 from synthcare.halves import sampled
 from synthcare.registry import RELATIONAL, scores_of
@@ -36,7 +36,6 @@ from synthcare.scorecard import (
     inferred_contract,
     known_contract,
     known_keys,
-    some,
     table_path,
 )
 from synthcare.tables import Table

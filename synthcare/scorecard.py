@@ -22,7 +22,7 @@ from synthcare.contracts.contract import (
     read_contract,
 )
 from synthcare.contracts.infer import Inferred, infer, is_sensitive_name
-from synthcare.errors import SynthcareError
+from synthcare.errors import SynthcareError, some
 from synthcare.halves import sampled
 from synthcare.reference import Reference
 from synthcare.registry import ALL, HEADLINES, scores_of
@@ -561,9 +561,3 @@ def _groups(found: Iterable[Score]) -> pd.DataFrame:
             values = (score.value, score.low, score.high)
             rows.append([column, group, measure, *(target or [None]), *values])
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[-3:], float))
-
-
-def some(names: Iterable[str]) -> str:
-    """Some names, and that there are more."""
-    names = list(names)
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")  # noqa: PLR2004

@@ -10,7 +10,7 @@ from readers.reading import Reading
 from readers.shapes import is_key_name
 from readers.tables import plain_name, quoted
 from synthcare.contracts.relations import ForeignKey
-from synthcare.errors import SynthcareError
+from synthcare.errors import SynthcareError, some
 
 _MOST_ORPHANS = 0.5  # share of a child's rows; a column with more refers to something else
 _NEARLY_A_KEY = 0.9  # share of its values that differ
@@ -71,7 +71,7 @@ def foreign_keys_of(
     if alone := [table for table in tables if table.name not in linked]:
         (table, *_) = alone
         raise SynthcareError(
-            f"{table.name} belongs to no other table: none of its columns ({_some(table.labels)}) "
+            f"{table.name} belongs to no other table: none of its columns ({some(table.labels)}) "
             "is called like a column of another one that has a value of its own in each row, and "
             "has its values. Name both alike, such as patient_id, or declare it in a contract."
         )
@@ -208,7 +208,3 @@ def _row(columns: Sequence[str]) -> str:
 
 def _all_known(columns: Sequence[str]) -> str:
     return " and ".join(f"{quoted(column)} is not null" for column in columns)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (", …" if len(names) > 10 else "")  # noqa: PLR2004
