@@ -71,8 +71,8 @@ conventions as (
         if(_comma_{{ column.name }} = _point_{{ column.name }}, null, _comma_{{ column.name }})
             as _is_comma_{{ column.name }},
         {%- elif column.kind == 'date' %}
-        count(*) filter (where {{ day_or_month(text, 1) }} > 12) as _first_{{ column.name }},
-        count(*) filter (where {{ day_or_month(text, 2) }} > 12) as _second_{{ column.name }},
+        count(*) filter (where {{ day_or_month('_day_' ~ column.name, 1) }} > 12) as _first_{{ column.name }},
+        count(*) filter (where {{ day_or_month('_day_' ~ column.name, 2) }} > 12) as _second_{{ column.name }},
         case
             when _first_{{ column.name }} >= {{ dates_that_settle() }} and _second_{{ column.name }} = 0 then true
             when _second_{{ column.name }} >= {{ dates_that_settle() }} and _first_{{ column.name }} = 0 then false
@@ -85,25 +85,39 @@ conventions as (
 
 ),
 
-typed as (
+numbered as (
 
     select
         written.*,
+        {%- set is_comma = {} %}
         {%- for column in columns %}
-        {%- set text = '_text_' ~ column.name %}
-        {%- set marks = (
-            '_is_comma_' ~ column.name if column.kind in ('integer', 'decimal') else 'null',
-            '_is_day_first_' ~ column.name if column.kind == 'date' else 'null'
-        ) %}
-        {%- if is_compacted(column) %}
-        if(is_coded, {{ decoded_value(column, text, *marks) }}, {{ typed_value(column, text, *marks) }}) as {{ column.name }},
-        {%- else %}
-        {{ typed_value(column, text, *marks) }} as {{ column.name }},
+        {%- if column.kind in ('integer', 'decimal') %}
+        {%- do is_comma.update({column.name: '_is_comma_' ~ column.name}) %}
+        {%- elif column.kind == 'date' %}
+        _is_day_first_{{ column.name }},
         {%- endif %}
         {%- endfor %}
+        {{- number_texts(columns, is_comma) | indent(4) }}
 
     from texts_of_records as written
     left join conventions on written.response_id = conventions.response_id
+
+),
+
+typed as (
+
+    select
+        *,
+        {%- for column in columns %}
+        {%- set value = typed_value(column, '_is_day_first_' ~ column.name) %}
+        {%- if is_compacted(column) %}
+        coalesce(if(is_coded, {{ decoded_value(column) }}, null), {{ value }}) as {{ column.name }},
+        {%- else %}
+        {{ value }} as {{ column.name }},
+        {%- endif %}
+        {%- endfor %}
+
+    from numbered
 
 ),
 
@@ -145,7 +159,7 @@ judged as (
             {%- for column in columns %}
             if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
             if(have_other_units[{{ loop.index }}], '{{ column.name }}.other_unit', null),
-            {{ reject_reason(column, '_text_' ~ column.name) }},
+            {{ reject_reason(column) }},
             {%- endfor %}
             {%- for rule in contract_rules(dataset) %}
             case when not ({{ rule.holds }}) then {{ sql_text(rule.name) }} end,
@@ -232,6 +246,6 @@ from outcomes
 
 {#- Whether a value that was typed had been written in another way than was asked for. -#}
 {% macro was_rewritten(column) -%}
-    {%- if is_compacted(column) -%} not is_coded and {% endif -%}
-    ({{ is_normalised(column, '_text_' ~ column.name) }})
+    {%- if is_compacted(column) or column.kind == 'date' -%} not is_coded and {% endif -%}
+    ({{ is_normalised(column) }})
 {%- endmacro %}

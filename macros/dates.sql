@@ -10,31 +10,35 @@
 
 {#- SQL of the day in a date: without its weekday and its time, with plain digits. -#}
 {% macro day_text(text) -%}
-    trim(regexp_replace(
-        regexp_replace(
-            {{ narrow(text) }},
-            '(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?[.,]?\s+',
+    if(
+        regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}'),
+        {{ text }},
+        trim(regexp_replace(
+            regexp_replace(
+                {{ narrow(text) }},
+                '(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?[.,]?\s+',
+                ''
+            ),
+            '(?i){{ time_pattern() }}$',
             ''
-        ),
-        '(?i){{ time_pattern() }}$',
-        ''
-    ))
+        ))
+    )
 {%- endmacro %}
 
-{#- SQL of the first (1) or second (2) number of a date that ends with its year; null of any other text. -#}
-{% macro day_or_month(text, place) -%}
-    try_cast(regexp_extract({{ day_text(text) }}, '^{{ day_and_month_pattern() }}$', {{ place }}) as integer)
+{#- SQL of the first (1) or second (2) number of a day that ends with its year; null of any other text. -#}
+{% macro day_or_month(day, place) -%}
+    try_cast(regexp_extract({{ day }}, '^{{ day_and_month_pattern() }}$', {{ place }}) as integer)
 {%- endmacro %}
 
 {#- SQL of whether it is unclear what is day, month or year: 05/06/2023, 05/06/21, 23-Nov-21. -#}
-{% macro is_unclear_date(text) %}
+{% macro is_unclear_date(day) %}
     (
         (
-            {{ day_or_month(text, 1) }} between 1 and 12
-            and {{ day_or_month(text, 2) }} between 1 and 12
-            and {{ day_or_month(text, 1) }} <> {{ day_or_month(text, 2) }}
+            {{ day_or_month(day, 1) }} between 1 and 12
+            and {{ day_or_month(day, 2) }} between 1 and 12
+            and {{ day_or_month(day, 1) }} <> {{ day_or_month(day, 2) }}
         )
-        or regexp_full_match({{ day_text(text) }}, {{ sql_text(short_year_pattern()) }})
+        or regexp_full_match({{ day }}, {{ sql_text(short_year_pattern()) }})
     )
 {% endmacro %}
 
@@ -43,21 +47,24 @@
     [0-9]{1,2}[-/. ]+(?:[0-9]{1,2}|[A-Za-z]{3,9})[-/. ]+'?[0-9]{2}
 {%- endmacro %}
 
-{#- SQL of the readings of a date with a year of two digits that lie within the contract's bounds. -#}
-{% macro short_year_readings(column, text) -%}
-    list_filter(
-        list_distinct([
-            {%- for form in ['%d %m %y', '%m %d %y', '%y %m %d', '%d %b %y', '%y %b %d', '%d %B %y', '%y %B %d'] %}
-            {%- for century in (0, 100) %}
-            cast(
-                try_strptime(regexp_replace({{ day_text(text) }}, '[-/.'' ]+', ' ', 'g'), '{{ form }}')
-                - interval {{ century }} year as date
-            ),
-            {%- endfor %}
-            {%- endfor %}
-        ]),
-        lambda day: day between {{ bound(column, column.min) }} and {{ bound(column, column.max) }}
-    )
+{#- SQL of a date with a year of two digits, where one reading alone lies within the contract's bounds. -#}
+{% macro short_year_date(column, day) -%}
+    list_transform(
+        [regexp_replace({{ day }}, '[-/.'' ]+', ' ', 'g')],
+        lambda written: list_transform(
+            [list_filter(
+                list_distinct([
+                    {%- for form in ['%d %m %y', '%m %d %y', '%y %m %d', '%d %b %y', '%y %b %d', '%d %B %y', '%y %B %d'] %}
+                    {%- for century in (0, 100) %}
+                    cast(try_strptime(written, '{{ form }}') - interval {{ century }} year as date),
+                    {%- endfor %}
+                    {%- endfor %}
+                ]),
+                lambda reading: reading between {{ bound(column, column.min) }} and {{ bound(column, column.max) }}
+            )],
+            lambda readings: if(len(readings) = 1, readings[1], null)
+        )[1]
+    )[1]
 {%- endmacro %}
 
 {#-
@@ -65,14 +72,16 @@
     `is_day_first` is SQL of whether the day stands first in its column, null where that is unknown. A
     year of two digits is read where one reading alone lies within the contract's bounds.
 -#}
-{% macro date_value(column, text, is_day_first) %}
+{% macro date_value(column, is_day_first) %}
+    {%- set text = '_text_' ~ column.name -%}
+    {%- set day = '_day_' ~ column.name -%}
     {%- set pattern = day_and_month_pattern() -%}
     {%- set is_bounded = column.get('min') is not none and column.get('max') is not none -%}
     case
         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
             then try_cast({{ text }} as date)
-        when regexp_full_match({{ day_text(text) }}, '[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}')
-            then try_cast(replace(replace({{ day_text(text) }}, '/', '-'), '.', '-') as date)
+        when regexp_full_match({{ day }}, '[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}')
+            then try_cast(replace(replace({{ day }}, '/', '-'), '.', '-') as date)
         when regexp_full_match({{ text }}, '[0-9]{8}')
             then cast(try_strptime({{ text }}, '%Y%m%d') as date)
         -- seconds and milliseconds since 1970
@@ -80,30 +89,28 @@
             then cast(
                 make_timestamp(cast({{ text }} as bigint) * if(length({{ text }}) = 13, 1000, 1000000)) as date
             )
-        when regexp_full_match({{ day_text(text) }}, '{{ pattern }}')
+        when regexp_full_match({{ day }}, '{{ pattern }}')
             then case
-                when not {{ is_unclear_date(text) }}
+                when not {{ is_unclear_date(day) }}
                     then coalesce(
-                        try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\2-\1') as date),
-                        try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\1-\2') as date)
+                        try_cast(regexp_replace({{ day }}, '{{ pattern }}', '\3-\2-\1') as date),
+                        try_cast(regexp_replace({{ day }}, '{{ pattern }}', '\3-\1-\2') as date)
                     )
                 when {{ is_day_first }} is true
-                    then try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\2-\1') as date)
+                    then try_cast(regexp_replace({{ day }}, '{{ pattern }}', '\3-\2-\1') as date)
                 when {{ is_day_first }} is false
-                    then try_cast(regexp_replace({{ day_text(text) }}, '{{ pattern }}', '\3-\1-\2') as date)
+                    then try_cast(regexp_replace({{ day }}, '{{ pattern }}', '\3-\1-\2') as date)
             end
         {%- if is_bounded %}
-        when regexp_full_match({{ day_text(text) }}, {{ sql_text(short_year_pattern()) }})
-            then if(
-                len({{ short_year_readings(column, text) }}) = 1, {{ short_year_readings(column, text) }}[1], null
-            )
+        when regexp_full_match({{ day }}, {{ sql_text(short_year_pattern()) }})
+            then {{ short_year_date(column, day) }}
         {%- endif %}
         when
             regexp_matches({{ text }}, '[A-Za-z]{3}')
             and regexp_matches({{ text }}, '(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)')
             then cast(try_strptime(
                 trim(regexp_replace(
-                    regexp_replace({{ day_text(text) }}, '([0-9])(?:st|nd|rd|th)\b', '\1'),
+                    regexp_replace({{ day }}, '([0-9])(?:st|nd|rd|th)\b', '\1'),
                     '[-,./\s]+', ' ', 'g'
                 )),
                 ['%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%Y %b %d', '%Y %B %d']

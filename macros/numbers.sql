@@ -52,12 +52,25 @@
         ~ unit ~ '([)-]?)' ~ unit -}}
 {%- endmacro %}
 
-{#- SQL of the digits and separators of a number, without those that can only stand between thousands. -#}
+{#-
+    SQL of the digits and separators of a number, without those that can only stand between thousands. Null
+    where the text is plain digits already, empty where it is no number.
+-#}
 {% macro number_digits(column, text) -%}
-    replace(regexp_replace(
-        regexp_extract({{ narrow(text) }}, {{ sql_text('^' ~ number_pattern(column) ~ '$') }}, 3),
-        '[ \x{A0}\x{202F}]', '', 'g'
-    ), '''', '')
+    {%- set is_exact = decimals(column) < 3 -%}
+    if(
+        regexp_full_match({{ text }}, '[+-]?(?:[0-9]+
+            {%- if column.kind != 'integer' and is_exact -%}
+            |[0-9]+[.][0-9]{1,2}|[0-9]+[.][0-9]{4,}|0[.][0-9]{3}|[0-9]{4,}[.][0-9]{3}
+            {%- elif column.kind != 'integer' -%}
+            |[0-9]+[.][0-9]+
+            {%- endif -%} )'),
+        null,
+        replace(regexp_replace(
+            regexp_extract({{ narrow(text) }}, {{ sql_text('^' ~ number_pattern(column) ~ '$') }}, 3),
+            '[ \x{A0}\x{202F}]', '', 'g'
+        ), '''', '')
+    )
 {%- endmacro %}
 
 {#-
@@ -65,20 +78,13 @@
     and commas mean: 12.034 in a column of two decimals. `is_comma` is SQL of whether commas are decimal
     marks in the column; null where its values do not say.
 -#}
-{% macro number_text(column, text, is_comma) %}
-    {%- set digits = number_digits(column, text) -%}
+{% macro number_text(column, is_comma) %}
+    {%- set text = '_text_' ~ column.name -%}
+    {%- set digits = '_digits_' ~ column.name -%}
     {%- set is_exact = decimals(column) < 3 -%}
     case
-        when regexp_full_match({{ text }}, '[+-]?(?:[0-9]+
-                {%- if column.kind != 'integer' and is_exact -%}
-                |[0-9]+[.][0-9]{1,2}|[0-9]+[.][0-9]{4,}|0[.][0-9]{3}|[0-9]{4,}[.][0-9]{3}
-                {%- elif column.kind != 'integer' -%}
-                |[0-9]+[.][0-9]+
-                {%- endif -%} )')
-            then {{ text }}
-        when
-            regexp_full_match({{ narrow(text) }}, {{ sql_text(number_pattern(column)) }})
-            and contains({{ narrow(text) }}, '(') = contains({{ narrow(text) }}, ')')
+        when {{ digits }} is null then {{ text }}
+        when {{ digits }} <> '' and contains({{ narrow(text) }}, '(') = contains({{ narrow(text) }}, ')')
             then
                 {{ 'list_filter([' if column.kind == 'integer' }}
                 if(

@@ -34,17 +34,37 @@ with named as (
 
 ),
 
+cleared as (
+
+    select
+        *,
+        {{- clear_texts(columns) | indent(4) }}
+
+    from named
+
+),
+
+numbered as (
+
+    select
+        *,
+        {{- number_texts(columns) | indent(4) }}
+
+    from cleared
+
+),
+
 typed as (
 
     select
         row_number,
         {%- for column in columns %}
-        {{ typed_value(column, '_text_' ~ column.name) }} as {{ column.name }},
+        {{ typed_value(column) }} as {{ column.name }},
         {%- endfor %}
         md5_number_lower(coalesce(_group_text, {{ unit }})) % 2 = 1 as is_holdout,
         {{ 'cast(null as ubigint)' if group is none else 'hash(coalesce(_group_text, ' ~ unit ~ '))' }} as unit,
 
-    from named
+    from numbered
 
 )
 

@@ -69,7 +69,7 @@ completed_{{ source }} as (
 
 ),
 
-texts_of_{{ source }} as (
+written_{{ source }} as (
 
     select
         * exclude (texts),
@@ -80,6 +80,16 @@ texts_of_{{ source }} as (
         {%- endfor %}
 
     from completed_{{ source }}
+
+),
+
+texts_of_{{ source }} as (
+
+    select
+        *,
+        {{- clear_texts(columns) | indent(4) }}
+
+    from written_{{ source }}
 
 ),
 {% endmacro %}

@@ -1,6 +1,8 @@
 {#-
-    Typing by contract kind. `text` is the SQL of a trimmed text, null where nothing was written.
-    A value that does not fit becomes null and `reject_reason` says why; nothing is guessed.
+    Typing by contract kind. `_text_<column>` is a trimmed text, null where nothing was written; what is
+    read from it more than once stands beside it (`clear_texts`), because each regular expression of a
+    query costs a millisecond before its first row. A value that does not fit becomes null and
+    `reject_reason` says why; nothing is guessed.
 -#}
 
 {#- SQL of a value as text: trimmed, and null where a word says that there is none. -#}
@@ -20,16 +22,35 @@
     )
 {%- endmacro %}
 
+{#- SQL of what is read from the texts of columns, in a list of select: the days of dates, the digits of numbers. -#}
+{% macro clear_texts(columns) %}
+    {%- for column in columns %}
+    {%- if column.kind == 'date' %}
+    {{ day_text('_text_' ~ column.name) }} as _day_{{ column.name }},
+    {%- elif column.kind in ('integer', 'decimal') %}
+    {{ number_digits(column, '_text_' ~ column.name) }} as _digits_{{ column.name }},
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{#- SQL of the numbers that texts say, as plain digits; commas mean what `is_comma` says, by column. -#}
+{% macro number_texts(columns, is_comma={}) %}
+    {%- for column in columns if column.kind in ('integer', 'decimal') %}
+    {{ number_text(column, is_comma.get(column.name, 'false')) }} as _number_{{ column.name }},
+    {%- endfor %}
+{%- endmacro %}
+
 {#- SQL of whether a text begins with a mark of a list, which may or may not belong to it. -#}
 {% macro has_unclear_mark(text) -%}
     regexp_matches({{ text }}, '^(?:[-*•‣◦·>]\s|[(]?[0-9]{1,4}[.)]\s|[#][0-9]|[*][*]|```)')
 {%- endmacro %}
 
 {#-
-    SQL of a typed value. `is_comma` and `is_day_first` are SQL of how numbers and dates are written in the
-    column, as far as its values show it; nothing is known without them but that a point is a point.
+    SQL of a typed value. `is_day_first` is SQL of how dates are written in the column, as far as its values
+    show it.
 -#}
-{% macro typed_value(column, text, is_comma='false', is_day_first='cast(null as boolean)') %}
+{% macro typed_value(column, is_day_first='cast(null as boolean)') %}
+    {%- set text = '_text_' ~ column.name -%}
     {%- if column.kind == 'categorical' -%}
         case {{ category_key(column, text) }}
             {%- for value in column.accepted_values %}
@@ -47,11 +68,11 @@
             {%- endif %}
         end
     {%- elif column.kind == 'integer' -%}
-        try_cast(try_cast({{ number_text(column, text, is_comma) }} as decimal(38, 2)) as {{ column.data_type }})
+        try_cast(try_cast(_number_{{ column.name }} as decimal(38, 2)) as {{ column.data_type }})
     {%- elif column.kind == 'decimal' -%}
-        try_cast({{ number_text(column, text, is_comma) }} as {{ column.data_type }})
+        try_cast(_number_{{ column.name }} as {{ column.data_type }})
     {%- elif column.kind == 'date' -%}
-        {{ date_value(column, text, is_day_first) }}
+        {{ date_value(column, is_day_first) }}
     {%- elif column.kind == 'identifier' -%}
         {{ text }}
     {%- else -%}
@@ -77,7 +98,8 @@
 {%- endmacro %}
 
 {#- SQL of whether a value that was typed had been written in another way. -#}
-{% macro is_normalised(column, text) %}
+{% macro is_normalised(column) %}
+    {%- set text = '_text_' ~ column.name -%}
     {%- if column.kind == 'categorical' -%}
         {{ text }} <> {{ column.name }}
     {%- elif column.kind == 'date' -%}
@@ -97,16 +119,16 @@
 {% endmacro %}
 
 {#- SQL of the reason why a value is not accepted, null where it is. -#}
-{% macro reject_reason(column, text) %}
+{% macro reject_reason(column) %}
     {%- set name = column.name -%}
+    {%- set text = '_text_' ~ name -%}
     case
         when {{ text }} is null then {{ 'null' if column.get('nullable') else "'" ~ name ~ ".missing'" }}
         {%- if column.kind == 'date' %}
-        when {{ name }} is null and {{ is_unclear_date(text) }} then '{{ name }}.ambiguous'
+        when {{ name }} is null and {{ is_unclear_date('_day_' ~ name) }} then '{{ name }}.ambiguous'
         {%- elif column.kind in ('integer', 'decimal') %}
         when {{ name }} is null and {{ is_unclear_number(column, text) }} then '{{ name }}.ambiguous'
-        when {{ name }} is null and {{ number_text(column, text, 'false') }} is not null
-            then '{{ name }}.out_of_range'
+        when {{ name }} is null and _number_{{ name }} is not null then '{{ name }}.out_of_range'
         {%- elif column.kind == 'identifier' %}
         when {{ has_unclear_mark(text) }} then '{{ name }}.unclear_mark'
         {%- endif %}
@@ -145,32 +167,25 @@
     {%- do return({} if taken or '-' in values else by_code) -%}
 {% endmacro %}
 
-{#- SQL of a value of a compact line: a code, or the days after another date. -#}
-{% macro decoded_value(column, text, is_comma, is_day_first) %}
-    {%- set earlier = column.get('population', {}).get('days_after') -%}
+{#- SQL of a value that a compact line writes in its own way, a code or the days after another date; null of others. -#}
+{% macro decoded_value(column) %}
+    {%- set text = '_text_' ~ column.name -%}
     {%- if codes(column) -%}
         case upper({{ text }})
             {%- for code, value in codes(column).items() %}
             when {{ sql_text(code) }} then {{ sql_text(value) }}
             {%- endfor %}
-            -- a value that was handed over
-            else {{ typed_value(column, text, is_comma, is_day_first) }}
-        end
-    {%- elif earlier -%}
-        case
-            when regexp_full_match({{ text }}, '[0-9]{1,5}') then {{ earlier }} + cast({{ text }} as integer)
-            else {{ typed_value(column, text, is_comma, is_day_first) }}
         end
     {%- else -%}
-        {{ typed_value(column, text, is_comma, is_day_first) }}
+        if(
+            regexp_full_match({{ text }}, '[0-9]{1,5}'),
+            {{ column.population.days_after }} + cast({{ text }} as integer),
+            null
+        )
     {%- endif -%}
 {% endmacro %}
 
-{#- Whether a compact line writes a column in another way. -#}
+{#- Whether a compact line writes a column in its own way. -#}
 {% macro is_compacted(column) %}
-    {%- do return(
-        codes(column) | length > 0
-        or (column.get('population') or {}).get('days_after') is not none
-        or column.kind == 'date'
-    ) -%}
+    {%- do return(codes(column) | length > 0 or (column.get('population') or {}).get('days_after') is not none) -%}
 {% endmacro %}

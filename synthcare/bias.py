@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.stats import norm
+import scipy
 
 from synthcare.chance import Tally, Z
 from synthcare.groups import Group, tally
@@ -37,7 +37,7 @@ def rates(trial: Trial, group: Group, looks: int) -> Iterator[Score]:
     or the other way round, lost where it is smaller, and no note where it may be chance, `looks`
     gaps being looked at.
     """
-    z = float(norm.isf(0.025 / max(1, looks)))
+    z = float(scipy.stats.norm.isf(0.025 / max(1, looks)))
     for place, target in _targets(trial, group):
         for code, value in enumerate(target.values, 1):
             subject = (group.column.name, target.name, str(code), group.name)

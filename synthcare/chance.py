@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +23,7 @@ def expected_cell_distances(shares: ArrayLike, size: int) -> Floats:
     p = np.where(inside, p, 0.5)
     v = np.floor(size * p) + 1
     logs = np.log(v) + (size - v + 1) * np.log1p(-p) + v * np.log(p)
-    logs += gammaln(size + 1) - gammaln(v + 1) - gammaln(size - v + 1)
+    logs += _log_factorial(size) - _log_factorial(v) - _log_factorial(size - v)
     return np.where(inside, np.exp(logs) / size, 0.0)
 
 
@@ -144,6 +144,10 @@ def chance_to_be_drawn(copies: ArrayLike, rows: int, size: int) -> Floats:
     others = rows - copies
     is_sure = others < size
     others = np.where(is_sure, size, others)
-    logs = gammaln(others + 1) - gammaln(others - size + 1)
-    logs += gammaln(rows - size + 1) - gammaln(rows + 1)
+    logs = _log_factorial(others) - _log_factorial(others - size)
+    logs += _log_factorial(rows - size) - _log_factorial(rows)
     return np.where(is_sure, 1.0, 1 - np.exp(logs))
+
+
+def _log_factorial(number: ArrayLike) -> Floats:
+    return scipy.special.gammaln(number + 1)

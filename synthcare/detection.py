@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from synthcare.chance import Z
+from synthcare.learners import detectors
 from synthcare.reference import Reference
 from synthcare.trial import Score, Trial
 
@@ -140,12 +139,7 @@ def placements(
             continue  # all rows of one side, or of both, are copies of real rows of other folds
         looks = sum(
             classifier.fit(features[~test], ~is_real[~test]).predict_proba(features[test])[:, 1]
-            for classifier in (
-                HistGradientBoostingClassifier(
-                    max_iter=50, max_leaf_nodes=8, early_stopping=False, random_state=0
-                ),
-                LogisticRegression(max_iter=500),
-            )
+            for classifier in detectors()
         )
         written, true = looks[~is_real[test]], looks[is_real[test]]
         found[test & ~is_real] = _share_below(true, written)

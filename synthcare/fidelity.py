@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from synthcare.chance import expected_kolmogorov_smirnov, expected_total_variation, margin
 from synthcare.halves import Halves
@@ -260,7 +260,11 @@ def jensen_shannon_divergence(counts: NDArray[np.int64], real_counts: NDArray[np
     shares, real = counts / counts.sum(), real_counts / real_counts.sum()
     middle = (shares + real) / 2
     return max(
-        0.0, float(stats.entropy(shares, middle, base=2) + stats.entropy(real, middle, base=2)) / 2
+        0.0,
+        float(
+            scipy.stats.entropy(shares, middle, base=2) + scipy.stats.entropy(real, middle, base=2)
+        )
+        / 2,
     )
 
 
@@ -269,12 +273,12 @@ def kullback_leibler_divergence(counts: NDArray[np.int64], real_counts: NDArray[
 
     With half a row more each, no cell is empty.
     """
-    return float(stats.entropy(real_counts + 0.5, counts + 0.5))
+    return float(scipy.stats.entropy(real_counts + 0.5, counts + 0.5))
 
 
 def chi_square(counts: NDArray[np.int64], real_counts: NDArray[np.int64]) -> float:
     """Pearson's statistic of the test that rows by cell (cells,) are of one distribution."""
-    return float(stats.chi2_contingency([counts, real_counts], correction=False).statistic)
+    return float(scipy.stats.chi2_contingency([counts, real_counts], correction=False).statistic)
 
 
 def range_coverage(known: Floats, real_known: Floats) -> float | None:
@@ -310,7 +314,7 @@ def mutual_information(counts: NDArray[np.int64]) -> float:
     joint, size = counts[counts > 0], counts.sum()
     sides = [counts.sum(axis=axis) for axis in (0, 1)]
     sides = [side[side > 0] for side in sides]
-    plain = sum(stats.entropy(side) for side in sides) - stats.entropy(joint)
+    plain = sum(scipy.stats.entropy(side) for side in sides) - scipy.stats.entropy(joint)
     bias = (len(joint) - len(sides[0]) - len(sides[1]) + 1) / (2 * size)
     return max(0.0, float(plain - bias))
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from synthcare.attacks import inference, linkability, singling_out
 from synthcare.chance import Tally, Z
@@ -91,7 +91,7 @@ def privacy(trial: Trial) -> Iterator[Score]:
     if not found:
         yield Score("privacy", note=NOTHING_UNUSUAL)
         return
-    z = float(norm.isf(0.025 / len(found)))
+    z = float(scipy.stats.norm.isf(0.025 / len(found)))
     surely = [excess for excess in found if excess.ends(z)[1] > 0]
     if not surely and len(trial.table) < FEWEST_ROWS:
         yield Score("privacy", note=TOO_FEW)

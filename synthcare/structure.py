@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from synthcare.departures import (
     BEYOND_CHANCE,
@@ -192,7 +192,7 @@ def _surely_tied(pairs: int) -> float:
 
     The standard deviation is that of a few shuffles, so that the bound is one of Student's t.
     """
-    bound = stats.t.isf(0.001 / pairs, _SHUFFLES - 1) * np.sqrt(1 + 1 / _SHUFFLES)
+    bound = scipy.stats.t.isf(0.001 / pairs, _SHUFFLES - 1) * np.sqrt(1 + 1 / _SHUFFLES)
     return max(BEYOND_CHANCE, float(bound))
 
 

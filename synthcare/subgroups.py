@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from synthcare.bias import gaps_looked_at, rates
 from synthcare.fidelity import column_fidelity
@@ -42,7 +42,9 @@ class _Look:
 
     def upper(self, looks: int) -> float:
         """The upper end of its interval, had so many looks to be right together."""
-        widen = stats.t.isf(0.025 / looks, self.freedom) / stats.t.isf(0.025, self.freedom)
+        widen = scipy.stats.t.isf(0.025 / looks, self.freedom) / scipy.stats.t.isf(
+            0.025, self.freedom
+        )
         return self.score.value + float(widen) * (self.score.high - self.score.value)
 
 

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score
 
 from synthcare.chance import half_width
 from synthcare.halves import Halves
+from synthcare.learners import LEARNERS, predictor
 from synthcare.reference import Reference
 from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
@@ -27,27 +25,6 @@ FEWEST_ROWS = 20
 TOO_FEW = f"fewer than {FEWEST_ROWS} rows to learn from, or to test on"
 NO_TARGET = "no column is declared worth predicting"
 NO_SIGNAL = "no signal: real rows do not predict it better than chance"
-
-# From so many rows on, scikit-learn's own size of trees predicts better than small ones.
-_ROWS_FOR_LARGE_TREES = 5_000
-
-
-def _trees(rows: int) -> dict[str, Any]:
-    size = {"max_iter": 50, "max_leaf_nodes": 8} if rows < _ROWS_FOR_LARGE_TREES else {}
-    return size | {"early_stopping": False}
-
-
-# For a category or a number to predict: models by name, each by the number of rows to train on.
-LEARNERS = {
-    "category": {
-        "boosting": lambda rows: HistGradientBoostingClassifier(**_trees(rows)),
-        "linear": lambda rows: LogisticRegression(max_iter=500),
-    },
-    "number": {
-        "boosting": lambda rows: HistGradientBoostingRegressor(**_trees(rows)),
-        "linear": lambda rows: Ridge(),
-    },
-}
 
 
 def utility(trial: Trial) -> Iterator[Score]:
@@ -68,7 +45,7 @@ def utility(trial: Trial) -> Iterator[Score]:
                 continue
             table = trial.table
             rows = target.labelled(table, reference.look_at(table, table.sample))
-            for learner in LEARNERS[target.kind]:
+            for learner in LEARNERS:
                 found += target.compared(learner, rows, trial)
     yield from found
     scores = [score for score in found if score.name == "utility"]
@@ -133,7 +110,7 @@ class Target:
             ),
         ]  # fmt: skip
         # More than chance, with 99.5 % confidence: a ratio to hardly any skill says nothing.
-        if real_skill <= stats.t.ppf(0.995, DRAWS - 1) * error:
+        if real_skill <= scipy.stats.t.ppf(0.995, DRAWS - 1) * error:
             return [*found, Score("utility", subject, note=NO_SIGNAL)]
         skills = []
         for draw, places in enumerate(self.places(rows, trial.halves, size)):
@@ -267,7 +244,7 @@ def _group_skills(
         if len(np.unique(wanted)) <= 1:
             found[draw] = 0
             continue
-        learner = LEARNERS[target.kind]["linear"](len(chosen))
+        learner = predictor(target.kind, "linear", len(chosen))
         fitted = learner.fit(rows.features[chosen][:, target.seen], wanted)
         asked = slice(draw, None, DRAWS)
         said, truth = _said(fitted, target.kind, known[asked]), test.wanted[asked]
@@ -284,7 +261,7 @@ def _ratio(skills: Floats, real: Floats) -> Score | None:
     if np.isnan(skills).any() or np.isnan(real).any():
         return None
     real_skill, error = float(real.mean()), float(real.std(ddof=1) / np.sqrt(DRAWS))
-    if real_skill <= stats.t.ppf(0.995, DRAWS - 1) * error:
+    if real_skill <= scipy.stats.t.ppf(0.995, DRAWS - 1) * error:
         return None
     margins = [float(half_width(spread, DRAWS)) for spread in (skills.std(ddof=1), error)]
     value = max(0.0, float(skills.mean())) / real_skill
@@ -306,7 +283,7 @@ def skill_and_importances(
     test: tuple[Floats, NDArray],
     columns: NDArray | None = None,
 ) -> tuple[float, Floats]:
-    """The skill of a model of LEARNERS[kind], and what each column loses of it when shuffled.
+    """The skill of one of LEARNERS, and what each column loses of it when shuffled.
 
     `train` and `test` are features (rows, k) and what is to be predicted (rows,); `columns` (k,)
     says which column each feature shows, and without it there are no importances. Skill is 0 for a
@@ -316,7 +293,7 @@ def skill_and_importances(
     names = np.unique(columns) if columns is not None else np.empty(0)
     if len(np.unique(wanted)) <= 1:
         return 0.0, np.zeros(len(names))
-    fitted = LEARNERS[kind][learner](len(known)).fit(known, wanted)
+    fitted = predictor(kind, learner, len(known)).fit(known, wanted)
     reached = _skill(fitted, kind, asked, truth)
     random = np.random.default_rng(0)
     losses = []
@@ -346,6 +323,8 @@ def skill(kind: str, said: Mapping[Any, Floats], truth: NDArray) -> float:
     `said` is by category how likely each row (rows,) is of it, or under None a number.
     """
     if kind == "number":
+        from sklearn.metrics import r2_score  # as in synthcare/learners.py
+
         return r2_score(truth, said[None])
     categories = np.unique(truth)
     if len(categories) <= 1:
@@ -358,5 +337,5 @@ def skill(kind: str, said: Mapping[Any, Floats], truth: NDArray) -> float:
 def _auc(said: Floats, is_so: NDArray[np.bool_]) -> float:
     """Area under the ROC curve: Mann and Whitney's statistic, of ranks."""
     count = is_so.sum()
-    surplus = stats.rankdata(said)[is_so].sum() - count * (count + 1) / 2
+    surplus = scipy.stats.rankdata(said)[is_so].sum() - count * (count + 1) / 2
     return float(surplus / (count * (len(said) - count)))

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from synthcare.detection import placements
-from synthcare.utility import LEARNERS, skill_and_importances
+from synthcare.learners import LEARNERS
+from synthcare.utility import skill_and_importances
 
 
 def rows(count: int, seed: int, shift: float = 0.0) -> np.ndarray:
@@ -36,8 +37,8 @@ def test_too_few_rows_or_nothing_to_see_is_no_answer() -> None:
     assert np.isnan(placements(np.empty((60, 0)), is_real, range(60))).all()
 
 
-@pytest.mark.parametrize("kind", LEARNERS)
-@pytest.mark.parametrize("learner", ["boosting", "linear"])
+@pytest.mark.parametrize("kind", ["category", "number"])
+@pytest.mark.parametrize("learner", LEARNERS)
 def test_skill_is_one_for_what_follows_and_none_for_chance(kind: str, learner: str) -> None:
     """And the column that it follows from is the one that matters."""
     train, test, columns = rows(600, 1), rows(600, 2), np.array(["a", "b", "c"])
