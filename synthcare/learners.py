@@ -1,11 +1,23 @@
 """The models of scikit-learn that scores train; it is imported where they are asked for."""
 
+from contextlib import AbstractContextManager
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 LEARNERS = ("boosting", "linear")
 
 # From so many rows on, scikit-learn's own size of trees predicts better than small ones.
 _ROWS_FOR_LARGE_TREES = 5_000
+
+
+def in_one_thread() -> AbstractContextManager:
+    """Keeps models in one thread: they are small, and threads wait longer than they work."""
+    # The limits are of the libraries that are loaded by now.
+    import sklearn.ensemble
+    import sklearn.linear_model  # noqa: F401
+
+    return threadpool_limits(limits=1)
 
 
 def predictor(kind: str, learner: str, rows: int) -> Any:

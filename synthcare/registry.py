@@ -3,14 +3,13 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from threadpoolctl import threadpool_limits
-
 from synthcare.cardinality import cardinality, key_integrity
 from synthcare.detection import detection
 from synthcare.diversity import diversity
 from synthcare.family_detection import family_detection
 from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
 from synthcare.kinship import child_order, parent_structure, siblings
+from synthcare.learners import in_one_thread
 from synthcare.plausibility import accept_rate, plausibility
 from synthcare.privacy import privacy
 from synthcare.structure import structure
@@ -126,8 +125,7 @@ _LEAST = 0.1
 def scores_of(trial: Trial, headlines: Collection[Headline] = HEADLINES) -> list[Score]:
     """Every score of a table, and the overall one where all of its parts are known."""
     found = []
-    # Models are small: threads would wait for each other longer than they work.
-    with threadpool_limits(limits=1):
+    with in_one_thread():
         for headline in headlines:
             if trial.table is not None or headline.of_records or headline.of_relations:
                 found += headline.find(trial)

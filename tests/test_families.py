@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from synthcare.cardinality import cardinality, key_integrity
 from synthcare.families import ORPHAN, Family, Keys, Listing, RealFamilies, joined
 from synthcare.kinship import parent_structure
+from synthcare.learners import in_one_thread
 from synthcare.registry import RELATIONAL, scores_of
 from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
@@ -17,7 +17,7 @@ REAL = RealFamilies(lineages(1_500, 1), lineages(1_500, 2))
 
 
 def headlines(trial: Trial) -> dict[str, Score]:
-    with threadpool_limits(limits=1):
+    with in_one_thread():
         return {s.name: s for h in RELATIONAL for s in h.find(trial) if not s.subject}
 
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 from synthcare.bonds import NUMBER, bonds_of_order, bonds_of_siblings, bonds_to_parents
 from synthcare.cardinality import cardinality, expected_distance
 from synthcare.families import ORPHAN, Family, RealFamilies
 from synthcare.family_detection import family_detection, summed_up
 from synthcare.kinship import NO_ORDER, NOT_TIED, child_order, parent_structure, siblings
+from synthcare.learners import in_one_thread
 from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
 from tests import families
@@ -26,7 +26,7 @@ Find = Callable[[Trial], Iterator[Score]]
 
 def told(find: Find, trial: Trial) -> dict[tuple[str, ...], Score]:
     """Of the table under (), and of columns by their names."""
-    with threadpool_limits(limits=1):
+    with in_one_thread():
         name = find.__name__
         return {s.subject[1:] if s.subject else (): s for s in find(trial) if s.name == name}
 

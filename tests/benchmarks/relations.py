@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from synthcare.families import RealFamilies
+from synthcare.learners import in_one_thread
 from synthcare.registry import RELATIONAL
 from synthcare.trial import Score
 from tests import families
@@ -38,7 +38,7 @@ class Cell(NamedTuple):
 def repeated(population: families.Population, parents: int, repeats: int) -> Found:
     """The scores of each repeat, by what was done."""
     real, unseen = population.split()
-    with threadpool_limits(limits=1):
+    with in_one_thread():
         return {
             what: [
                 _scores(real, population, unseen, alter, parents, seed) for seed in range(repeats)
