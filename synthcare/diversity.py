@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcare.chance import chance_to_be_drawn, margin
+from synthcare.chance import Z, chance_to_be_drawn, margin
 from synthcare.halves import Halves
 from synthcare.reference import Reference
 from synthcare.tables import Column, Table
@@ -16,12 +16,15 @@ Floats = NDArray[np.float64]
 
 _NO_VARIETY = 1e-9  # of which a column cannot show any
 
+_DRAWS = 20  # of real rows, to see how much their distinct values vary
+
 
 @dataclass(frozen=True)
 class _Variety:
     """What a column, or the whole row, shows in the sample (first) and in each half of it.
 
-    `part` is what its score counts for, None for nothing.
+    `part` is what its score counts for, None for nothing. `chance` is the standard error of the
+    score of as many real rows, as far as halves do not show it.
     """
 
     column: str | None
@@ -29,6 +32,7 @@ class _Variety:
     part: str | None
     measured: Floats
     expected: Floats
+    chance: float = 0.0
 
     @property
     def scores(self) -> Floats:
@@ -45,13 +49,15 @@ def diversity(trial: Trial) -> Iterator[Score]:
     It is of the sample of the table; only the commonest categories and numbers are of all rows.
     """
     found = list(_varieties(trial))
-    by_part = {}
+    by_part, chances = {}, []
     for part in ("identifiers", "values", "rows"):
-        scores = [variety.scores for variety in found if variety.part == part]
-        if scores:
-            by_part[part] = _mean(np.array(scores))
+        mine = [variety for variety in found if variety.part == part]
+        if mine:
+            by_part[part] = _mean(np.array([variety.scores for variety in mine]))
+            chances.append(np.linalg.norm([variety.chance for variety in mine]) / len(mine))
     blocks = trial.halves.blocks
-    yield _bounded("diversity", (), _mean(np.array([*by_part.values()])), blocks)
+    chance = float(np.linalg.norm(chances)) / max(1, len(chances))
+    yield _bounded("diversity", (), _mean(np.array([*by_part.values()])), blocks, chance)
     for part, name in (("identifiers", "identifier"), ("values", "value"), ("rows", "row")):
         if part in by_part:
             yield Score(f"{name}_diversity", (), _known(by_part[part][0]))
@@ -73,7 +79,9 @@ def _of_columns(found: list[_Variety], blocks: int) -> Iterator[Score]:
     for name in names:
         mine = [variety for variety in found if variety.column == name]
         scored = next((variety for variety in mine if variety.part), mine[0])
-        yield _bounded("column_diversity", (name,), scored.scores, blocks, scored.part)
+        yield _bounded(
+            "column_diversity", (name,), scored.scores, blocks, scored.chance, scored.part
+        )
         for variety in mine:
             measured, expected = {
                 "distinct values": ("distinct_values", "expected_distinct_values"),
@@ -84,10 +92,16 @@ def _of_columns(found: list[_Variety], blocks: int) -> Iterator[Score]:
 
 
 def _bounded(
-    name: str, subject: tuple[str, ...], scores: Floats, blocks: int, note: str | None = None
+    name: str,
+    subject: tuple[str, ...],
+    scores: Floats,
+    blocks: int,
+    chance: float,
+    note: str | None = None,
 ) -> Score:
     """No score is above 1, and so no end of its interval."""
-    value, width = _known(scores[0]), float(margin(scores[1:], blocks))
+    value = _known(scores[0])
+    width = float(np.hypot(margin(scores[1:], blocks), Z * chance))
     if value is None or np.isnan(width):
         return Score(name, subject, value, note=note)
     return Score(name, subject, value, value - width, min(1.0, value + width), note=note)
@@ -136,13 +150,34 @@ def _distinct(
         size: float((values * chance_to_be_drawn(copies, real_rows, size)).sum())
         for size in set(sizes.tolist())
     }
+    size = len(table.sample)
+    spread = reference.once(
+        ("spread of distinct values", name, size),
+        lambda: _spread_of_distinct(_values(reference.train, name), size),
+    )
     return _Variety(
         name,
         "distinct values",
         part,
         measured.astype(float),
         np.array([expected[size] for size in sizes.tolist()]),
+        spread / max(expected[size], _NO_VARIETY),
     )
+
+
+def _spread_of_distinct(values: NDArray, size: int) -> float:
+    """The standard deviation of the number of distinct values in so many real ones (rows,).
+
+    A rare value may be there or not, which no half of a sample shows that does not have it.
+    """
+    if not len(values):
+        return 0.0
+    random = np.random.default_rng(0)
+    found = [
+        len(np.unique(random.choice(values, size, replace=size > len(values))))
+        for _ in range(_DRAWS)
+    ]
+    return float(np.std(found, ddof=1))
 
 
 def _values(table: Table, name: str | None) -> NDArray:

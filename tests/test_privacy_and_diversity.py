@@ -109,6 +109,26 @@ def test_rows_of_one_group_count_for_less() -> None:
 
 # ------------------------------------------------------------ diversity
 
+
+def test_rare_values_that_a_sample_happens_to_lack_are_in_the_interval() -> None:
+    """Its halves cannot show them: they all lack them."""
+    random = np.random.default_rng(5)
+    numbers = np.repeat(np.arange(8.0), [9_000, 9_000, 9_000, 5, 5, 5, 5, 5])
+    is_drawn = np.array([random.permutation(24) < 12 for _ in range(40)])
+
+    def table(rows: int) -> Table:
+        level = random.choice(numbers, rows)
+        return table_of(colour=[1] * rows, level=level, name=range(rows), row=range(rows))
+
+    reference = Reference(table(20_000), table(100))
+    found = [
+        told(diversity, reference, table(600), is_drawn=is_drawn)["column_diversity", "level"]
+        for _ in range(40)
+    ]
+    truth = np.mean([score.value for score in found])
+    assert np.mean([score.low <= truth <= score.high for score in found]) >= 0.9
+
+
 REAL = table_of(colour=[1, 1, 2, 2], level=[0, 1, 2, 2], name=[1, 1, 2, 3], row=[1, 2, 3, 4])
 ONLY_REAL = Reference(REAL, REAL)
 
