@@ -64,6 +64,13 @@ class Scorecards:
         said = (f"{name}: {card.leaks}" for name, card in self.tables.items() if card.leaks)
         return next(said, None)
 
+    def value(self, name: str) -> float | None:
+        """The lowest value of a score over tables or relations; None where it is known of none."""
+        found = self.relations.loc[self.relations["name"] == name, "value"].dropna().tolist()
+        of_tables = (card.value(name) for card in self.tables.values())
+        found += [value for value in of_tables if value is not None]
+        return min(found, default=None)
+
     def shortfalls(self, least: Mapping[str, float]) -> Iterator[str]:
         """A line for each table and relation, and score that is less than `least` says."""
         relational = {headline.name for headline in RELATIONAL}

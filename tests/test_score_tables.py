@@ -94,6 +94,13 @@ def test_children_of_others_are_told_by_relations_only(real: Tables, cards: Scor
     assert line.startswith("stays to patients: siblings is ")
 
 
+def test_one_number_is_that_of_the_worst_table_or_relation(cards: Scorecards) -> None:
+    overall = {name: card.overall for name, card in cards.tables.items()}
+    assert cards.value("overall") == min(value for value in overall.values() if value is not None)
+    assert cards.value("siblings") == values(cards)["siblings"].min()
+    assert cards.value("no score") is None
+
+
 def test_the_kind_and_order_of_tables_do_not_matter(real: Tables, cards: Scorecards) -> None:
     with duckdb.connect() as database:
         synthetic = families(300, 2)
