@@ -1,5 +1,10 @@
 """The library's classifiers, on rows of which the answer is known."""
 
+import json
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -60,3 +65,21 @@ def test_what_is_always_the_same_teaches_nothing() -> None:
     train = (rows(50, 1), np.ones(50))
     skill, importances = skill_and_importances("category", "linear", train, train, np.arange(3))
     assert (skill, importances.tolist()) == (0.0, [0, 0, 0])
+
+
+def test_models_have_one_thread_although_they_are_imported_late() -> None:
+    """In a process of its own, in which nothing has been imported yet."""
+    code = (
+        "import json, threadpoolctl\n"
+        "from synthcare.learners import in_one_thread, predictor\n"
+        "with in_one_thread():\n"
+        "    predictor('category', 'boosting', 9)\n"
+        "    print(json.dumps([(p['user_api'], p['num_threads'])"
+        " for p in threadpoolctl.threadpool_info()]))"
+    )
+    environment = os.environ | {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, env=environment
+    ).stdout
+    pools = [tuple(pool) for pool in json.loads(said)]
+    assert {*pools} == {("openmp", 1), ("blas", 1)}
