@@ -5,6 +5,8 @@
 -#}
 {% macro cast_logic(dataset) %}
     {%- set columns = contract_columns(dataset) -%}
+    {%- set keys = key_columns(dataset) -%}
+    {%- set parent = contract_parent(dataset) -%}
 
 ---------- which value belongs to which column; worked out once for each list of names
 
@@ -36,7 +38,13 @@ places as (
             {{ names_other_unit(column, 'field_names[value_places[' ~ loop.index ~ ']]') }},
             {%- endfor %}
         ] as have_other_units,
-        list_position(plain_names, 'row') as row_place,
+        list_position(plain_names, {{ sql_text('key' if parent else 'row') }}) as row_place,
+        {%- if keys %}
+        list_transform(
+            {{ plain_names(sql_list(keys | map(attribute='label'))) }},
+            lambda label: list_position(plain_names, label)
+        ) as key_places,
+        {%- endif %}
 
     from name_lists
 
@@ -120,6 +128,43 @@ typed as (
     from numbered
 
 ),
+{%- if parent %}
+
+---------- what a row belongs to: what its request called so
+
+parents as (
+
+    select
+        record_id as parent_record_id,
+        len(reject_reasons) = 0 as is_parent_accepted,
+        struct_pack(
+            {%- for column in contract_columns(parent.to) %}
+            {{ column.name }} := {{ column.name }},
+            {%- endfor %}
+            {%- for name in parent.to_columns %}
+            _key_{{ name }} := {{ name }},
+            {%- endfor %}
+            _is_known := true
+        ) as parent,
+
+    from {{ ref('int_' ~ parent.to ~ '_cast') }}
+
+),
+
+related as (
+
+    select
+        typed.*,
+        parents.*,
+        parents_asked[row_key].children as children_asked,
+
+    from (
+        select *, cast(parents as {{ parents_type() }}) as parents_asked from typed
+    ) as typed
+    left join parents on typed.parents_asked[typed.row_key].record_id = parents.parent_record_id
+
+),
+{%- endif %}
 
 judged as (
 
@@ -128,6 +173,12 @@ judged as (
         record_id,
         run_id,
         response_id,
+        {%- if parent %}
+        parent_record_id,
+        {%- endif %}
+        {%- for column in keys %}
+        {{ key_value(dataset, column) }} as {{ column.name }},
+        {%- endfor %}
 
         ---------- values
         {%- for column in columns %}
@@ -156,6 +207,16 @@ judged as (
             case
                 when drawn_values is not null and drawn_rows[row_key] is null then 'row.unknown'
             end,
+            {%- if parent %}
+            case
+                when parents is null then null
+                when children_asked is null then 'unknown_parent'
+                when not coalesce(is_parent_accepted, false) then 'parent_rejected'
+            end,
+            {%- for rule in contract_children(dataset).get('rules', []) %}
+            case when not ({{ rule.holds }}) then {{ sql_text(rule.name) }} end,
+            {%- endfor %}
+            {%- endif %}
             {%- for column in columns %}
             if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
             if(have_other_units[{{ loop.index }}], '{{ column.name }}.other_unit', null),
@@ -170,11 +231,14 @@ judged as (
         if(drawn_values is null, null, row_key) as row_key,
         quota_cells,
         {{ quota_labels(columns) }} as quota_cell,
+        {%- if parent %}
+        children_asked,
+        {%- endif %}
 
         ---------- what made it
         parsed_with,
 
-    from typed
+    from {{ 'related' if parent else 'typed' }}
 
 ),
 
@@ -202,21 +266,46 @@ places_in_cells as (
 
 ),
 
+{%- if parent %}
+
+places_in_families as (
+
+    select
+        record_id,
+        row_number() over (
+            partition by response_id, parent_record_id
+            order by cast(split_part(record_id, '-', -1) as integer)
+        ) > children_asked as is_beyond_family,
+
+    from judged
+    where
+        children_asked is not null
+        and len(reject_reasons) = 0
+
+),
+{%- endif %}
+
 outcomes as (
 
     select
-        judged.* exclude (reject_reasons, row_key, quota_cells),
+        judged.* exclude (reject_reasons, row_key, quota_cells{{ ', children_asked' if parent }}),
         if(
-            places_in_cells.record_id is null,
+            len(judged.reject_reasons) > 0,
             judged.reject_reasons,
             list_filter([
                 if(places_in_cells.is_repeated, 'row.repeated', null),
                 if(places_in_cells.is_beyond_quota, 'not_asked_for', null),
+                {%- if parent %}
+                if(places_in_families.is_beyond_family, 'more_children_than_asked', null),
+                {%- endif %}
             ], lambda reason: reason is not null)
         ) as reject_reasons,
 
     from judged
     left join places_in_cells on judged.record_id = places_in_cells.record_id
+    {%- if parent %}
+    left join places_in_families on judged.record_id = places_in_families.record_id
+    {%- endif %}
 
 )
 {% endmacro %}
@@ -224,6 +313,8 @@ outcomes as (
 {#- The model behind int_<dataset>_cast. -#}
 {% macro cast_records(dataset) %}
     {%- set logic = cast_logic(dataset) -%}
+    {#- What a row belongs to is judged by its own contract. -#}
+    {%- set parent = contract_parent(dataset) -%}
 with records as not materialized (
 
     select * from {{ ref('stg_llm_records') }}
@@ -239,7 +330,7 @@ with records as not materialized (
 
 select
     *,
-    {{ sql_text(local_md5(logic)) }} as logic_hash,
+    {{ sql_text(local_md5(logic ~ (cast_logic(parent.to) if parent else ''))) }} as logic_hash,
 
 from outcomes
 {% endmacro %}
@@ -248,4 +339,22 @@ from outcomes
 {% macro was_rewritten(column) -%}
     {%- if is_compacted(column) or column.kind == 'date' -%} not is_coded and {% endif -%}
     ({{ is_normalised(column) }})
+{%- endmacro %}
+
+{#- The type of `parents`: what a request called each, which record that is, how many rows it asked for. -#}
+{% macro parents_type() -%}
+    map(varchar, struct(record_id varchar, children integer))
+{%- endmacro %}
+
+{#- SQL of a key: that of what the row belongs to, its own if it has one, else the record. -#}
+{% macro key_value(dataset, column) -%}
+    {%- set found = namespace(sql=none) -%}
+    {%- for foreign in contract_constraints(dataset, 'foreign_key') -%}
+        {%- if column.name in foreign['columns'] -%}
+            {%- set to_column = foreign['to_columns'][foreign['columns'].index(column.name)] -%}
+            {%- set found.sql = 'parent._key_' ~ to_column if loop.first else 'cast(null as varchar)' -%}
+            {%- set found.sql = 'coalesce(' ~ found.sql ~ ', _key_' ~ column.name ~ ')' -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ found.sql or 'coalesce(_key_' ~ column.name ~ ', record_id)' }}
 {%- endmacro %}

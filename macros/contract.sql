@@ -9,6 +9,7 @@
     {% do return({
         'columns': node.get('columns', {}).values() | list,
         'meta': node.get('config', {}).get('meta', {}),
+        'constraints': node.get('constraints', []),
     }) %}
 {% endmacro %}
 
@@ -49,11 +50,77 @@
     {% do return(contract_model(model)['meta'].get('reference', {}).get('group')) %}
 {% endmacro %}
 
-{#- Labels of the columns that the real file must have: those of the contract, and the group. -#}
+{#- Constraints of a type, of the model and of its columns: columns, to (a model) and to_columns. -#}
+{% macro contract_constraints(model, type) %}
+    {% set found = [] %}
+    {% set contract = contract_model(model) %}
+    {% for constraint in contract.get('constraints', []) if constraint.type == type %}
+        {% do found.append(constraint) %}
+    {% endfor %}
+    {% for column in contract['columns'] %}
+        {% for constraint in column.get('constraints', []) if constraint.type == type %}
+            {% do found.append(dict(constraint, columns=[column.name])) %}
+        {% endfor %}
+    {% endfor %}
+    {% set plain = [] %}
+    {% for constraint in found %}
+        {# dbt writes the whole name of the relation in place of the ref. #}
+        {% do plain.append({
+            'columns': constraint['columns'],
+            'to': modules.re.findall('\\w+', constraint.to)[-1] if constraint.get('to') else none,
+            'to_columns': constraint.get('to_columns', []),
+        }) %}
+    {% endfor %}
+    {% do return(plain) %}
+{% endmacro %}
+
+{#- Columns that tell the rows of a model apart; none where it has no key. -#}
+{% macro contract_key(model) %}
+    {% set keys = contract_constraints(model, 'primary_key') %}
+    {% do return(keys[0]['columns'] if keys else []) %}
+{% endmacro %}
+
+{#- What the rows of a model belong to first: columns, to and to_columns; none where they belong to nothing. -#}
+{% macro contract_parent(model) %}
+    {% set parents = contract_constraints(model, 'foreign_key') %}
+    {% do return(parents[0] if parents else none) %}
+{% endmacro %}
+
+{#- What `meta.children` says of a model that has a parent. -#}
+{% macro contract_children(model) %}
+    {% do return(contract_model(model)['meta'].get('children', {})) %}
+{% endmacro %}
+
+{#- Columns that no LLM writes, in order: name, label; the key, those of foreign keys, what gives the order. -#}
+{% macro key_columns(model) %}
+    {% set names = contract_key(model) | list %}
+    {% for parent in contract_constraints(model, 'foreign_key') %}
+        {% do names.extend(parent['columns']) %}
+    {% endfor %}
+    {% do names.append(contract_children(model).get('order')) %}
+    {% set found = [] %}
+    {% for column in contract_model(model)['columns'] %}
+        {% set meta = column.get('config', {}).get('meta', {}) %}
+        {% if column.name in names and not meta.get('kind') %}
+            {% do found.append({
+                'name': column.name,
+                'label': meta.get('label', column.name),
+                'data_type': column.data_type,
+            }) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+{#- Labels of the columns that the real file must have: those of the contract, its keys, and the group. -#}
 {% macro file_labels(model) %}
     {% set found = contract_columns(model) | map(attribute='label') | list %}
-    {% set group = contract_group(model) %}
-    {% do return(found if group is none or group in found else found + [group]) %}
+    {% for label in key_columns(model) | map(attribute='label') | list + [contract_group(model)] %}
+        {% if label is not none and label not in found %}
+            {% do found.append(label) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 {% macro sql_text(value) %}

@@ -11,6 +11,9 @@ select
     run_id,
     response_id,
     len(normalised_columns) > 0 as was_normalised,
+    {%- for column in key_columns(dataset) %}
+    {{ column.name }},
+    {%- endfor %}
     {%- for column in contract_columns(dataset) %}
     {{ column.name }},
     {%- endfor %}

@@ -19,6 +19,10 @@
         {%- set unit = "concat_ws('|', " ~ unit ~ ', nullif(' ~ copy ~ ', 1))' -%}
     {%- endif -%}
     {%- set labels = file_labels(dataset) | map('lower') | list -%}
+    {%- set keys = key_columns(dataset) -%}
+    {%- set own_key = contract_key(dataset) -%}
+    {%- set parent = contract_parent(dataset) -%}
+    {%- set group_text = "nullif(trim(\"" ~ group ~ "\"), '')" if group is not none else 'cast(null as varchar)' -%}
 
 with named as (
 
@@ -28,7 +32,10 @@ with named as (
         {%- for column in columns %}
         {{ written_text(column, '"' ~ column.label ~ '"') }} as _text_{{ column.name }},
         {%- endfor %}
-        {{ 'cast(null as varchar)' if group is none else 'nullif(trim("' ~ group ~ '"), \'\')' }} as _group_text,
+        {%- for column in keys %}
+        nullif(trim("{{ column.label }}"), '') as {{ column.name }},
+        {%- endfor %}
+        {{ group_text }} as _group_text,
 
     from {{ source('raw', 'reference_' ~ dataset) }}
 
@@ -54,19 +61,72 @@ numbered as (
 
 ),
 
+{#- A family is in one half: that of its top parent. #}
+{%- set top = key_text(own_key) if own_key and group is none else '_group_text' %}
+{%- set has_groups = group is not none or own_key or parent %}
 typed as (
 
     select
         row_number,
+        {%- for column in keys %}
+        {{ column.name }},
+        {%- endfor %}
         {%- for column in columns %}
         {{ typed_value(column) }} as {{ column.name }},
         {%- endfor %}
-        md5_number_lower(coalesce(_group_text, {{ unit }})) % 2 = 1 as is_holdout,
-        {{ 'cast(null as ubigint)' if group is none else 'hash(coalesce(_group_text, ' ~ unit ~ '))' }} as unit,
+        coalesce({{ key_text(parent['columns']) if parent else top }}, {{ unit }}) as _top,
+        md5_number_lower(_top) % 2 = 1 as is_holdout,
+        {{ 'hash(_top)' if has_groups else 'cast(null as ubigint)' }} as unit,
 
     from numbered
+    {%- if own_key %}
+    -- Of several rows with one key, such as a patient's in a table of stays, the first one counts.
+    qualify
+        {{ key_text(own_key) }} is null
+        or row_number() over (partition by {{ own_key | join(', ') }} order by row_number) = 1
+    {%- endif %}
+
+),
+{%- if parent %}
+
+parents as (
+
+    select
+        {%- for column in parent.to_columns %}
+        {{ column }} as _parent_{{ column }},
+        {%- endfor %}
+        is_holdout,
+        unit,
+
+    from {{ ref('stg_reference_' ~ parent.to) }}
+
+),
+{%- endif %}
+
+final as (
+
+    {%- if parent %}
+    select
+        typed.* exclude (_top, is_holdout, unit),
+        coalesce(parents.is_holdout, typed.is_holdout) as is_holdout,
+        coalesce(parents.unit, typed.unit) as unit,
+
+    from typed
+    left join parents
+        on
+        {%- for column in parent['columns'] %}
+            {{ 'and ' if not loop.first }}typed.{{ column }} = parents._parent_{{ parent.to_columns[loop.index0] }}
+        {%- endfor %}
+    {%- else %}
+    select * exclude (_top) from typed
+    {%- endif %}
 
 )
 
-select * from typed
+select * from final
 {% endmacro %}
+
+{#- SQL of the texts of a key as one, null where a part of it is missing. -#}
+{% macro key_text(columns) -%}
+    {{ columns | join(" || '|' || ") }}
+{%- endmacro %}

@@ -7,6 +7,7 @@
 -#}
 {% macro texts_of(dataset, source) %}
     {%- set columns = contract_columns(dataset) -%}
+    {%- set keys = key_columns(dataset) -%}
 values_of_{{ source }} as (
 
     select
@@ -25,6 +26,9 @@ placed_{{ source }} as (
         written.is_coded,
         written.quota_cells,
         written.drawn_values,
+        {%- if contract_parent(dataset) %}
+        written.parents,
+        {%- endif %}
         written.run_id,
         written.response_id,
         written.parsed_with,
@@ -41,8 +45,13 @@ placed_{{ source }} as (
         ) as texts,
         places.are_repeated,
         places.have_other_units,
-        -- The number of the row, where some of its values were handed over.
+        -- The number of the row, where some of its values were handed over, or of what it belongs to.
         trim(written.field_values[places.row_place]) as row_key,
+        {%- for column in keys %}
+        -- An LLM does not know the keys of rows.
+        if(written.has_keys, trim(written.field_values[places.key_places[{{ loop.index }}]]), null)
+            as _key_{{ column.name }},
+        {%- endfor %}
 
     from values_of_{{ source }} as written
     left join places on written.field_names = places.field_names

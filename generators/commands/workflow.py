@@ -36,7 +36,8 @@ from generators.variety import QUOTAS, VARIETIES
 from generators.warehouse.builds import nodes_passed, note_build
 from generators.warehouse.transform import run_dbt
 from readers.dialect import Dialect
-from synthcare.contracts.contract import Contract
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.contracts.relations import ancestors
 from synthcare.errors import SynthcareError
 
 Summary = dict[str, Any]
@@ -63,18 +64,22 @@ class Workflow:
         uci: bool = False,
         dialect: Dialect = Dialect(),  # noqa: B008 (frozen)
     ) -> Summary:
-        """Land a CSV file, Kaggle's or UCI's, or (with none of them) a stand-in."""
+        """Land a CSV file, Kaggle's or UCI's, or (with none of them) a stand-in.
+
+        What the table belongs to is landed from the same file, where its contract names that one.
+        """
         if sum(map(bool, (csv_path, kaggle, uci))) > 1:
             raise SynthcareError("Give one of --csv, --kaggle and --uci.")
-        if csv_path:
-            landed = land_csv(self.home, self.contract, csv_path, dialect)
-        elif kaggle:
-            landed = land_kaggle(self.home, self.contract)
-        elif uci:
-            landed = land_uci(self.home, self.contract)
-        else:
-            landed = land_stand_in(self.home, self.contract)
-        self._tell_landed(landed)
+        for contract in self._of_one_file():
+            if csv_path:
+                landed = land_csv(self.home, contract, csv_path, dialect)
+            elif kaggle:
+                landed = land_kaggle(self.home, contract)
+            elif uci:
+                landed = land_uci(self.home, contract)
+            else:
+                landed = land_stand_in(self.home, contract)
+            self._tell_landed(landed)
         self.console.print(
             f"next: synthcare run --dataset {self.contract.dataset} --llm independent --llm holdout"
             " --rows 100",
@@ -82,13 +87,24 @@ class Workflow:
         )
         return asdict(landed)
 
-    def ensure_reference(self) -> str:
-        """Land a stand-in where there is no reference; return the SHA-256 of what is there."""
-        reference = landed_reference(self.home, self.contract)
-        if reference is None:
-            reference = land_stand_in(self.home, self.contract)
-            self._tell_landed(reference)
-        return reference.sha256
+    def ensure_reference(self) -> dict[str, str]:
+        """Land stand-ins where there is no reference; return the SHA-256 of each, by dataset."""
+        found = {}
+        for contract in self._tables():
+            reference = landed_reference(self.home, contract)
+            if reference is None:
+                reference = land_stand_in(self.home, contract)
+                self._tell_landed(reference)
+            found[contract.dataset] = reference.sha256
+        return found
+
+    def _tables(self) -> list[Contract]:
+        """All that the table belongs to, parents first, and it at the end."""
+        return ancestors(self.contract, load_contract)
+
+    def _of_one_file(self) -> list[Contract]:
+        file = self.contract.reference.file
+        return [contract for contract in self._tables() if contract.reference.file == file]
 
     def import_file(
         self,
@@ -167,7 +183,7 @@ class Workflow:
         chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
         for llm in chosen:
             check_provider(llm, is_batch=is_batch and not llm.is_baseline)
-        sha256 = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else ""
+        references = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else {}
         runs = [
             plan_run(
                 self.contract,
@@ -178,7 +194,7 @@ class Workflow:
                 drawn_columns=drawn_columns,
                 prefer=prefer,
                 seed=seed,
-                reference_sha256=sha256,
+                reference_sha256=references.get(self.contract.dataset, ""),
                 price_tier=BATCH if is_batch and not llm.is_baseline else STANDARD,
             )
             for llm in chosen

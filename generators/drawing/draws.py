@@ -44,7 +44,7 @@ def draw(
     for column in contract.columns:
         if column.kind == "identifier":
             continue
-        drawn[column.name] = _column(column, drawn, random, size, fixed.get(column.name))
+        drawn[column.name] = draw_column(column, drawn, random, size, fixed.get(column.name))
         share = column.population.get("missing", 0) if column.is_nullable else 0
         if has_gaps and share and column.name not in fixed:
             gaps[column.name] = random.random(size) < share
@@ -108,14 +108,17 @@ def _keeps_rules(contract: Contract, rows: Mapping[str, Values]) -> np.ndarray:
     return keeps
 
 
-def _column(
+def draw_column(
     column: Column,
     drawn: Mapping[str, Values],
     random: np.random.Generator,
     size: int,
-    fixed: Sequence[str] | None,
+    fixed: Sequence[str] | None = None,
 ) -> Values:
-    """Values of one column, spread as its contract says; `drawn` are those before it."""
+    """Values of one column, spread as its contract says; `drawn` are those before it.
+
+    `fixed` are the category or band of each row, where they are given.
+    """
     population = column.population
     if fixed is not None:
         return _of_labels(column, fixed, random)

@@ -11,12 +11,13 @@ from pathlib import Path
 import duckdb
 
 from generators.asking.runs import utc_now
+from generators.drawing.children import draw_counts
 from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from readers.dialect import Dialect
 from readers.tables import quoted, read_table
-from synthcare.contracts.contract import Contract
+from synthcare.contracts.contract import Contract, load_contract
 from synthcare.errors import SynthcareError
 
 STAND_IN = "stand-in"
@@ -139,14 +140,22 @@ def land_uci(home: Home, contract: Contract) -> LandedReference:
 
 
 def land_stand_in(home: Home, contract: Contract) -> LandedReference:
-    """Make the stand-in from the contract's population and land it. The same rows every time."""
+    """Make the stand-in from the contract's population and land it. The same rows every time.
+
+    Rows that belong to others are as many as those of the parents' stand-in have by the contract,
+    and otherwise independent of them.
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(contract.file_labels)
-    # Where rows have groups, each of the stand-in is one of its own.
-    groups = range(len(contract.file_labels) - len(contract.labels))
-    rows = stand_in_rows(contract, contract.reference.stand_in_rows)
-    rows = [(*row, *(str(place) for _ in groups)) for place, row in enumerate(rows)]
+    size, keys = _stand_in_keys(contract)
+    rows = stand_in_rows(contract, size)
+    # Where rows have groups or keys of their own, each of the stand-in is one of its own.
+    others = [label for label in contract.file_labels if label not in contract.labels]
+    rows = [
+        (*row, *(keys[label][place] if label in keys else str(place + 1) for label in others))
+        for place, row in enumerate(rows)
+    ]
     writer.writerows(rows)
     sha256 = hashlib.sha256(text.getvalue().encode()).hexdigest()
     landed = LandedReference(contract.dataset, STAND_IN, len(rows), sha256)
@@ -158,6 +167,23 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
         database.execute(f"insert into written select {places}", values)
         _land(home, contract, database, landed, {label: label for label in contract.file_labels})
     return landed
+
+
+def _stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
+    """How many rows the stand-in has, and the texts of its foreign keys by label."""
+    found: dict[str, list[str]] = {}
+    size = contract.reference.stand_in_rows
+    for place, key in enumerate(contract.foreign_keys):
+        parents, _ = _stand_in_keys(load_contract(key.to))
+        names = [str(parent + 1) for parent in range(parents)]
+        if place == 0:
+            counts = draw_counts(contract, 0, names)
+            names = [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
+            size = len(names)
+        else:
+            names = [names[row % parents] for row in range(size)]
+        found |= {contract.key_labels[column]: names for column in key.columns}
+    return size, found
 
 
 def _land(

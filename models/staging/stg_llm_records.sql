@@ -84,6 +84,8 @@ joined as (
         responses.wire_format,
         responses.quota_cells,
         responses.drawn_values,
+        responses.parents,
+        responses.has_keys,
         -- A line as it was asked for: other fields than the contract's columns, in their order.
         if(
             len(records.field_values) = len(responses.written_fields)
@@ -134,6 +136,8 @@ expanded as (
         written_fields is not null and contains(wire_format, 'compact') as is_coded,
         quota_cells,
         drawn_values,
+        parents,
+        has_keys,
 
         ---------- what made it
         logic_hash as parsed_with,

@@ -20,12 +20,14 @@ joined as (
         responses.request_number,
         runs.wire_format,
         runs.written_fields,
+        coalesce(runs.has_keys, false) as has_keys,
 
         ---------- text
         responses.slice_text,
         responses.dictated_values,
         responses.quota_cells,
         responses.drawn_values,
+        responses.parents,
         responses.response_text,
         responses.finish_reason,
         -- `broken`: the stream ended before the answer did.

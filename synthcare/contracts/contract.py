@@ -1,7 +1,7 @@
 """The contract of a dataset, read from the dbt properties file that declares it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from synthcare.contracts.relations import (
     foreign_keys,
     primary_key,
 )
-from synthcare.contracts.spread import check_spread
+from synthcare.contracts.spread import band, check_spread
 from synthcare.errors import SynthcareError
 from synthcare.files import read_yaml
 from synthcare.project import PROJECT
@@ -127,7 +127,10 @@ class Contract:
     `quotas` are the columns whose declared shares the rows of a run are to meet together. `key`
     names the columns that tell rows apart, `foreign_keys` those that say which row of another table
     a row belongs to; no LLM writes them. Rows of one parent are `ordered_by` a column, which an LLM
-    may write. `key_labels` has what the real file calls all of these.
+    may write; without one they are as they were written. `key_labels` has what the real file calls
+    all of these. `counts` says how many rows a parent has, as a column of whole numbers whose
+    population has the share `none` of parents without any; `family_rules` hold for a row and its
+    `parent`.
     """
 
     dataset: str
@@ -142,6 +145,8 @@ class Contract:
     foreign_keys: tuple[ForeignKey, ...] = ()
     key_labels: Mapping[str, str] = field(default_factory=dict)
     ordered_by: str | None = None
+    counts: Column | None = None
+    family_rules: tuple[Rule, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -149,9 +154,15 @@ class Contract:
 
     @property
     def file_labels(self) -> tuple[str, ...]:
-        """The columns that the real file must have: those of the contract, and the group."""
-        group = self.reference.group
-        return self.labels if group in (None, *self.labels) else (*self.labels, group)
+        """The columns that the real file must have: those of the contract, its keys, the group."""
+        group = filter(None, [self.reference.group])
+        return tuple(dict.fromkeys([*self.labels, *self.key_labels.values(), *group]))
+
+    @property
+    def key_columns(self) -> tuple[str, ...]:
+        """Columns that no LLM writes: the key, those of foreign keys, and what gives the order."""
+        written = {column.name for column in self.columns}
+        return tuple(name for name in self.key_labels if name not in written)
 
     @property
     def has_nullable(self) -> bool:
@@ -211,8 +222,9 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         check_spread(column, columns[:place])
     reference = meta["reference"]
     key, parents = primary_key(model), foreign_keys(model)
-    order = meta.get("children", {}).get("order")
-    keys = {*key, *(name for own in parents for name in own.columns), *filter(None, [order])}
+    children = meta.get("children", {})
+    order = children.get("order")
+    keys = [*key, *(name for own in parents for name in own.columns), *filter(None, [order])]
     return Contract(
         dataset=model["name"],
         record=meta["record"],
@@ -242,15 +254,39 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
         plausible_pairs=tuple(Pair(**pair) for pair in meta.get("plausible_pairs", [])),
         key=key,
         foreign_keys=parents,
-        key_labels=_labels_of(model, keys),
+        key_labels=_labels_of(model, dict.fromkeys(keys)),
         ordered_by=order,
+        counts=_counts(children["counts"]) if "counts" in children else None,
+        family_rules=tuple(Rule(**rule) for rule in children.get("rules", [])),
     )
 
 
-def _labels_of(model: Mapping[str, Any], names: set[str]) -> dict[str, str]:
+def _counts(population: Mapping[str, Any]) -> Column:
+    """How many rows a parent has, as a column; its ends are those of what is declared."""
+    shares = {str(label): share for label, share in population.get("shares", {}).items()}
+    ends = [end for label in shares for end in band(label)]
+    ends += [
+        *population.get("deciles", []),
+        *(population[x] for x in ("min", "max") if x in population),
+    ]
+    if not ends or min(ends) < 0:
+        raise KeyError("children.counts needs shares, deciles, or min and max, none below 0")
+    column = Column(
+        "children",
+        "children",
+        "integer",
+        minimum=min(ends),
+        maximum=max(ends),
+        population={**population, **({"shares": shares} if shares else {})},
+    )
+    check_spread(column, ())
+    return column
+
+
+def _labels_of(model: Mapping[str, Any], names: Collection[str]) -> dict[str, str]:
     """What the real file calls columns: as `meta.label` says, else as they are called here."""
     known = {column["name"]: column for column in model.get("columns", [])}
-    if unknown := sorted(names - known.keys()):
+    if unknown := sorted(set(names) - known.keys()):
         raise KeyError(f"a key of {model['name']} has columns that it does not: {unknown}")
     metas = {name: known[name].get("config", {}).get("meta", {}) for name in names}
     return {name: meta.get("label", name) for name, meta in metas.items()}

@@ -15,6 +15,9 @@ OURS = {
     *("drawn_rows", "drawn_values", "field_names", "field_values", "is_coded", "is_cut_off"),
     *("are_repeated", "quota_cell", "quota_cells", "row_key", "texts", "values_too_many"),
     *("dictated_values", "is_beyond_quota", "is_repeated"),
+    # of what a row belongs to
+    *("children_asked", "has_keys", "is_parent_accepted", "key_places", "parent"),
+    *("parent_record_id", "parents", "parents_asked"),
 }
 NAME = r"[a-z][a-z0-9_]*"
 

@@ -4,12 +4,15 @@ They are declared by dbt's constraints `primary_key` and `foreign_key`; see docs
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from synthcare.errors import SynthcareError
+
+if TYPE_CHECKING:
+    from synthcare.contracts.contract import Contract
 
 _REF = re.compile(r"""\s*ref\(\s*['"](\w+)['"]\s*\)\s*""")
 
@@ -60,6 +63,22 @@ def _constraints(
         for constraint in column.get("constraints", []):
             if constraint["type"] == kind:
                 yield (column["name"],), constraint
+
+
+def ancestors(contract: "Contract", load: Callable[[str], "Contract"]) -> list["Contract"]:
+    """All tables that a table belongs to, directly or not, parents first, and it at the end.
+
+    `load` gives the contract of a name. Raises SynthcareError where one is its own ancestor.
+    """
+    found = {contract.dataset: contract}
+    wanted = [contract]
+    while wanted:
+        for key in wanted.pop().foreign_keys:
+            if key.to not in found:
+                found[key.to] = load(key.to)
+                wanted.append(found[key.to])
+    tables = {name: of.foreign_keys for name, of in found.items()}
+    return [found[name] for name in parents_first(tables)]
 
 
 def parents_first(tables: Mapping[str, Sequence[ForeignKey]]) -> list[str]:

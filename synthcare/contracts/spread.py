@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 Shares = Mapping[str, float]
 
-_BAND = r"(-?\d+)-(-?\d+)"
+_BAND = r"(-?\d+)(?:-(-?\d+))?"
 
 
 def shares(column: "Column", given: str | None = None) -> Shares | None:
@@ -26,9 +26,9 @@ def shares(column: "Column", given: str | None = None) -> Shares | None:
 
 
 def band(label: str) -> tuple[int, int]:
-    """The ends of a band such as `18-34`."""
+    """The ends of a band such as `18-34`, or of a number such as `18`."""
     low, high = re.fullmatch(_BAND, label).groups()
-    return int(low), int(high)
+    return int(low), int(high or low)
 
 
 def check_spread(column: "Column", before: Sequence["Column"]) -> None:
@@ -77,7 +77,7 @@ def _check_shares(column: "Column", declared: Mapping[str, Any]) -> None:
 
 
 def _check_bands(column: "Column", declared: Mapping[str, Any]) -> None:
-    odd = [label for label in declared if not re.fullmatch(_BAND, str(label))]
+    odd = [x for x in declared if not (isinstance(x, str) and re.fullmatch(_BAND, x))]
     if odd:
         raise TypeError(f"shares of {column.name} need bands such as 18-34, and not {odd[0]!r}")
     ends = sorted(band(label) for label in declared)

@@ -1,0 +1,1 @@
+{{ coded_rows('diabetes_patients') }}

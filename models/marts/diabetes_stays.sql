@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ accepted_records('diabetes_stays') }}

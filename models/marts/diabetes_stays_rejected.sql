@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ rejected_records('diabetes_stays') }}

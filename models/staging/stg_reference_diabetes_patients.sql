@@ -1,0 +1,3 @@
+{{ config(materialized='table') }}
+
+{{ typed_reference('diabetes_patients') }}
