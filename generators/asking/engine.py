@@ -1,14 +1,15 @@
 """Generates until enough rows are accepted: ask, journal, land, let dbt judge, ask for the rest."""
 
 import asyncio
-import math
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from generators.asking.goals import Cells, Goal, goal_of, short_parents
 from generators.asking.judge import Counts, Judge
 from generators.asking.llms import LLM
+from generators.asking.parents import parents_of
 from generators.asking.runs import Run
 from generators.asking.scheduler import open_scheduler
 from generators.asking.work import Work
@@ -16,17 +17,11 @@ from generators.costs.budget import Budget
 from generators.home import Home
 from generators.landing.journal import Journal, Spent
 from generators.providers import open_provider
-from generators.variety import QUOTAS
 from generators.variety.brief import Cell
-from generators.variety.quotas import apportion, cell_shares
+from generators.variety.families import cell_of
 from generators.warehouse.transform import parse_ahead
 from synthcare.errors import SynthcareError
 
-_ROUNDS = 6
-_ROUNDS_OF_QUOTAS = 20  # each asks for what is short, and for no more
-_LOWEST_ACCEPT_RATE = 0.2  # so that a run that is rejected whole does not ask for ever more
-
-_CELLS_NAMED = 5
 _TOO_FEW_TO_GIVE_UP = 20  # records that may all be rejected by chance
 
 Ask = Callable[[Work, int, Mapping[Cell, int] | None], Awaitable[None]]
@@ -34,8 +29,9 @@ Ask = Callable[[Work, int, Mapping[Cell, int] | None], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Progress:
-    """Told of each response as it comes, of each count that dbt made, and of what went before."""
+    """Told of what begins, each response as it comes, each count of dbt's, what went before."""
 
+    begun: Callable[[Run, int], None]
     received: Callable[[Run, int], None]
     counted: Callable[[Run, Counts], None]
     told: Callable[[str], None]
@@ -43,13 +39,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: `stopped_because` is None where it has the rows that were wanted.
+    """How a run ended: `stopped_because` is None where it has the `wanted` rows.
 
     `has_failed`: its LLM cannot be asked. `unanswered` are requests of this session that got no
     answer, but may be charged; `endings` how its answers ended; `spent` is of all sessions.
     """
 
     counts: Counts
+    wanted: int
     stopped_because: str | None
     has_failed: bool
     unanswered: int
@@ -65,47 +62,45 @@ def generate(
     max_usd: float | None,
     progress: Progress,
     is_preview: bool = False,
-) -> dict[str, Outcome]:
-    """Bring each run to `rows` accepted rows; return how each ended, by run_id.
+) -> dict[Run, Outcome]:
+    """Bring each run to `rows` accepted rows; return how each ended, and those of its parents.
 
-    A run that was begun earlier continues: what is in its journal is counted and never asked for
-    again. A run stops short of `rows` at the cap of `max_usd`, which holds for all the runs and all
-    their sessions together; after six rounds (twenty with quotas; one in a preview); after one
-    that brought no record (a model that refuses, a baseline that is used up), or 20 and more and
-    none was accepted; or where its LLM cannot be asked. The other LLMs go on then. Raises
-    SynthcareError where nothing can be asked at all.
+    Where tables belong together, `rows` are of the top one, and of the others there are as many as
+    were drawn for each parent. A run that was begun earlier continues: what is in its journal is
+    counted and never asked for again. A run stops short at the cap of `max_usd`, which holds for
+    all the runs, tables and sessions together; after six rounds (twenty where it is known which
+    rows are short; one in a preview); after one that brought no record (a model that refuses, a
+    baseline that is used up), or 20 and more and none was accepted; or where its LLM cannot be
+    asked. The other LLMs go on then. Raises SynthcareError where nothing can be asked at all.
     """
     with ExitStack() as stack:
-        works = []
-        for order, run in enumerate(runs):
-            journal = stack.enter_context(Journal(home.landing / run.run_id, run.as_row()))
-            most_rows = rows if is_preview else None
-            works.append(Work(run, journal, order, progress.received, most_rows=most_rows))
-            _tell_of_kill(journal, run, progress)
+        levels: list[list[Work]] = []
+        for level in zip(*(run.tables for run in runs), strict=True):
+            levels.append([])
+            for order, run in enumerate(level):
+                journal = stack.enter_context(Journal(home.landing / run.folder, run.as_row()))
+                most_rows = rows if is_preview and run.parent is None else None
+                work = Work(run, journal, order, progress.received, most_rows=most_rows)
+                work.keep()
+                levels[-1].append(work)
+                _tell_of_kill(journal, run, progress)
+        works = [work for level in levels for work in level]
         budget = Budget(max_usd, spent=sum(work.spent().at_most for work in works))
-        judge = Judge(home, runs, progress.counted)
+        judge = Judge(home, [work.run for work in works], progress.counted)
         if any(work.journal.rows_requested or work.run.llm.is_baseline for work in works):
             judge.count_now()
-        for work in works:
-            counts = judge.counts[work.run.run_id]
-            if max_usd is None or not _is_wanting(work.run, counts, rows):
+        for work in levels[0]:
+            goal, counts = goal_of(work.run, rows), judge.counts[work.run]
+            if max_usd is None or work.run.kept or not goal.is_short(counts):
                 continue
-            work.begin(*_what_to_ask(work.run, counts, rows))
+            work.begin(*goal.to_ask(counts))
             if (most := work.usd_of_next()) > max_usd:
                 raise SynthcareError(
                     f"--max-usd {max_usd:g} is too little: one request of {work.run.label} may "
                     f"cost ${most:.4f}. Raise it, or ask for fewer --rows-per-request."
                 )
-        filling = _fill_all(
-            home,
-            works,
-            rows=rows,
-            is_preview=is_preview,
-            budget=budget,
-            judge=judge,
-            told=progress.told,
-        )
-        return asyncio.run(filling)
+        session = _Session(home, budget, judge, progress, is_preview)
+        return asyncio.run(session.fill_levels(levels, rows))
 
 
 def _tell_of_kill(journal: Journal, run: Run, progress: Progress) -> None:
@@ -117,48 +112,97 @@ def _tell_of_kill(journal: Journal, run: Run, progress: Progress) -> None:
         )
 
 
-async def _fill_all(
-    home: Home,
-    works: Sequence[Work],
-    *,
-    rows: int,
-    is_preview: bool,
-    budget: Budget,
-    judge: Judge,
-    told: Callable[[str], None],
-) -> dict[str, Outcome]:
-    wanting = [work for work in works if _is_wanting(work.run, judge.counts[work.run.run_id], rows)]
-    reasons: dict[str, str | None] = {}
+@dataclass
+class _Session:
+    """Works that are brought to their goals, those of parents before those of their children."""
 
-    async def fill(work: Work, ask: Ask) -> None:
-        reasons[work.run.run_id] = await _fill(
-            work, rows, ask, judge, rounds=1 if is_preview else _most_rounds(work.run)
-        )
+    home: Home
+    budget: Budget
+    judge: Judge
+    progress: Progress
+    is_preview: bool
 
-    async with AsyncExitStack() as stack:
+    async def fill_levels(self, levels: Sequence[Sequence[Work]], rows: int) -> dict[Run, Outcome]:
+        """Bring each work to its goal; return how each ended."""
+        found: dict[Run, Outcome] = {}
+        async with AsyncExitStack() as stack:
+            askers: dict[tuple[LLM, str | None], Ask] = {}
+            for works in levels:
+                goals = {work: await self._goal(work, rows) for work in works}
+                found |= await self._fill_all(goals, stack, askers)
+        return found
+
+    async def _goal(self, work: Work, rows: int) -> Goal:
+        """What a work is to have; where its rows belong to others, these are known from now on."""
+        if work.run.parent is None:
+            return goal_of(work.run, rows)
+        is_cut = work.run.parent.parent is None and work.run.parent.kept is None
+        parents = await asyncio.to_thread(parents_of, self.home, work.run, rows if is_cut else None)
+        work.parents = {cell_of(parent.record_id): parent for parent in parents}
+        wanted = Counter({cell: parent.children for cell, parent in work.parents.items()})
+        return Cells(+wanted, short_parents, **({"rounds": 1} if work.run.has_keys else {}))
+
+    async def _fill_all(
+        self,
+        goals: Mapping[Work, Goal],
+        stack: AsyncExitStack,
+        askers: dict[tuple[LLM, str | None], Ask],
+    ) -> dict[Run, Outcome]:
+        counts = self.judge.counts
+        wanting = [work for work, goal in goals.items() if goal.is_short(counts[work.run])]
+        reasons: dict[Run, str | None] = {}
         # All are opened before anything is spent: a key may be missing.
-        askers: dict[LLM, Ask] = {}
         for work in wanting:
-            llm = work.run.llm
-            if llm not in askers:
-                asker = open_asker(home, work.run, budget, told)
-                askers[llm] = await stack.enter_async_context(asker)
+            if (key := _asker_of(work.run)) not in askers:
+                asker = open_asker(self.home, work.run, self.budget, self.progress.told)
+                askers[key] = await stack.enter_async_context(asker)
         if wanting:
-            parse_ahead(home)  # while the LLMs write
+            parse_ahead(self.home)  # while the LLMs write
+
+        async def fill(work: Work) -> None:
+            self.progress.begun(work.run, goals[work].rows)
+            ask = askers[_asker_of(work.run)]
+            reasons[work.run] = await self._fill(work, goals[work], ask)
+
         async with asyncio.TaskGroup() as group:
             for work in wanting:
-                group.create_task(fill(work, askers[work.run.llm]))
-    return {
-        work.run.run_id: Outcome(
-            judge.counts[work.run.run_id],
-            reasons.get(work.run.run_id),
-            work.has_failed and reasons.get(work.run.run_id) is not None,
-            work.unanswered,
-            work.endings,
-            work.spent(),
-        )
-        for work in works
-    }
+                group.create_task(fill(work))
+        return {
+            work.run: Outcome(
+                self.judge.counts[work.run],
+                goal.rows,
+                reasons.get(work.run),
+                work.has_failed and reasons.get(work.run) is not None,
+                work.unanswered,
+                work.endings,
+                work.spent(),
+            )
+            for work, goal in goals.items()
+        }
+
+    async def _fill(self, work: Work, goal: Goal, ask: Ask) -> str | None:
+        """Bring one work to its goal, or return why it stopped short."""
+        run, counts = work.run, self.judge.counts[work.run]
+        rounds = 1 if self.is_preview else goal.rounds
+        for _ in range(rounds):
+            answers = work.endings.total()
+            await ask(work, *goal.to_ask(counts))
+            if work.endings.total() == answers and work.stopped_because:
+                return work.stopped_because  # and there is nothing to be counted
+            before, counts = counts, (await self.judge.count())[run]
+            if not goal.is_short(counts):
+                return None
+            if work.stopped_because:
+                return work.stopped_because
+            found = counts.found - before.found
+            if counts.accepted == before.accepted and not 0 < found < _TOO_FEW_TO_GIVE_UP:
+                return f"the last round brought no accepted row{goal.shortage(counts)}"
+        return f"not enough rows were accepted in {rounds} rounds{goal.shortage(counts)}"
+
+
+def _asker_of(run: Run) -> tuple[LLM, str | None]:
+    """Which of them asks: a baseline knows the table that it draws from, an LLM any."""
+    return run.llm, run.contract.dataset if run.llm.is_baseline else None
 
 
 @asynccontextmanager
@@ -177,60 +221,3 @@ async def open_asker(
             open_scheduler(run.llm, provider, budget, told) as scheduler,
         ):
             yield scheduler.ask
-
-
-async def _fill(work: Work, rows: int, ask: Ask, judge: Judge, *, rounds: int) -> str | None:
-    """Bring one run to `rows` accepted rows, or return why it stopped short."""
-    run, counts = work.run, judge.counts[work.run.run_id]
-    for _ in range(rounds):
-        answers = work.endings.total()
-        await ask(work, *_what_to_ask(run, counts, rows))
-        if work.endings.total() == answers and work.stopped_because:
-            return work.stopped_because  # and there is nothing to be counted
-        before, counts = counts, (await judge.count())[run.run_id]
-        if not _is_wanting(run, counts, rows):
-            return None
-        if work.stopped_because:
-            return work.stopped_because
-        found = counts.found - before.found
-        if counts.accepted == before.accepted and not 0 < found < _TOO_FEW_TO_GIVE_UP:
-            return f"the last round brought no accepted row{_short_cells(run, counts, rows)}"
-    return f"not enough rows were accepted in {rounds} rounds{_short_cells(run, counts, rows)}"
-
-
-def _most_rounds(run: Run) -> int:
-    return _ROUNDS_OF_QUOTAS if run.variety == QUOTAS else _ROUNDS
-
-
-def _is_wanting(run: Run, counts: Counts, rows: int) -> bool:
-    if run.variety == QUOTAS:
-        return bool(_missing_cells(run, counts, rows))
-    return counts.accepted < rows
-
-
-def _missing_cells(run: Run, counts: Counts, rows: int) -> Counter[Cell]:
-    """Rows that each cell lacks of its part of `rows`."""
-    return apportion(cell_shares(run.contract), rows) - Counter(counts.cells)
-
-
-def _what_to_ask(run: Run, counts: Counts, rows: int) -> tuple[int, Counter[Cell] | None]:
-    if run.variety == QUOTAS:
-        cells = _missing_cells(run, counts, rows)
-        return cells.total(), cells
-    missing = rows - counts.accepted
-    rate = counts.accepted / counts.found if counts.found else 1.0
-    return math.ceil(missing / max(rate, _LOWEST_ACCEPT_RATE)), None
-
-
-def _short_cells(run: Run, counts: Counts, rows: int) -> str:
-    """Which cells could not be got, in words; nothing without quotas."""
-    if run.variety != QUOTAS:
-        return ""
-    missing = _missing_cells(run, counts, rows)
-    named = [f"{lacking} of {_named(cell)}" for cell, lacking in missing.most_common(_CELLS_NAMED)]
-    more = f" and {len(missing) - _CELLS_NAMED} other cells" if len(missing) > _CELLS_NAMED else ""
-    return f"; still short: {'; '.join(named)}{more}"
-
-
-def _named(cell: Cell) -> str:
-    return ", ".join(f"{name} {label or 'missing'}" for name, label in cell)

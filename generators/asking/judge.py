@@ -11,8 +11,8 @@ import duckdb
 from generators.asking.runs import Run
 from generators.home import Home
 from generators.landing.loading import land
-from generators.variety import QUOTAS
 from generators.variety.brief import Cell
+from generators.variety.families import cell_of
 from generators.warehouse.builds import nodes_passed
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
@@ -22,7 +22,7 @@ from generators.warehouse.transform import run_dbt
 class Counts:
     """Whole records of a run that were found, and those of them that dbt accepted.
 
-    `cells` are the accepted ones of each cell, in a run with quotas.
+    `cells` are the accepted ones of each cell, where it is known which rows are to be had.
     """
 
     found: int = 0
@@ -47,13 +47,13 @@ class Judge:
     def __init__(
         self, home: Home, runs: Sequence[Run], counted: Callable[[Run, Counts], None]
     ) -> None:
-        self.counts = {run.run_id: Counts() for run in runs}
+        self.counts = {run: Counts() for run in runs}
         self._home, self._runs, self._counted = home, runs, counted
         self._one_at_a_time = asyncio.Lock()
         self._began = 0.0
 
-    async def count(self) -> dict[str, Counts]:
-        """Counts by run_id of all that was journalled before the call.
+    async def count(self) -> dict[Run, Counts]:
+        """Counts by run of all that was journalled before the call.
 
         Works in a thread, so that no request waits. Runs that ask while a count is under way share
         the next one.
@@ -65,7 +65,7 @@ class Judge:
                 await asyncio.to_thread(self.count_now)
             return self.counts
 
-    def count_now(self) -> dict[str, Counts]:
+    def count_now(self) -> dict[Run, Counts]:
         """The same, in this thread."""
         land(self._home)
         if nodes_passed(self._home) is None:
@@ -77,38 +77,45 @@ class Judge:
                 """
                 select
                     run_id,
+                    dataset,
                     -- The end of an answer that was cut off says nothing of what an LLM writes.
                     count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
                     count(*) filter (where is_accepted),
 
                 from intermediate.int_record_outcomes
-                group by run_id
+                group by run_id, dataset
                 """
             ).fetchall()
             cells = self._count_cells(warehouse)
         by_run = {
-            run_id: Counts(found, accepted, cells.get(run_id, {}))
-            for run_id, found, accepted in rows
+            (run_id, dataset): Counts(found, accepted, cells.get((run_id, dataset), {}))
+            for run_id, dataset, found, accepted in rows
         }
-        self.counts = {run.run_id: by_run.get(run.run_id, Counts()) for run in self._runs}
+        self.counts = {
+            run: by_run.get((run.run_id, run.contract.dataset), Counts()) for run in self._runs
+        }
         for run in self._runs:
-            self._counted(run, self.counts[run.run_id])
+            self._counted(run, self.counts[run])
         return self.counts
 
-    def _count_cells(self, warehouse: duckdb.DuckDBPyConnection) -> dict[str, Counter[Cell]]:
-        """Accepted rows by run and cell."""
-        found: dict[str, Counter[Cell]] = {}
-        for contract in {run.contract for run in self._runs if run.variety == QUOTAS}:
+    def _count_cells(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> dict[tuple[str, str], Counter[Cell]]:
+        """Accepted rows by run and dataset, and by cell."""
+        found: dict[tuple[str, str], Counter[Cell]] = {}
+        for contract in {run.contract for run in self._runs if run.is_by_cells}:
             names = [column.name for column in contract.columns if column.name in contract.quotas]
+            of_what = "parent_record_id" if contract.foreign_keys else "quota_cell"
             rows = warehouse.execute(
                 f"""
-                select run_id, quota_cell, count(*)
+                select run_id, {of_what}, count(*)
                 from intermediate.int_{contract.dataset}_cast
-                where quota_cell is not null and len(reject_reasons) = 0
+                where {of_what} is not null and len(reject_reasons) = 0
                 group by all
                 """  # noqa: S608 (a dataset's name)
             ).fetchall()
-            for run_id, labels, count in rows:
-                cell = tuple(zip(names, labels, strict=False))
-                found.setdefault(run_id, Counter())[cell] += count
+            for run_id, of, count in rows:
+                is_family = isinstance(of, str)
+                cell = cell_of(of) if is_family else tuple(zip(names, of, strict=False))
+                found.setdefault((run_id, contract.dataset), Counter())[cell] += count
         return found

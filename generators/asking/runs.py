@@ -3,20 +3,24 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from generators.asking.llms import LLM
 from generators.costs.prices import BATCH, STANDARD, Price, load_price
 from generators.costs.tokens import count_tokens, tokens_per_row
+from generators.landing.kept import Kept
 from generators.prompts import Prompt, render_prompt
-from generators.variety import QUOTAS, SLICES
+from generators.variety import NONE, QUOTAS, SLICES
+from generators.variety.brief import KEY
 from generators.variety.quotas import cell_shares, check_drawn_columns
 from generators.wire_formats.layout import written_fields
 from generators.wire_formats.schema import json_schema
-from synthcare.contracts.contract import Contract
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.contracts.relations import ancestors
+from synthcare.errors import SynthcareError
 
 # What a run prefers where more rows a request cost less, and fewer are there sooner.
 COST, TIME = "cost", "time"
@@ -32,6 +36,9 @@ class Run:
     where the model has none in its `price_tier`. `tokens_per_row` (of answers) and `prompt_tokens`
     are counts in o200k, and so estimates for most models; `prompt_bytes` is the length of all that
     is sent with every request.
+
+    A run of a table that belongs to another one has the run of that as its `parent`, under the same
+    `run_id`: rows of the parent are written first, or `kept` as somebody has them.
     """
 
     run_id: str
@@ -50,6 +57,37 @@ class Run:
     tokens_per_row: float = 0.0
     prompt_tokens: int = 0
     prompt_bytes: int = 0
+    parent: "Run | None" = None
+    is_related: bool = False
+    kept: Kept | None = None
+
+    def _written_fields(self) -> list[list[str]] | None:
+        return written_fields(self.contract, self.llm.wire_format, self.drawn_columns)
+
+    @property
+    def tables(self) -> tuple["Run", ...]:
+        """The runs of all its tables, parents first, and itself at the end."""
+        return (*(self.parent.tables if self.parent else ()), self)
+
+    @property
+    def folder(self) -> str:
+        """Its folder in landing; responses are called so, too."""
+        return f"{self.run_id}.{self.contract.dataset}" if self.is_related else self.run_id
+
+    @property
+    def is_by_cells(self) -> bool:
+        """Whether it is known which rows are short, and not only how many."""
+        return self.variety == QUOTAS or self.parent is not None
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether all requests are the same, word for word."""
+        return self.variety == NONE and self.parent is None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether its records say their own keys: rows that were there before do."""
+        return self.kept is not None or (self.is_related and self.llm.provider == "holdout")
 
     @property
     def is_batch(self) -> bool:
@@ -59,10 +97,12 @@ class Run:
     def label(self) -> str:
         """What a person calls it, e.g. `smollm2 basic/improved/slices` (and variety)."""
         levels = "/".join(filter(None, [self.prompt_level, self.instruction_level, self.variety]))
-        return f"{self.llm.name} {levels}".strip()
+        table = f"({self.contract.dataset})" if self.is_related else ""
+        return " ".join(filter(None, [self.llm.name, levels, table]))
 
     def as_row(self) -> dict[str, Any]:
         """The row of raw.llm_runs, started now."""
+        prompt = None if self.kept else self.prompt
         return {
             "run_id": self.run_id,
             "dataset": self.contract.dataset,
@@ -73,20 +113,91 @@ class Run:
             "instruction_level": self.instruction_level,
             "variety": self.variety,
             "wire_format": self.llm.wire_format,
-            "written_fields": written_fields(
-                self.contract, self.llm.wire_format, self.drawn_columns
-            ),
+            "written_fields": None if self.kept else self._written_fields(),
             "drawn_columns": list(self.drawn_columns) or None,
+            "has_keys": self.has_keys,
             "price_tier": self.price_tier,
             "seed": self.seed,
-            "developer_message": self.prompt.developer_message if self.prompt else None,
-            "user_message": self.prompt.user_message if self.prompt else None,
-            "drawn_from": self.drawn_from,
+            "developer_message": prompt.developer_message if prompt else None,
+            "user_message": prompt.user_message if prompt else None,
+            "drawn_from": None if self.kept else self.drawn_from,
             "started_at": utc_now(),
         }
 
 
 def plan_run(
+    contract: Contract,
+    llm: LLM,
+    *,
+    references: Mapping[str, str],
+    drawn_columns: Sequence[str] = (),
+    kept: Kept | None = None,
+    **how: Any,
+) -> Run:
+    """Plan one run, of a table and all that it belongs to. The same plan has the same id.
+
+    So it continues where it stopped. The number of rows is not part of the plan: asking for more
+    continues the same run. `references` are the SHA-256 of real tables by dataset, which a baseline
+    is drawn from; `drawn_columns` are of the top table, whose rows may be `kept`; `how` is what
+    `_plan_table` takes. Raises SynthcareError where nothing belongs to rows that are to be kept.
+    """
+    contracts = ancestors(contract, load_contract)
+    _check_related(contracts)
+    planned = [
+        _plan_table(
+            table,
+            llm,
+            reference_sha256=references.get(table.dataset, ""),
+            drawn_columns=() if table.foreign_keys else drawn_columns,
+            **how,
+        )
+        for table in contracts
+    ]
+    first = planned[-1][0]
+    names = [contract.dataset, llm.name, first.prompt_level, first.instruction_level, first.variety]
+    plans = [plan for _, plan in planned]
+    if kept and len(planned) == 1:
+        raise SynthcareError(
+            f"{contract.dataset} belongs to no other table, so there are no parents to keep. Use "
+            "--dataset with a table whose contract has a foreign key."
+        )
+    # Real families have parents of their own.
+    kept = None if llm.provider == "holdout" else kept
+    if kept:
+        plans[0] = [kept.sha256]
+    found = run_id(names, plans if len(plans) > 1 else plans[0])
+    done: dict[str, Run] = {}
+    for run, _ in planned:
+        keys = run.contract.foreign_keys
+        parent = done[keys[0].to] if keys else None
+        done[run.contract.dataset] = replace(
+            run,
+            run_id=found,
+            parent=parent,
+            is_related=len(planned) > 1,
+            kept=None if keys else kept,
+        )
+    return done[contract.dataset]
+
+
+def _check_related(contracts: Sequence[Contract]) -> None:
+    """Raise SynthcareError where rows of a table cannot be asked for by what they belong to."""
+    for contract in contracts:
+        if len(contract.foreign_keys) > 1:
+            named = ", ".join(key.to for key in contract.foreign_keys)
+            raise SynthcareError(
+                f"{contract.dataset} belongs to {named}. Rows can be asked for that belong to one "
+                "table: leave one foreign key in its contract, or write the rows elsewhere and "
+                "compare them with `synthcare score`."
+            )
+        if contract.foreign_keys and KEY.lower() in map(str.lower, contract.labels):
+            raise SynthcareError(
+                f"A column of {contract.dataset} is labelled {KEY}, as the keys of what its rows "
+                "belong to would be. Give it another label."
+            )
+
+
+def _plan_table(
     contract: Contract,
     llm: LLM,
     *,
@@ -98,14 +209,12 @@ def plan_run(
     drawn_columns: Sequence[str] = (),
     prefer: str = COST,
     price_tier: str = STANDARD,
-) -> Run:
-    """Plan one run. The same plan has the same id, so that it continues where it stopped.
-
-    The number of rows is not part of the plan: asking for more continues the same run.
-    """
+) -> tuple[Run, list[object]]:
+    """The run of one table, without its id, and what the id is made from."""
     prompt, sent, drawn, cells = None, "", (), []
+    is_top = not contract.foreign_keys
     if not llm.is_baseline:
-        if variety == QUOTAS:
+        if variety == QUOTAS and is_top:
             cells = list(cell_shares(contract).items())
             drawn = check_drawn_columns(contract, drawn_columns)
         prompt = render_prompt(
@@ -124,8 +233,10 @@ def plan_run(
     plan += [price_tier, drawn]
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     plan += cells
-    return Run(
-        run_id=run_id([contract.dataset, llm.name, *levels], plan),
+    if contract.counts:
+        plan += [dict(contract.counts.population)]
+    run = Run(
+        run_id="",
         contract=contract,
         llm=llm,
         prompt_level=levels[0],
@@ -142,6 +253,7 @@ def plan_run(
         prompt_tokens=count_tokens(sent) if sent else 0,
         prompt_bytes=len(sent.encode()),
     )
+    return run, plan
 
 
 def run_id(names: list[str | None], content: list[object]) -> str:

@@ -5,7 +5,6 @@ import math
 from generators.asking.runs import TIME, Run
 from generators.costs.tokens import count_tokens
 from generators.providers import Completion
-from generators.variety import NONE
 from generators.wire_formats import max_tokens
 
 FEWEST_ROWS = 10  # of a request, where many are to be sent at once: each pays for its prompt again
@@ -26,7 +25,7 @@ class Sizes:
         self._most = min(run.llm.rows_per_request, most_rows or run.llm.rows_per_request)
         self._fit = self._most
         self._wanted = self._most
-        self._is_same = run.variety == NONE
+        self._is_same = run.is_uniform
         self._has_asked = False
 
     def begin(self, rows: int) -> None:

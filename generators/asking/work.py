@@ -9,8 +9,9 @@ from generators.asking.runs import Run, utc_now
 from generators.asking.sizes import Sizes
 from generators.landing.journal import Journal, Response, Spent
 from generators.providers import Completion, Request, request_seed
-from generators.variety import QUOTAS, make_brief
+from generators.variety import make_brief
 from generators.variety.brief import Cell
+from generators.variety.families import MOST_PARENTS, Parent, family_brief
 from generators.wire_formats import count_rows
 
 CAP_REACHED = "the spend cap allows no further request"
@@ -25,7 +26,8 @@ _MOST_REFILLED = 0.5
 class Work:
     """One run while it is generated. Runs with a smaller `order` go first.
 
-    A request asks for `most_rows` at most, where that is given, and for as many as fit.
+    A request asks for `most_rows` at most, where that is given, and for as many as fit. `parents`
+    are what its rows are to belong to, by cell, once they are known.
 
     `endings` counts how the answers of this session ended, `unanswered` its requests that got none
     but may be charged.
@@ -41,6 +43,7 @@ class Work:
         most_rows: int | None = None,
     ) -> None:
         self.run, self.journal, self.order = run, journal, order
+        self.parents: Mapping[Cell, Parent] = {}
         self.rows_left = 0
         self.stopped_because: str | None = None
         self.has_failed = False
@@ -64,6 +67,28 @@ class Work:
         self._sizes.begin(rows)
         self.ended.clear()
 
+    def keep(self) -> None:
+        """Journal the rows that somebody keeps, once, as an answer that nobody was asked for."""
+        kept = self.run.kept
+        if kept is None or self.journal.answered:
+            return
+        unknown = dict.fromkeys(("input_tokens", "cached_tokens", "output_tokens"))
+        self.journal.append(
+            Response(
+                response_id=f"{self.run.folder}-1",
+                run_id=self.run.run_id,
+                request_number=1,
+                rows_requested=kept.rows,
+                slice_text=None,
+                response_text=kept.text,
+                finish_reason="stop",
+                requested_at=None,
+                received_at=None,
+                **unknown,
+            )
+        )
+        self.journal.rows_requested += kept.rows
+
     def stop(self, because: str, *, has_failed: bool = False) -> None:
         """Ask for no more; what is under way is still received."""
         self.stopped_because = self.stopped_because or because
@@ -74,9 +99,14 @@ class Work:
     def next_request(self) -> Request:
         """The next request, which is then under way until `end_request`."""
         self.journal.begin()
-        rows = self._sizes.take(self.rows_left)
+        cells = self._first_cells(most := self._sizes.take(self.rows_left))
+        for cell, count in cells.items():
+            self._cells[cell] -= count
+            if not self._cells[cell]:
+                del self._cells[cell]
+        rows = sum(cells.values()) or most
         self._number += 1
-        request = self.request(self._number, rows, self._take_cells(rows))
+        request = self.request(self._number, rows, cells)
         self.rows_left -= rows
         self._rows_before += rows
         self._under_way += 1
@@ -85,6 +115,19 @@ class Work:
     def request(self, number: int, rows: int, cells: Mapping[Cell, int]) -> Request:
         """The request of this number: the same in every session, but for the room it has."""
         run = self.run
+        parents = [self.parents[cell] for cell in cells] if run.parent else []
+        if run.parent:
+            counts = [*cells.values()]
+            brief = family_brief(run.contract, parents, counts, run.parent.contract)
+        else:
+            brief = make_brief(
+                run.contract,
+                run.variety,
+                seed=request_seed(run.seed, number),
+                rows=rows,
+                cells=cells,
+                drawn_columns=run.drawn_columns,
+            )
         return Request(
             number=number,
             rows_before=self._rows_before,
@@ -93,14 +136,8 @@ class Work:
             wire_format=run.llm.wire_format,
             contract=run.contract,
             prompt=run.prompt,
-            brief=make_brief(
-                run.contract,
-                run.variety,
-                seed=request_seed(run.seed, number),
-                rows=rows,
-                cells=cells,
-                drawn_columns=run.drawn_columns,
-            ),
+            brief=brief,
+            parents=tuple(parents),
             drawn_columns=run.drawn_columns,
             max_tokens=self._sizes.room(rows),
         )
@@ -108,7 +145,7 @@ class Work:
     def asked(self, request: Request, requested_at: datetime) -> dict[str, object]:
         """What the line of a response says of its request."""
         return {
-            "response_id": f"{self.run.run_id}-{request.number}",
+            "response_id": f"{self.run.folder}-{request.number}",
             "run_id": self.run.run_id,
             "request_number": request.number,
             "rows_requested": request.rows,
@@ -184,8 +221,8 @@ class Work:
 
     def usd_of_next(self) -> float:
         """The most that the next request can cost."""
-        rows = self._sizes.rows(self.rows_left)
-        cells = self._first_cells(rows)
+        cells = self._first_cells(most := self._sizes.rows(self.rows_left))
+        rows = sum(cells.values()) or most
         return self.usd_at_most(self.request(self._number + 1, rows, cells))
 
     def spent(self) -> Spent:
@@ -193,25 +230,27 @@ class Work:
         return self.journal.spent(self.run.price)
 
     def _first_cells(self, rows: int) -> dict[Cell, int]:
-        """The first cells that are still to be asked for, of `rows` rows together."""
+        """The first cells that are still to be asked for, of `rows` rows together.
+
+        Rows of one parent are asked for together where they fit into a request, because they
+        belong together.
+        """
         found: dict[Cell, int] = {}
         for cell, count in self._cells.items():
-            if rows and count:
-                found[cell] = min(rows, count)
-                rows -= found[cell]
+            are_full = count > rows or len(found) == MOST_PARENTS
+            if rows <= 0 or (self.run.parent and found and are_full):
+                break
+            # Real families stay whole.
+            found[cell] = count if self.run.has_keys and self.run.parent else min(rows, count)
+            rows -= found[cell]
         return found
-
-    def _take_cells(self, rows: int) -> dict[Cell, int]:
-        taken = self._first_cells(rows)
-        self._cells.subtract(taken)
-        return taken
 
     def _refill(self, missing: int) -> None:
         """Ask at once for the rows that an answer lacks, instead of in a round of their own.
 
-        Not with quotas, of which dbt must say first which rows are missing.
+        Not where dbt must say first which rows are missing.
         """
-        if self.run.prompt is None or self.run.variety == QUOTAS or self.stopped_because:
+        if self.run.prompt is None or self.run.is_by_cells or self.stopped_because:
             return
         again = max(0, min(missing, self._may_refill))
         self._may_refill -= again

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -128,7 +129,12 @@ def generation_options(command: click.Command) -> click.Command:
                 multiple=True,
                 help="With quotas: a column drawn for each row and handed over; repeatable.",
             ),
-            _option("--rows", "Accepted rows wanted per run.", type=count, default=100),
+            _option(
+                "--rows",
+                "Accepted rows wanted per run; of the top table, where several belong together.",
+                type=count,
+                default=100,
+            ),
             _option("--rows-per-request", "Instead of the number in llms.yml.", type=count),
             _option("--concurrency", "Requests at once, instead of llms.yml's.", type=count),
             _option(
@@ -160,6 +166,11 @@ def generation_options(command: click.Command) -> click.Command:
                 "Seed of everything random.",
                 type=click.IntRange(min=0),
                 default=DEFAULT_SEED,
+            ),
+            _option(
+                "--keep-parents",
+                "Rows of the top table that you have: only what belongs to them is written.",
+                type=click.Path(path_type=Path),
             ),
             dataset_option,
             json_option,

@@ -17,6 +17,21 @@ from generators.warehouse.database import open_warehouse
 PREVIEWED_ROWS = 3
 
 
+def first_request(home: Home, run: Run) -> str:
+    """Both messages of the first request of a run, as they were sent."""
+    with open_warehouse(home) as warehouse:
+        found = warehouse.execute(
+            """
+            select rows_requested, slice_text from raw.llm_responses
+            where run_id = $run_id and dataset = $dataset
+            order by request_number
+            limit 1
+            """,
+            {"run_id": run.run_id, "dataset": run.contract.dataset},
+        ).fetchone()
+    return _shown(run, *found) if found else f"{run.label}: no row was to be asked for"
+
+
 def messages_shown(run: Run, rows: int) -> str:
     """Both messages of the first request for `rows` rows, as they are sent."""
     cells = apportion(cell_shares(run.contract), rows) if run.variety == QUOTAS else {}
@@ -28,8 +43,12 @@ def messages_shown(run: Run, rows: int) -> str:
         cells=cells,
         drawn_columns=run.drawn_columns,
     )
+    return _shown(run, rows, brief.text)
+
+
+def _shown(run: Run, rows: int, slice_text: str) -> str:
     messages = run.prompt.messages(
-        rows=rows, slice_text=brief.text, instructions_role=run.llm.instructions_role
+        rows=rows, slice_text=slice_text, instructions_role=run.llm.instructions_role
     )
     shown = [f"[bold]{escape(run.label)}[/bold]"]
     for message in messages:

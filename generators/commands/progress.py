@@ -25,18 +25,25 @@ def show_progress(console: Console, runs: Sequence[Run], rows: int) -> Iterator[
         console=console,
     ) as bars:
         tasks = {
-            run.run_id: bars.add_task(run.label, total=rows, rate="", start=False) for run in runs
+            run: bars.add_task(run.label, total=rows, rate="", start=False, visible=not run.parent)
+            for runs_of_one in runs
+            for run in runs_of_one.tables
         }
 
+        def begun(run: Run, wanted: int) -> None:
+            bars.update(tasks[run], total=wanted, visible=True)
+
         def received(run: Run, count: int) -> None:
-            task = bars.tasks[tasks[run.run_id]]
+            task = bars.tasks[tasks[run]]
             if not task.started:
                 bars.start_task(task.id)
             rate = f"{task.speed:.1f}/s" if task.speed else ""
             # Not all of them will be accepted, so the bar is full only when dbt says so.
-            bars.update(task.id, completed=min(task.completed + count, rows - 1), rate=rate)
+            most = max(task.total - 1, 0)
+            bars.update(task.id, completed=min(task.completed + count, most), rate=rate)
 
         def counted(run: Run, counts: Counts) -> None:
-            bars.update(tasks[run.run_id], completed=min(counts.accepted, rows))
+            task = bars.tasks[tasks[run]]
+            bars.update(task.id, completed=min(counts.accepted, task.total))
 
-        yield Progress(received=received, counted=counted, told=bars.console.print)
+        yield Progress(begun=begun, received=received, counted=counted, told=bars.console.print)

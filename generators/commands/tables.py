@@ -32,12 +32,12 @@ def plan_table(estimates: Sequence[tuple[Run, Estimate]], prefer: str) -> Table:
     return table
 
 
-def outcome_lines(run: Run, outcome: Outcome, rows: int) -> Iterator[str]:
+def outcome_lines(run: Run, outcome: Outcome) -> Iterator[str]:
     """What a person should know of how a run ended, a line for each fact."""
     if outcome.stopped_because:
         why = "" if outcome.has_failed else f": {outcome.stopped_because}"
         yield (
-            f"{run.label}: stopped at {outcome.counts.accepted} accepted of {rows} wanted"
+            f"{run.label}: stopped at {outcome.counts.accepted} accepted of {outcome.wanted} wanted"
             f" ({outcome.counts.found} records found){why}"
         )
     answers = sum(outcome.endings.values())

@@ -8,19 +8,26 @@ from typing import Any
 
 from rich.console import Console
 
-from generators.asking.engine import generate
+from generators.asking.engine import Outcome, generate
 from generators.asking.judge import Counts, Judge, count_records
 from generators.asking.llms import load_llm
 from generators.asking.runs import COST, PREFERENCES, Run, plan_run
-from generators.commands.preview import PREVIEWED_ROWS, messages_shown, read_records, records_table
+from generators.commands.preview import (
+    PREVIEWED_ROWS,
+    first_request,
+    messages_shown,
+    read_records,
+    records_table,
+)
 from generators.commands.progress import show_progress
 from generators.commands.tables import ledger_table, money_lines, outcome_lines, plan_table
-from generators.costs.estimates import estimate_run, total
+from generators.costs.estimates import estimate_run, rows_of_table, total
 from generators.costs.ledger import read_ledger
 from generators.costs.prices import BATCH, STANDARD
 from generators.home import Home
 from generators.landing.exports import export_run
 from generators.landing.imports import import_file
+from generators.landing.kept import read_kept
 from generators.landing.loading import land
 from generators.landing.reference import (
     LandedReference,
@@ -169,13 +176,15 @@ class Workflow:
         prefer: str = COST,
         is_batch: bool = False,
         may_lack_price: bool = False,
+        keep_parents: Path | None = None,
         **changes: object,
     ) -> list[Run]:
         """Every combination of LLM, levels and variety; a baseline, which has no prompt, once.
 
         `changes` are values to use instead of those in llms.yml, where they are not None. For a
-        baseline, a reference is landed that it is drawn from. Raises SynthcareError for a model
-        without a price, unless it `may_lack_price`.
+        baseline, a reference is landed that it is drawn from. `keep_parents` is a file of rows of
+        the top table that are to be kept. Raises SynthcareError for a model without a price, unless
+        it `may_lack_price`.
         """
         if drawn_columns and variety not in (QUOTAS, ALL):
             raise SynthcareError("--draw goes with --variety quotas: add it, or leave --draw out.")
@@ -183,6 +192,8 @@ class Workflow:
         chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
         for llm in chosen:
             check_provider(llm, is_batch=is_batch and not llm.is_baseline)
+        top = self._tables()[0]
+        kept = read_kept(top, keep_parents) if keep_parents else None
         references = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else {}
         runs = [
             plan_run(
@@ -194,7 +205,8 @@ class Workflow:
                 drawn_columns=drawn_columns,
                 prefer=prefer,
                 seed=seed,
-                reference_sha256=references.get(self.contract.dataset, ""),
+                references=references,
+                kept=kept,
                 price_tier=BATCH if is_batch and not llm.is_baseline else STANDARD,
             )
             for llm in chosen
@@ -213,18 +225,22 @@ class Workflow:
     def estimate(self, runs: list[Run], rows: int, *, max_usd: float | None) -> Summary:
         """Say what it takes to bring each run to `rows` accepted rows, with either preference."""
         counts = {}
-        if any((self.home.landing / run.run_id).exists() for run in runs):
-            counts = Judge(self.home, runs, lambda run, counts: None).count_now()
+        tables = [table for run in runs for table in run.tables]
+        if any((self.home.landing / table.folder).exists() for table in tables):
+            counts = Judge(self.home, tables, lambda run, counts: None).count_now()
         missing = {
-            run.run_id: max(0, rows - counts.get(run.run_id, Counts()).accepted) for run in runs
+            table: 0
+            if table.kept
+            else max(0, rows_of_table(table, rows) - counts.get(table, Counts()).accepted)
+            for table in tables
         }
         summary = {}
         for prefer in PREFERENCES:
-            estimates = [(run, estimate_run(run, missing[run.run_id], prefer)) for run in runs]
+            estimates = [(run, estimate_run(run, missing[run], prefer)) for run in tables]
             in_all = total(estimates)
             self.console.print(plan_table(estimates, prefer))
             summary[prefer] = {
-                "runs": {run.run_id: asdict(of_run) for run, of_run in estimates},
+                "runs": {run.folder: asdict(of_run) for run, of_run in estimates},
                 "total": asdict(in_all),
             }
             if max_usd and in_all.cost_usd is not None and in_all.cost_usd > max_usd:
@@ -268,26 +284,22 @@ class Workflow:
             )
         failures = list(dict.fromkeys(o.stopped_because for o in outcomes.values() if o.has_failed))
         if failures and not any(o.counts.found or o.endings for o in outcomes.values()):
-            for run in runs:
-                for line in money_lines(run, outcomes[run.run_id]):
+            for run, outcome in outcomes.items():
+                for line in money_lines(run, outcome):
                     self.console.print(line, markup=False)
             raise SynthcareError("; ".join(failures))
-        for run in runs:
-            for line in outcome_lines(run, outcomes[run.run_id], rows):
+        for run, outcome in outcomes.items():
+            for line in outcome_lines(run, outcome):
                 self.console.print(line, markup=False)
         return {
             "runs": {
-                run_id: {
-                    "found": outcome.counts.found,
-                    "accepted": outcome.counts.accepted,
-                    "stopped_because": outcome.stopped_because,
-                    "unanswered": outcome.unanswered,
-                    "endings": {str(how): count for how, count in outcome.endings.items()},
-                    "usd_known": outcome.spent.known,
-                    "usd_at_most": outcome.spent.at_most,
-                    "usd_possibly_lost": outcome.spent.at_most - outcome.spent.known,
+                run.run_id: _ended(outcomes[run])
+                | {
+                    "parents": {
+                        table.contract.dataset: _ended(outcomes[table]) for table in run.tables[:-1]
+                    }
                 }
-                for run_id, outcome in outcomes.items()
+                for run in runs
             },
             "failures": failures,
         }
@@ -300,14 +312,19 @@ class Workflow:
         prompted = [run for run in runs if run.prompt]
         if not prompted:
             raise SynthcareError("A baseline has no messages. Preview an --llm that is asked.")
-        for run in prompted:
-            self.console.print(messages_shown(run, PREVIEWED_ROWS))
+        tables = [table for run in prompted for table in run.tables]
+        for run in tables:
+            if run.parent is None:
+                self.console.print(messages_shown(run, PREVIEWED_ROWS))
         summary = self.generate(prompted, PREVIEWED_ROWS, max_usd=max_usd, is_preview=True)
         run_dbt(self.home, "run", "--select", f"+{self.contract.dataset}_rejected")
-        for run in prompted:
+        for run in tables:
+            if run.parent is not None:  # what it asks is not known before its parents are there
+                self.console.print(first_request(self.home, run))
             records = read_records(self.home, run, PREVIEWED_ROWS)
             self.console.print(records_table(run, records))
-            summary["runs"][run.run_id]["records"] = records
+            if run in prompted:
+                summary["runs"][run.run_id]["records"] = records
         self.console.print("next: the same with `run` instead of `preview`, and --rows")
         return summary
 
@@ -399,6 +416,19 @@ class Workflow:
 
 def _chosen(value: str, all_of_them: Sequence[str]) -> Sequence[str]:
     return all_of_them if value == ALL else [value]
+
+
+def _ended(outcome: Outcome) -> Summary:
+    return {
+        "found": outcome.counts.found,
+        "accepted": outcome.counts.accepted,
+        "stopped_because": outcome.stopped_because,
+        "unanswered": outcome.unanswered,
+        "endings": {str(how): count for how, count in outcome.endings.items()},
+        "usd_known": outcome.spent.known,
+        "usd_at_most": outcome.spent.at_most,
+        "usd_possibly_lost": outcome.spent.at_most - outcome.spent.known,
+    }
 
 
 def _shown(path: Path) -> Path:

@@ -1,5 +1,6 @@
 """What runs will need, before anything is spent."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,10 +9,14 @@ from generators.asking.llms import LLM
 from generators.asking.runs import TIME, Run
 from generators.asking.sizes import rows_per_request
 from generators.costs.tokens import count_tokens
-from generators.variety import NONE, QUOTAS, make_brief
+from generators.drawing.children import draw_counts
+from generators.drawing.stand_in import stand_in_rows
+from generators.variety import QUOTAS, make_brief
+from generators.variety.families import MOST_PARENTS, Parent, family_brief
 from generators.variety.quotas import apportion, cell_shares
 
 _SECONDS_TO_FIRST_TOKEN = 0.4
+_PARENTS = 1_000  # drawn, to say how many rows each has
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,14 @@ class Estimate:
     seconds: float | None
 
 
+def rows_of_table(run: Run, rows: int) -> int:
+    """About how many rows a table has where its top table has `rows`."""
+    if run.parent is None:
+        return run.kept.rows if run.kept else rows
+    sample = draw_counts(run.contract, run.seed, [str(parent) for parent in range(_PARENTS)])
+    return round(rows_of_table(run.parent, rows) * sum(sample) / _PARENTS)
+
+
 def estimate_run(run: Run, rows: int, prefer: str) -> Estimate:
     """What `rows` more rows need if all of them are accepted. A baseline needs nothing.
 
@@ -37,7 +50,7 @@ def estimate_run(run: Run, rows: int, prefer: str) -> Estimate:
     requests = math.ceil(rows / in_each)
     input_tokens = requests * (run.prompt_tokens + count_tokens(_own_text(run, in_each)))
     # With the variety `none`, all requests ask for as many, also the last one.
-    written = requests * in_each if run.variety == NONE else rows
+    written = requests * in_each if run.is_uniform else rows
     output_tokens = round(written * run.tokens_per_row)
     return Estimate(
         rows=rows,
@@ -54,6 +67,8 @@ def estimate_run(run: Run, rows: int, prefer: str) -> Estimate:
 def _own_text(run: Run, rows: int) -> str:
     """What the first request asks for beside what all of them do."""
     cells = {}
+    if run.parent is not None:
+        return _families_text(run, rows)
     if run.variety == QUOTAS:
         cells = apportion(cell_shares(run.contract), rows)
     brief = make_brief(
@@ -65,6 +80,20 @@ def _own_text(run: Run, rows: int) -> str:
         drawn_columns=run.drawn_columns,
     )
     return brief.text
+
+
+def _families_text(run: Run, rows: int) -> str:
+    """What a request for so many rows says of what they belong to, of drawn rows."""
+    of = run.parent.contract
+    parents = [
+        Parent(str(number), 1, dict(zip(of.labels, texts, strict=True)))
+        for number, texts in enumerate(stand_in_rows(of, rows), 1)
+    ]
+    counts = draw_counts(run.contract, run.seed, [parent.record_id for parent in parents])
+    places = [place for place, count in enumerate(itertools.accumulate(counts)) if count <= rows]
+    chosen = [place for place in places if counts[place]][:MOST_PARENTS]
+    asked = [parents[place] for place in chosen], [counts[place] for place in chosen]
+    return family_brief(run.contract, *asked, of).text
 
 
 def total(estimates: Sequence[tuple[Run, Estimate]]) -> Estimate:

@@ -34,7 +34,8 @@ class Response:
     `custom_id` is what a file that was imported calls it.
 
     What the request asked for is in `slice_text`, in words, and in the values that it gave away,
-    its quotas and the values that it handed over; see `generators.variety.brief.Brief.as_row`.
+    its quotas, the values that it handed over and the parents that it named; see
+    `generators.variety.brief.Brief.as_row`.
     """
 
     response_id: str
@@ -53,6 +54,7 @@ class Response:
     dictated_values: dict[str, Any] | None = None
     quota_cells: dict[str, Any] | None = None
     drawn_values: dict[str, Any] | None = None
+    parents: dict[str, Any] | None = None
     custom_id: str | None = None
 
 

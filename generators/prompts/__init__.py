@@ -6,8 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from generators.variety.brief import ROW
-from generators.wire_formats.layout import codes, days_after, layout
+from generators.wire_formats.layout import codes, days_after, layout, mark_of
 from synthcare.contracts.contract import Contract
 
 LEVELS = ("basic", "improved", "advanced")
@@ -74,11 +73,13 @@ def render_prompt(
     """
     answer = wire_format.removesuffix("_constrained")
     columns = [column for column in contract.columns if column.name not in drawn_columns]
+    mark = mark_of(contract, drawn_columns)
     known = {
         "contract": contract,
         "columns": columns,
         "fields": layout(contract, wire_format, drawn_columns),
-        "keys": [*([ROW] if drawn_columns else []), *(column.label for column in columns)],
+        "keys": [*filter(None, [mark]), *(column.label for column in columns)],
+        "rules": [*contract.rules, *contract.family_rules],
         "has_nullable": any(column.is_nullable for column in columns),
     }
 

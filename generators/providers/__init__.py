@@ -10,6 +10,7 @@ from generators.asking.pace import Limit
 from generators.home import Home
 from generators.prompts import Prompt
 from generators.variety.brief import Brief
+from generators.variety.families import Parent
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 
@@ -29,7 +30,8 @@ class Request:
     """One request of a run, for `rows` rows after the `rows_before` of earlier requests.
 
     `brief` is what this request asks for beside what all of its run ask for, `max_tokens` the room
-    for the answer. `prompt` is None for a baseline, which draws and is not asked.
+    for the answer. `prompt` is None for a baseline, which draws and is not asked. `parents` are
+    what its rows are to belong to, if they belong to others.
     """
 
     number: int
@@ -40,6 +42,7 @@ class Request:
     contract: Contract
     prompt: Prompt | None
     brief: Brief = field(default_factory=Brief)
+    parents: tuple[Parent, ...] = ()
     drawn_columns: tuple[str, ...] = ()
     max_tokens: int = 0
 

@@ -8,8 +8,9 @@ from typing import Any
 from generators.drawing.draws import as_text
 from synthcare.contracts.contract import Column, Contract
 
-# The column that numbers the rows of a request some of whose values are handed over.
-ROW = "Row"
+# The column that numbers the rows of a request some of whose values are handed over, and the one
+# that says which of the parents that are named a row belongs to.
+ROW, KEY = "Row", "Key"
 
 # Category or band by name of the column.
 Cell = tuple[tuple[str, str], ...]
@@ -64,7 +65,9 @@ class Brief:
 
     `initials` are the letters with which an identifier begins, by column; `rows` the limits of each
     row's values, by column; `cells` how many rows of each quota are asked for; `drawn` the values
-    that are handed over, by column, for each row. `text` says all of it in words.
+    that are handed over, by column, for each row. Where rows belong to others, `keys` has what each
+    row is to begin with, and `parents` by key the record and how many rows it is to have, which
+    `cells` say, too. `text` says all of it in words.
     """
 
     text: str = ""
@@ -72,6 +75,12 @@ class Brief:
     rows: tuple[Mapping[str, Limits], ...] = ()
     cells: Mapping[Cell, int] = field(default_factory=dict)
     drawn: tuple[Mapping[str, str], ...] = ()
+    keys: tuple[str, ...] = ()
+    parents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def mark(self, row: int) -> str:
+        """What the row of this number, from 0, begins with where it has a number or a key."""
+        return self.keys[row] if row < len(self.keys) else str(row + 1)
 
     def limits(self, row: int) -> Mapping[str, Limits]:
         """What holds for the values of the row of this number, from 0."""
@@ -103,8 +112,9 @@ class Brief:
         return {
             "slice_text": self.text or None,
             "dictated_values": self.dictated(contract) or None,
-            "quota_cells": cells if self.cells else None,
+            "quota_cells": cells if self.cells and not self.parents else None,
             "drawn_values": drawn or None,
+            "parents": dict(self.parents) or None,
         }
 
 

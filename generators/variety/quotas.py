@@ -232,14 +232,17 @@ def _in_words(contract: Contract, limits: Mapping[str, Limits]) -> str:
     return ", ".join(of.text(contract, contract.column(name)) for name, of in limits.items())
 
 
+def as_table(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of texts as lines below their labels, each on one line whatever is in it."""
+    return "\n".join(
+        ", ".join(re.sub(r"\s+", " ", value) for value in row) for row in (labels, *rows)
+    )
+
+
 def _table(contract: Contract, drawn: Sequence[Mapping[str, str]]) -> str:
     """The values that are handed over, as lines behind the number of each row."""
     labels = [ROW, *(contract.column(name).label for name in drawn[0])]
-    lines = [", ".join(labels)]
-    for number, row in enumerate(drawn, start=1):
-        values = [re.sub(r"\s+", " ", value) for value in row.values()]
-        lines.append(", ".join([str(number), *values]))
-    given = "\n".join(lines)
+    given = as_table(labels, [[str(n), *row.values()] for n, row in enumerate(drawn, start=1)])
     return (
         "These values are given. Write the other values of each row, behind its number:"
         f"\n\n{given}\n\n"

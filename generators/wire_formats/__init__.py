@@ -7,8 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generators.variety.brief import ROW
-from generators.wire_formats.layout import compact_text, is_compact, layout
+from generators.wire_formats.layout import compact_text, is_compact, layout, mark_of
 from synthcare.contracts.contract import Column, Contract
 from synthcare.errors import SynthcareError
 
@@ -62,19 +61,24 @@ def write_rows(
     rows: Iterable[Sequence[str]],
     wire_format: str,
     drawn_columns: Sequence[str] = (),
+    marks: Sequence[str] = (),
 ) -> str:
     """Rows (texts in the order of the contract) as an LLM that follows the format writes them.
 
-    Of `drawn_columns`, which are handed over, it writes the number of the row instead.
+    Of `drawn_columns`, which are handed over, it writes the number of the row instead. `marks` are
+    the keys of what each row belongs to; its number where there are none.
     """
     by_label = [dict(zip(contract.labels, row, strict=True)) for row in rows]
+    mark = mark_of(contract, drawn_columns)
+    if mark:
+        marks = marks or [str(number) for number, _ in enumerate(by_label, start=1)]
+        by_label = [{mark: of_row} | row for of_row, row in zip(marks, by_label, strict=True)]
     if wire_format.startswith("json"):
-        return _as_json(contract, by_label, drawn_columns)
+        return _as_json(contract, by_label, mark, drawn_columns)
     fields = layout(contract, wire_format, drawn_columns)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for number, row in enumerate(by_label, start=1):
-        texts = {ROW: str(number)} | row
+    for texts in by_label:
         writer.writerow(
             compact_text(contract, field, texts)
             if is_compact(wire_format) and field.columns
@@ -85,11 +89,14 @@ def write_rows(
 
 
 def _as_json(
-    contract: Contract, rows: Iterable[dict[str, str]], drawn_columns: Sequence[str]
+    contract: Contract,
+    rows: Iterable[dict[str, str]],
+    mark: str | None,
+    drawn_columns: Sequence[str],
 ) -> str:
     records = []
-    for number, texts in enumerate(rows, start=1):
-        record: dict[str, Any] = {ROW: number} if drawn_columns else {}
+    for texts in rows:
+        record: dict[str, Any] = {mark: int(texts[mark])} if mark else {}
         records.append(
             record
             | {

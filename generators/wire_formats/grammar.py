@@ -65,7 +65,7 @@ class _Writer:
 
     def _field(self, field: Field, brief: Brief, limits: dict[str, Limits], number: int) -> str:
         if not field.columns:
-            return f'"{number + 1}"'
+            return f'"{brief.mark(number)}"'
         if field.is_codes:
             word = " ".join(_code(c, limits.get(c.name, _ANY)) for c in field.columns)
             return self._rule(word)

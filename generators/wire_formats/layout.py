@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from generators.variety.brief import ROW
+from generators.variety.brief import KEY, ROW
 from synthcare.contracts.contract import Column, Contract
 
 # One character for each category. models/marts/*.yml are read the same way by the macro `codes`.
@@ -15,14 +15,15 @@ MISSING_CODE = "-"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a line: the number of the row (no columns), a column, or a word of codes."""
+    """A field of a line: a mark of the row (no columns), a column, or a word of codes."""
 
     columns: tuple[Column, ...]
     is_codes: bool = False
+    mark: str = ""
 
     @property
     def labels(self) -> list[str]:
-        return [column.label for column in self.columns] or [ROW]
+        return [column.label for column in self.columns] or [self.mark]
 
     @property
     def title(self) -> str:
@@ -30,16 +31,24 @@ class Field:
         return "Codes" if self.is_codes else self.labels[0]
 
 
+def mark_of(contract: Contract, drawn_columns: Sequence[str] = ()) -> str | None:
+    """What each row begins with: its number, or the key of what it belongs to; None for nothing."""
+    if contract.foreign_keys:
+        return KEY
+    return ROW if drawn_columns else None
+
+
 def layout(
     contract: Contract, wire_format: str, drawn_columns: Sequence[str] = ()
 ) -> tuple[Field, ...]:
     """The fields of a line. Values of `drawn_columns` are handed over, and so in none.
 
-    A compact line has a word with a code for each category first.
+    The mark of the row comes first, then, in a compact line, a word with a code for each category.
     """
     written = [column for column in contract.columns if column.name not in drawn_columns]
     coded = [column for column in written if is_compact(wire_format) and codes(column)]
-    fields = [Field(())] if drawn_columns else []
+    mark = mark_of(contract, drawn_columns)
+    fields = [Field((), mark=mark)] if mark else []
     fields += [Field(tuple(coded), is_codes=True)] if coded else []
     return (*fields, *(Field((column,)) for column in written if column not in coded))
 
@@ -49,7 +58,8 @@ def written_fields(
 ) -> list[list[str]] | None:
     """The labels of each field; None where the fields are the contract's columns, in order."""
     fields = layout(contract, wire_format, drawn_columns)
-    is_plain = wire_format.startswith("json") or not (drawn_columns or is_compact(wire_format))
+    has_plain_fields = not (mark_of(contract, drawn_columns) or is_compact(wire_format))
+    is_plain = wire_format.startswith("json") or has_plain_fields
     return None if is_plain else [field.labels for field in fields]
 
 

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-from generators.variety.brief import ROW
+from generators.wire_formats.layout import mark_of
 from synthcare.contracts.contract import Column, Contract
 
 
 def json_schema(contract: Contract, drawn_columns: Sequence[str] = ()) -> dict[str, Any]:
     """JSON Schema (strict) of an object whose `rows` are objects keyed by the contract's labels.
 
-    Of `drawn_columns`, which are handed over, a row has its number instead.
+    Of `drawn_columns`, which are handed over, a row has its number instead; a row that belongs to
+    another one has the key that the request gave that one.
     """
-    properties = {ROW: {"type": "integer"}} if drawn_columns else {}
+    mark = mark_of(contract, drawn_columns)
+    properties = {mark: {"type": "integer"}} if mark else {}
     properties |= {
         column.label: _property(column)
         for column in contract.columns
