@@ -30,14 +30,15 @@ class Counts:
     cells: Mapping[Cell, int] = field(default_factory=dict)
 
 
-def count_records(home: Home, run_ids: Sequence[str]) -> tuple[int, int]:
-    """Records that were found in these runs together, and how many of them dbt accepted."""
+def count_records(home: Home, dataset: str, run_ids: Sequence[str]) -> tuple[int, int]:
+    """Records of a dataset that these runs hold together, and how many of them dbt accepted."""
     with open_warehouse(home) as warehouse:
         return warehouse.execute(
             "select cast(coalesce(sum(records_found), 0) as bigint),"
             " cast(coalesce(sum(rows_accepted), 0) as bigint)"
-            " from marts.response_audit where list_contains($run_ids, run_id)",
-            {"run_ids": list(run_ids)},
+            " from marts.response_audit"
+            " where dataset = $dataset and list_contains($run_ids, run_id)",
+            {"dataset": dataset, "run_ids": list(run_ids)},
         ).fetchone()
 
 
@@ -77,27 +78,33 @@ class Judge:
                 """
                 select
                     run_id,
+                    dataset,
                     -- The end of an answer that was cut off says nothing of what an LLM writes.
                     count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
                     count(*) filter (where is_accepted),
 
                 from intermediate.int_record_outcomes
-                group by run_id
+                group by run_id, dataset
                 """
             ).fetchall()
             cells = self._count_cells(warehouse)
         by_run = {
-            run_id: Counts(found, accepted, cells.get(run_id, {}))
-            for run_id, found, accepted in rows
+            (run_id, dataset): Counts(found, accepted, cells.get((run_id, dataset), {}))
+            for run_id, dataset, found, accepted in rows
         }
-        self.counts = {run.run_id: by_run.get(run.run_id, Counts()) for run in self._runs}
+        self.counts = {
+            run.run_id: by_run.get((run.run_id, run.contract.dataset), Counts())
+            for run in self._runs
+        }
         for run in self._runs:
             self._counted(run, self.counts[run.run_id])
         return self.counts
 
-    def _count_cells(self, warehouse: duckdb.DuckDBPyConnection) -> dict[str, Counter[Cell]]:
-        """Accepted rows by run and cell."""
-        found: dict[str, Counter[Cell]] = {}
+    def _count_cells(
+        self, warehouse: duckdb.DuckDBPyConnection
+    ) -> dict[tuple[str, str], Counter[Cell]]:
+        """Accepted rows by run, dataset and cell."""
+        found: dict[tuple[str, str], Counter[Cell]] = {}
         for contract in {run.contract for run in self._runs if run.variety == QUOTAS}:
             names = [column.name for column in contract.columns if column.name in contract.quotas]
             rows = warehouse.execute(
@@ -110,5 +117,5 @@ class Judge:
             ).fetchall()
             for run_id, labels, count in rows:
                 cell = tuple(zip(names, labels, strict=False))
-                found.setdefault(run_id, Counter())[cell] += count
+                found.setdefault((run_id, contract.dataset), Counter())[cell] += count
         return found
