@@ -30,7 +30,7 @@ final as (
         privacy.exposure,
 
     from diversity
-    inner join privacy on diversity.run_id = privacy.run_id
+    inner join privacy on diversity.run_id = privacy.run_id and diversity.dataset = privacy.dataset
 
 )
 

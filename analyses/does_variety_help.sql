@@ -27,7 +27,9 @@ final as (
         round(100 * scorecard.steered_share, 1) as steered_percent,
 
     from scorecard
-    left join diversity on scorecard.run_id = diversity.run_id
+    left join diversity
+    on scorecard.run_id = diversity.run_id
+    and scorecard.dataset = diversity.dataset
     where scorecard.variety is not null
 
 )

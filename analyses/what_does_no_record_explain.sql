@@ -16,6 +16,7 @@ final as (
 
     select
         response_audit.run_id,
+        response_audit.dataset,
         response_audit.response_id,
         response_audit.records_found,
         response_audit.taken_for,
@@ -23,16 +24,17 @@ final as (
         response_audit.longest_unexplained,
 
     from response_audit
-    inner join runs on response_audit.run_id = runs.run_id
+    inner join runs on response_audit.run_id = runs.run_id and response_audit.dataset = runs.dataset
     where response_audit.records_found = 0 or response_audit.unexplained_share > 0
     qualify
         response_audit.records_found = 0
         or row_number() over (
-            partition by response_audit.run_id, response_audit.records_found = 0
+            partition by
+                response_audit.run_id, response_audit.dataset, response_audit.records_found = 0
             order by response_audit.unexplained_share desc, response_audit.response_id asc
         ) <= 10
 
 )
 
 select * from final
-order by run_id asc, records_found = 0 desc, unexplained_share desc, response_id asc
+order by run_id asc, dataset asc, records_found = 0 desc, unexplained_share desc, response_id asc

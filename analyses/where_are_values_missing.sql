@@ -24,7 +24,7 @@ final as (
         missingness.score_high < 1 as is_off,
 
     from missingness
-    inner join runs on missingness.run_id = runs.run_id
+    inner join runs on missingness.run_id = runs.run_id and missingness.dataset = runs.dataset
 
 )
 

@@ -35,10 +35,10 @@ final as (
         round(100 * distributions.share, 1) as percent_of_this_run,
 
     from distributions
-    inner join runs on distributions.run_id = runs.run_id
+    inner join runs on distributions.run_id = runs.run_id and distributions.dataset = runs.dataset
     qualify
         row_number() over (
-            partition by distributions.run_id
+            partition by distributions.run_id, distributions.dataset
             order by
                 abs(distributions.share - distributions.reference_share) desc,
                 distributions.column_name asc,

@@ -32,7 +32,7 @@ final as (
 
     from response_audit
     inner join responses on response_audit.response_id = responses.response_id
-    inner join runs on response_audit.run_id = runs.run_id
+    inner join runs on response_audit.run_id = runs.run_id and response_audit.dataset = runs.dataset
     where response_audit.records_found = 0
     group by all
 

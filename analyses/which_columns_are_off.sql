@@ -25,10 +25,12 @@ final as (
         round(100 * column_fidelity.raw_out_of_vocabulary_share, 1) as percent_written_otherwise,
 
     from column_fidelity
-    inner join runs on column_fidelity.run_id = runs.run_id
+    inner join runs
+    on column_fidelity.run_id = runs.run_id
+    and column_fidelity.dataset = runs.dataset
     qualify
         row_number() over (
-            partition by column_fidelity.run_id
+            partition by column_fidelity.run_id, column_fidelity.dataset
             order by
                 column_fidelity.score asc nulls last,
                 column_fidelity.raw_out_of_vocabulary_share desc,

@@ -47,6 +47,7 @@ final as (
     left join best on scorecard.dataset = best.dataset
     left join comparison
     on scorecard.run_id = comparison.run_id
+    and scorecard.dataset = comparison.dataset
     and best.run_id = comparison.other_run_id
 
 )

@@ -132,6 +132,7 @@ synthetic_rows as (
 runs as (
 
     select * from {{ ref('int_scored_runs') }}
+    where dataset = {{ sql_text(dataset) }}
 
 ),
 

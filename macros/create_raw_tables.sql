@@ -10,22 +10,36 @@
 
         {% for table in graph.sources.values() if table.source_name == 'raw' and table.columns %}
             {% set columns = [] %}
+            {% set key = [] %}
             {% for column in table.columns.values() %}
-                {% set key = ' primary key' if column.constraints else '' %}
-                {% do columns.append(column.name ~ ' ' ~ column.data_type ~ key) %}
+                {% do columns.append(column.name ~ ' ' ~ column.data_type) %}
+                {% do key.append(column.name) if column.constraints %}
             {% endfor %}
+            {% do columns.append('primary key (' ~ key | join(', ') ~ ')') %}
             {% do run_query(
                 'create table if not exists raw.' ~ table.identifier ~ ' (' ~ columns | join(', ') ~ ')'
             ) %}
+            {% set changes = [] %}
             {% for column in table.columns.values() %}
                 {% set is_new = table.identifier ~ '.' ~ column.name not in columns_there %}
                 {% if is_new and not column.constraints %}
-                    {% do run_query(
+                    {% do changes.append(
                         'alter table raw.' ~ table.identifier ~ ' add column if not exists '
                         ~ column.name ~ ' ' ~ column.data_type
                     ) %}
                 {% endif %}
             {% endfor %}
+            {# Of an older warehouse, in which a run was of one dataset. Its key of raw.llm_runs, on which
+               loading alone depends, is renewed before that: see generators/warehouse/database.py. #}
+            {% if table.identifier == 'llm_responses' and 'llm_responses.dataset' not in columns_there %}
+                {% do changes.append(
+                    'update raw.llm_responses set dataset = llm_runs.dataset from raw.llm_runs'
+                    ~ ' where llm_responses.run_id = llm_runs.run_id'
+                ) %}
+            {% endif %}
+            {% if changes %}
+                {% do run_query('begin; ' ~ changes | join('; ') ~ '; commit') %}
+            {% endif %}
         {% endfor %}
 
         {% for dataset in var('datasets') %}

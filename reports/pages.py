@@ -20,7 +20,7 @@ def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
     scored = [run["run_id"] for run in scores.scorecard if run["column_fidelity"] is not None]
     reference = read_rows(home, contract, None) if scored else None
     for run_id in scored:
-        path = home.html / f"{run_id}.html"
+        path = home.html / _name_of_page(contract, run_id)
         write_drift_report(
             contract,
             synthetic=read_rows(home, contract, run_id),
@@ -32,3 +32,9 @@ def write_pages(home: Home, contract: Contract, scores: Scores) -> list[Path]:
     index = home.html / ("index.html" if is_first else f"{contract.dataset}.html")
     write_index(contract, scores, index, drift_reports=drift_reports)
     return [index, *drift_reports.values()]
+
+
+def _name_of_page(contract: Contract, run_id: str) -> str:
+    """Of a run's drift report: the run_id, which begins with the dataset where it has only one."""
+    is_named = run_id.startswith(f"{contract.dataset}-")
+    return f"{run_id}.html" if is_named else f"{contract.dataset}-{run_id}.html"

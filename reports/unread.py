@@ -18,16 +18,16 @@ _KINDS = {
 _BEGINNING = 80  # characters that the warehouse keeps of one
 
 
-def read_unread_answers(home: Home, run_ids: Sequence[str]) -> list[Row]:
+def read_unread_answers(home: Home, dataset: str, run_ids: Sequence[str]) -> list[Row]:
     """Rows of metrics.unread_answers of these runs, in the order given."""
     with open_warehouse(home) as warehouse:
         result = warehouse.execute(
             """
             select * from metrics.unread_answers
-            where list_contains($run_ids, run_id)
+            where dataset = $dataset and list_contains($run_ids, run_id)
             order by list_position($run_ids, run_id)
             """,
-            {"run_ids": list(run_ids)},
+            {"dataset": dataset, "run_ids": list(run_ids)},
         )
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -7,6 +7,7 @@ with unread_answers as (
 
 select
     run_id,
+    dataset,
     answers_without_record,
     refused,
     filtered,

@@ -25,6 +25,7 @@ scores as (
 
     select
         runs.run_id,
+        runs.dataset,
         runs.provider,
         unnest([
             {%- for score in [
@@ -39,7 +40,7 @@ scores as (
         ], recursive := true),
 
     from scorecard
-    inner join runs on scorecard.run_id = runs.run_id
+    inner join runs on scorecard.run_id = runs.run_id and scorecard.dataset = runs.dataset
     inner join reference_files on scorecard.dataset = reference_files.dataset
     where reference_files.rows_landed >= 2000
 

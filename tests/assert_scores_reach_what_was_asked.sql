@@ -12,6 +12,7 @@ fell_short as (
     {%- for score, least in var('fail_under').items() %}
     select
         run_id,
+        dataset,
         '{{ score }}' as score_name,
         {{ score }} as score,
         {{ least }} as least,
@@ -26,6 +27,7 @@ fell_short as (
     {%- else %}
     select
         run_id,
+        dataset,
         '' as score_name,
         overall as score,
         0 as least,

@@ -47,11 +47,16 @@ class Parser:
             warehouse.execute(_RUN)
             given = [(r["text"], r.get("finish_reason", "stop")) for r in responses]
             warehouse.execute(
-                "insert into raw.llm_responses (response_id, run_id, response_text, finish_reason)"
-                " select 'r-' || number, 'r', text, finish_reason from (select"
+                "insert into raw.llm_responses"
+                " (response_id, run_id, dataset, response_text, finish_reason)"
+                " select 'r-' || number, 'r', $dataset, text, finish_reason from (select"
                 " unnest(range(1, len($texts) + 1)) as number, unnest($texts) as text,"
                 " unnest($reasons) as finish_reason)",
-                {"texts": [text for text, _ in given], "reasons": [reason for _, reason in given]},
+                {
+                    "dataset": DATASET,
+                    "texts": [text for text, _ in given],
+                    "reasons": [reason for _, reason in given],
+                },
             )
             for table, sql in self._models.items():
                 if table.endswith("_cast"):

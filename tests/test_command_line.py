@@ -12,6 +12,7 @@ import pytest
 from generators.asking.llms import load_llm
 from generators.home import Home
 from generators.providers.local import serve_locally
+from generators.warehouse import database
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import cli, query
@@ -143,12 +144,52 @@ def test_dbt_build_alone_works_on_nothing(tmp_path: Path) -> None:
     assert query(Home(tmp_path), "from metrics.scorecard") == []
 
 
-def test_dbt_alone_adds_the_columns_that_an_older_warehouse_lacks(tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as older:
-        older.execute("create schema raw")
-        older.execute("create table raw.llm_responses (response_id varchar primary key)")
-        older.execute("insert into raw.llm_responses values ('r-1')")
-    dbt(tmp_path, "run-operation", "create_raw_tables")
-    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as newer:
-        rows = newer.execute("select response_id, custom_id from raw.llm_responses").fetchall()
-    assert rows == [("r-1", None)]
+# As they were when a run was of one dataset, and an answer had no name in its file.
+OLDER_TABLES = """
+create schema raw;
+create table raw.llm_runs (run_id varchar primary key, dataset varchar, llm varchar);
+insert into raw.llm_runs values ('r', 'admissions', 'x'), ('s', 'encounters', 'y');
+create table raw.llm_responses (response_id varchar primary key, run_id varchar);
+insert into raw.llm_responses values ('r-1', 'r'), ('s-1', 's');
+"""
+
+
+@pytest.mark.parametrize("is_opened_by_dbt", [True, False])
+def test_an_older_warehouse_gets_what_it_lacks(tmp_path: Path, is_opened_by_dbt: bool) -> None:
+    home = Home(tmp_path)
+    with duckdb.connect(str(home.warehouse)) as older:
+        older.execute(OLDER_TABLES)
+    if is_opened_by_dbt:
+        dbt(tmp_path, "run-operation", "create_raw_tables")
+        with duckdb.connect(str(home.warehouse)) as newer:
+            responses = newer.execute("select dataset from raw.llm_responses order by all")
+            assert responses.fetchall() == [("admissions",), ("encounters",)]
+    assert query(home, "select response_id, run_id, dataset, custom_id from raw.llm_responses") == [
+        ("r-1", "r", "admissions", None),
+        ("s-1", "s", "encounters", None),
+    ]
+    query(home, "insert into raw.llm_runs by name select 'r' as run_id, 'encounters' as dataset")
+    assert query(home, "select run_id, dataset, llm, seed from raw.llm_runs order by all") == [
+        ("r", "admissions", "x", None),
+        ("r", "encounters", None, None),
+        ("s", "encounters", "y", None),
+    ]
+    with pytest.raises(duckdb.ConstraintException):
+        query(
+            home, "insert into raw.llm_runs by name select 's' as run_id, 'encounters' as dataset"
+        )
+
+
+def test_an_older_warehouse_is_renewed_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    with duckdb.connect(str(home.warehouse)) as older:
+        older.execute(OLDER_TABLES)
+    with monkeypatch.context() as patch, pytest.raises(duckdb.Error):
+        patch.setattr(database, "_DATASETS_OF_RESPONSES", "select no_such_column")
+        query(home, "select 1")
+    assert query(home, "select dataset from raw.llm_responses order by all") == [
+        ("admissions",),
+        ("encounters",),
+    ]

@@ -79,9 +79,9 @@ def test_each_answer_is_taken_for_what_it_is(built: Home) -> None:
 
 
 def test_a_run_is_summed_up(built: Home) -> None:
-    (run,) = read_unread_answers(built, ["r"])
+    (run,) = read_unread_answers(built, DATASET, ["r"])
     assert {name: run[name] for name in COUNTS} == COUNTS
-    (good,) = read_unread_answers(built, ["good"])
+    (good,) = read_unread_answers(built, DATASET, ["good"])
     assert (good["answers"], good["answers_without_record"]) == (1, 0)
     assert good["most_common_beginning"] is None
 

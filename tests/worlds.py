@@ -142,6 +142,7 @@ def land_runs(home: Home, contract: Contract, tables: list[Table]) -> None:
                 select
                     $run_id || '-' || place // $size as response_id,
                     $run_id as run_id,
+                    $dataset as dataset,
                     1 + place // $size as request_number,
                     count(*) as rows_requested,
                     string_agg(concat_ws(',', {columns}), chr(10) order by place) as response_text,
@@ -156,6 +157,7 @@ def land_runs(home: Home, contract: Contract, tables: list[Table]) -> None:
                 """,
                 {
                     "run_id": table.run_id,
+                    "dataset": contract.dataset,
                     "size": table.rows_per_response,
                     "input_tokens": table.input_tokens,
                     "output_tokens": table.output_tokens,

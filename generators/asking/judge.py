@@ -30,14 +30,15 @@ class Counts:
     cells: Mapping[Cell, int] = field(default_factory=dict)
 
 
-def count_records(home: Home, run_ids: Sequence[str]) -> tuple[int, int]:
-    """Records that were found in these runs together, and how many of them dbt accepted."""
+def count_records(home: Home, dataset: str, run_ids: Sequence[str]) -> tuple[int, int]:
+    """Records of a dataset that these runs hold together, and how many of them dbt accepted."""
     with open_warehouse(home) as warehouse:
         return warehouse.execute(
             "select cast(coalesce(sum(records_found), 0) as bigint),"
             " cast(coalesce(sum(rows_accepted), 0) as bigint)"
-            " from marts.response_audit where list_contains($run_ids, run_id)",
-            {"run_ids": list(run_ids)},
+            " from marts.response_audit"
+            " where dataset = $dataset and list_contains($run_ids, run_id)",
+            {"dataset": dataset, "run_ids": list(run_ids)},
         ).fetchone()
 
 

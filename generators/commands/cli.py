@@ -210,8 +210,9 @@ def export_command(
     show_default=True,
     help="Rows to show beside the nearest real ones.",
 )
+@click.option("--dataset", type=click.Choice(datasets()), help="Where the run is of several.")
 @json_option
-def privacy_command(run: str, pairs: int, as_json: bool) -> None:
+def privacy_command(run: str, pairs: int, dataset: str | None, as_json: bool) -> None:
     """Show the risks of RUN, a run_id or a part of one, and its rows that are nearest to real ones.
 
     It prints real rows, and is for the one who holds the data.
@@ -219,7 +220,7 @@ def privacy_command(run: str, pairs: int, as_json: bool) -> None:
     from generators.commands.nearest_rows import find_run
 
     need_checkout()
-    found = find_run(Home.from_environment(), run)
+    found = find_run(Home.from_environment(), run, dataset)
     _print_json(as_json, _start(found["dataset"], as_json).privacy(found, pairs))
 
 

@@ -27,12 +27,15 @@ select
     privacy.exposure,
     privacy.privacy_note as not_known_because,
 from metrics.scorecard
-left join metrics.privacy on scorecard.run_id = privacy.run_id
+left join metrics.privacy
+on scorecard.run_id = privacy.run_id
+and scorecard.dataset = privacy.dataset
 where scorecard.run_id = $run_id
+order by scorecard.dataset
 """
 _RISKS = """
 select in_words, excess, excess_low, excess_high from metrics.privacy_risks
-where run_id = $run_id
+where run_id = $run_id and dataset = $dataset
 order by excess desc, risk
 """
 _RECORD = """
@@ -78,21 +81,29 @@ class Nearest:
     rows: int
 
 
-def find_run(home: Home, said: str) -> Row:
+def find_run(home: Home, said: str, dataset: str | None) -> Row:
     """The row of metrics.scorecard whose run_id is `said`, or the only one that holds it.
 
-    Raises SynthcareError, which says what to do, where there is none, or where it has no scores.
+    `dataset` is needed where the run is of several. Raises SynthcareError, which says what to do,
+    where there is no such row, or where it has no scores.
     """
     if not home.warehouse.exists():
         raise SynthcareError("Nothing is built yet. Start with synthcare run.")
     with open_warehouse(home) as warehouse:
-        runs = warehouse.execute("select run_id from raw.llm_runs order by run_id").fetchall()
+        query = "select distinct run_id from raw.llm_runs order by run_id"
+        runs = warehouse.execute(query).fetchall()
         run_id = _only([run_id for (run_id,) in runs], said)
         try:
             found = _read(warehouse, _RUN, run_id=run_id)
-            _read(warehouse, _RISKS, run_id=run_id)
+            _read(warehouse, _RISKS, run_id=run_id, dataset=dataset)
         except (duckdb.CatalogException, duckdb.BinderException):  # nothing, or an older version's
             found = []
+    names = [run["dataset"] for run in found]
+    found = [run for run in found if dataset in (None, run["dataset"])]
+    if len(found) > 1 or (names and not found):
+        raise SynthcareError(
+            f"{visible(run_id)} is of {', '.join(names)}. Say which: --dataset {names[0]}."
+        )
     if not found:
         raise SynthcareError(f"{visible(run_id)} is not scored yet: synthcare report.")
     if why := found[0]["not_scored_because"]:
@@ -120,7 +131,8 @@ def nearest_rows(home: Home, contract: Contract, run_id: str, count: int) -> Nea
             _pair(warehouse, contract, run_id, trial, places) for places in _closest(trial, count)
         ]
         rows = min(ROWS, len(trial.table.sample))
-        return Nearest(_read(warehouse, _RISKS, run_id=run_id), pairs, rows)
+        risks = _read(warehouse, _RISKS, run_id=run_id, dataset=contract.dataset)
+        return Nearest(risks, pairs, rows)
 
 
 def _trial(warehouse: duckdb.DuckDBPyConnection, dataset: str, run_id: str) -> Trial:
@@ -129,7 +141,7 @@ def _trial(warehouse: duckdb.DuckDBPyConnection, dataset: str, run_id: str) -> T
     try:
         *of_rows, of_runs = (warehouse.table(f"intermediate.int_{name}") for name in names)
         coded = CodedRows(*of_rows)
-        run = next(run for run in scored_runs(of_runs) if run.run_id == run_id)
+        run = next(run for run in scored_runs(of_runs) if run.key == (run_id, dataset))
         return Trial(coded.reference(dataset, ROWS), coded.table(dataset, of_run(run)))
     except (AttributeError, duckdb.BinderException, duckdb.CatalogException) as error:
         raise SynthcareError(

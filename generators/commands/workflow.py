@@ -141,7 +141,7 @@ class Workflow:
         if nodes_passed(self.home) is None:
             with self.console.status("looking for records"):
                 run_dbt(self.home, "run", "--select", "+unread_answers")
-        found, accepted = count_records(self.home, imported.run_ids)
+        found, accepted = count_records(self.home, self.contract.dataset, imported.run_ids)
         self.console.print(f"found {found:,} records, {accepted:,} of them accepted")
         unread = self._tell_unread(imported.run_ids)
         self.console.print("next: synthcare report")
@@ -335,7 +335,7 @@ class Workflow:
         types = ["--resource-type", "seed", "--resource-type", "model"]
         if nodes_passed(self.home) is None:
             run_dbt(self.home, "build", "--select", *models, *types)
-        runs = read_ledger(self.home, list(generated["runs"]))
+        runs = read_ledger(self.home, self.contract.dataset, list(generated["runs"]))
         self.console.print(ledger_table(runs))
         unread = self._tell_unread(list(generated["runs"]))
         self.console.print("next: synthcare report")
@@ -400,7 +400,7 @@ class Workflow:
         """A line for each of the runs with answers in which no record was found."""
         from reports.unread import read_unread_answers, unread_lines
 
-        runs = read_unread_answers(self.home, run_ids)
+        runs = read_unread_answers(self.home, self.contract.dataset, run_ids)
         for line in unread_lines(runs):
             self.console.print(line, markup=False)
         return {"unread_answers": runs}

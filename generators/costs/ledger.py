@@ -7,7 +7,7 @@ from generators.home import Home
 from generators.warehouse.database import open_warehouse
 
 
-def read_ledger(home: Home, run_ids: Sequence[str]) -> list[dict[str, Any]]:
+def read_ledger(home: Home, dataset: str, run_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Rows of the runs, in the order given, each with a `label` for people."""
     with open_warehouse(home) as warehouse:
         result = warehouse.execute(
@@ -19,10 +19,10 @@ def read_ledger(home: Home, run_ids: Sequence[str]) -> list[dict[str, Any]]:
                 ) as label,
 
             from marts.generation_runs
-            where list_contains($run_ids, run_id)
+            where dataset = $dataset and list_contains($run_ids, run_id)
             order by list_position($run_ids, run_id)
             """,
-            {"run_ids": list(run_ids)},
+            {"dataset": dataset, "run_ids": list(run_ids)},
         )
         names = [column[0] for column in result.description]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

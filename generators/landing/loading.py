@@ -32,14 +32,14 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
         pass  # a corrupt line is named before anything is loaded
     warehouse.begin()
     try:
-        names = [definition.split()[0] for definition in raw_tables()["llm_runs"]]
+        names = raw_tables()["llm_runs"].columns
         marks = ", ".join("?" for _ in names)
         warehouse.execute(
             f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
             [run.get(name) for name in names],
         )
         with _whole_lines(journal) as lines:
-            landed = _load(warehouse, lines)
+            landed = _load(warehouse, lines, run["dataset"])
         warehouse.commit()
     except duckdb.Error as error:
         warehouse.rollback()
@@ -60,15 +60,18 @@ def _whole_lines(journal: Path) -> Iterator[Path]:
         yield copy
 
 
-def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:
-    columns = dict(
-        definition.removesuffix(" primary key").split(" ", 1)
-        for definition in raw_tables()["llm_responses"]
-    )
+def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path, dataset: str) -> int:
+    """Load the lines, to which the dataset is added: it is the same in all of them."""
+    columns = dict(raw_tables()["llm_responses"].columns)
+    del columns["dataset"]
     row = warehouse.execute(
         """
         insert or ignore into raw.llm_responses by name
-        select * from read_json(
+        select
+            *,
+            $dataset as dataset,
+
+        from read_json(
             $journal,
             format = 'newline_delimited',
             columns = $columns,
@@ -77,6 +80,7 @@ def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path) -> int:
         """,
         {
             "journal": str(journal),
+            "dataset": dataset,
             "columns": columns,
             # The default of 16 MB is too small for a large import.
             "size": min(max(16_777_216, journal.stat().st_size + 1), 2**32 - 1),

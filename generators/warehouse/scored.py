@@ -24,14 +24,23 @@ from synthcare.trial import Check, Trial
 TRAIN, HOLDOUT = "run_id is null and not is_holdout", "run_id is null and is_holdout"
 
 
+# The rows of a run that are of one dataset: run_id and dataset.
+RunKey = tuple[str, str]
+
+
 class Run(NamedTuple):
-    """A run of int_scored_runs."""
+    """A run of int_scored_runs, as far as it is of one dataset."""
 
     run_id: str
     dataset: str
     blocks: int
     units: int
     drawn_columns: list[str] | None
+
+    @property
+    def key(self) -> RunKey:
+        """What tells it from all others."""
+        return self.run_id, self.dataset
 
 
 def scored_runs(runs: DuckDBPyRelation) -> list[Run]:
@@ -72,7 +81,7 @@ def library() -> str:
 
 
 def of_run(run: Run) -> str:
-    """SQL of which rows of int_coded_rows are the run's."""
+    """SQL of which rows of int_coded_rows, those of its dataset, are the run's."""
     return f"run_id = {text_of(run.run_id)}"
 
 
@@ -83,28 +92,30 @@ class Records:
         self, runs: DuckDBPyRelation, audit: DuckDBPyRelation, checked: DuckDBPyRelation
     ) -> None:
         """Read generation_runs, response_audit and int_checked_records."""
-        self.runs = dict(runs.project("run_id, dataset").fetchall())
-        audit = audit.filter("records_found > 0").order("run_id, response_id")
-        self._found = _by(audit.project("run_id, rows_accepted, records_found").df(), "run_id")
-        checked = checked.filter("records_checked > 0").order("run_id, response_id, check_name")
+        self.runs: list[RunKey] = runs.project("run_id, dataset").fetchall()
+        audit = audit.filter("records_found > 0").order("run_id, dataset, response_id")
+        found = audit.project("run_id, dataset, rows_accepted, records_found")
+        self._found = _by(found.df(), ["run_id", "dataset"])
+        checked = checked.filter("records_checked > 0")
+        checked = checked.order("run_id, dataset, response_id, check_name")
         real = checked.filter("run_id is null")
         real = real.project("dataset, check_name, records_plausible / records_checked")
         self._real_shares = {(dataset, name): share for dataset, name, share in real.fetchall()}
-        self._checked = _by(checked.filter("run_id is not null").df(), "run_id")
+        self._checked = _by(checked.filter("run_id is not null").df(), ["run_id", "dataset"])
 
-    def fingerprint(self, run_id: str) -> str:
+    def fingerprint(self, run: RunKey) -> str:
         """Changes where what a Trial needs of them does."""
-        known = self.of(run_id)
+        known = self.of(run)
         checks = [(name, _told(c.tally), c.real_share) for name, c in known["checks"].items()]
         return repr((_told(known["validity"]), checks))
 
-    def of(self, run_id: str) -> dict[str, Any]:
+    def of(self, run: RunKey) -> dict[str, Any]:
         """What a Trial needs of them."""
-        found, dataset = self._found.get(run_id), self.runs[run_id]
+        found, (_, dataset) = self._found.get(run), run
         validity = None if found is None else _tally(found, "rows_accepted", "records_found")
         checks = {}
-        if run_id in self._checked:
-            counts = self._checked[run_id]
+        if run in self._checked:
+            counts = self._checked[run]
             counts = counts.assign(check_name=counts["check_name"].fillna(""))
             checks = {
                 name or None: Check(
@@ -125,14 +136,14 @@ class CodedRows:
         """Read int_coded_rows when asked, int_scored_columns and int_sampled_records now."""
         self._rows = rows
         self._columns = _by(columns.order("column_number").df(), "dataset")
-        self._units_sampled = dict(
-            sampled.aggregate("run_id, count(distinct unit)", "run_id").fetchall()
-        )
+        of_run = "run_id, dataset"
+        units = sampled.aggregate(f"{of_run}, count(distinct unit)", of_run).fetchall()
+        self._units_sampled = {(run_id, dataset): count for run_id, dataset, count in units}
 
-    def fingerprints(self) -> dict[str, str]:
+    def fingerprints(self) -> dict[RunKey, str]:
         """For each run a text that changes where its rows do, or the real ones it is beside."""
         halves: dict[str, list] = {}
-        runs: dict[str, tuple] = {}
+        runs: dict[RunKey, list] = {}
         row = f"hash({', '.join(self._rows.columns)})"
         of_table = "dataset, run_id, is_holdout"
         hashes = self._rows.aggregate(f"{of_table}, count(*), bit_xor({row})", of_table)
@@ -140,10 +151,10 @@ class CodedRows:
             if run_id is None:
                 halves.setdefault(dataset, []).append(text)
             else:
-                runs[run_id] = (dataset, text)
+                runs[run_id, dataset] = text
         return {
-            run_id: repr((text, halves.get(dataset), self._columns[dataset].to_json()))
-            for run_id, (dataset, text) in runs.items()
+            (run_id, dataset): repr((text, halves.get(dataset), self._columns[dataset].to_json()))
+            for (run_id, dataset), text in runs.items()
         }
 
     def reference(self, dataset: str, real_rows: int) -> Reference:
@@ -159,7 +170,7 @@ class CodedRows:
             drawn["block"].astype(int) - 1,
             draws(run.blocks, half_samples, seed),
             drawn["unit"],
-            shrink=(self._units_sampled[run.run_id] / run.units) ** 0.5,
+            shrink=(self._units_sampled[run.key] / run.units) ** 0.5,
         )
         return Trial(reference, table, halves, frozenset(run.drawn_columns or ()), **records)
 
@@ -224,8 +235,8 @@ def _columns(found: pd.DataFrame) -> Iterator[Column]:
         )
 
 
-def _by(rows: pd.DataFrame, name: str) -> dict[str, pd.DataFrame]:
-    return dict(iter(rows.groupby(name)))
+def _by(rows: pd.DataFrame, names: str | list[str]) -> dict[Any, pd.DataFrame]:
+    return dict(iter(rows.groupby(names)))
 
 
 def _tally(rows: pd.DataFrame, hits: str, sizes: str) -> Tally:

@@ -22,7 +22,7 @@ written as (
         sum(record_count) as record_count,
         sum(record_count) filter (where is_allowed) as allowed_count,
         sum(record_count) filter (where is_allowed and not is_normalised) as verbatim_count,
-        sum(sum(record_count)) over (partition by run_id, column_name) as records_found,
+        sum(sum(record_count)) over (partition by run_id, dataset, column_name) as records_found,
 
     from written_values
     where run_id is not null

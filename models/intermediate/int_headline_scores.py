@@ -6,11 +6,12 @@ from synthcare.registry import ALL
 
 
 def model(dbt, session) -> Any:
-    """One row per run, and for each score its value and both ends of its interval."""
+    """One row per run and dataset, and for each score its value and both ends of its interval."""
     ends = {"": "value", "_low": "low", "_high": "high"}
     columns = [
         f"max({end}) filter (where score_name = '{headline.name}') as {headline.name}{suffix}"
         for headline in ALL
         for suffix, end in ends.items()
     ]
-    return dbt.ref("scores").filter("subject is null").aggregate(", ".join(["run_id", *columns]))
+    scores = dbt.ref("scores").filter("subject is null")
+    return scores.aggregate(", ".join(["run_id", "dataset", *columns]))

@@ -4,6 +4,7 @@
 select
     record_id,
     run_id,
+    {{ sql_text(dataset) }} as dataset,
     response_id,
     reject_reasons,
     len(reject_reasons) = 0 as is_accepted,

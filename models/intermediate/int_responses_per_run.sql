@@ -8,6 +8,7 @@ counts as (
 
     select
         run_id,
+        dataset,
         count(*) as responses,
         count(*) filter (where is_truncated) as truncated_responses,
         cast(sum(input_tokens) as bigint) as input_tokens,
@@ -16,7 +17,7 @@ counts as (
         cast(sum(reasoning_tokens) as bigint) as reasoning_tokens,
 
     from responses
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -26,10 +27,11 @@ gaps as (
 
     select
         run_id,
+        dataset,
         requested_at,
         received_at,
         max(received_at) over (
-            partition by run_id
+            partition by run_id, dataset
             order by requested_at, received_at
             rows between unbounded preceding and 1 preceding
         ) as busy_until,
@@ -43,13 +45,14 @@ time_per_run as (
 
     select
         run_id,
+        dataset,
         sum(greatest(
             0,
             epoch(received_at) - epoch(greatest(requested_at, coalesce(busy_until, requested_at)))
         )) as wall_seconds,
 
     from gaps
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -60,7 +63,9 @@ final as (
         time_per_run.wall_seconds,
 
     from counts
-    left join time_per_run on counts.run_id = time_per_run.run_id
+    left join time_per_run
+    on counts.run_id = time_per_run.run_id
+    and counts.dataset = time_per_run.dataset
 
 )
 

@@ -24,6 +24,7 @@ records as (
 
     select
         runs.run_id,
+        runs.dataset,
         runs.blocks,
         runs.share_looked_at,
         record_outcomes.record_id,
@@ -33,7 +34,9 @@ records as (
         ))) as unit,
 
     from record_outcomes
-    inner join runs on record_outcomes.run_id = runs.run_id
+    inner join runs
+    on record_outcomes.run_id = runs.run_id
+    and record_outcomes.dataset = runs.dataset
 
 ),
 
@@ -42,7 +45,7 @@ candidates as (
     select
         *,
         row_number() over (
-            partition by run_id, unit
+            partition by run_id, dataset, unit
             order by md5_number_lower(concat_ws('|', {{ var('seed') }}, record_id)), record_id
         ) as row_rank,
 
@@ -56,12 +59,13 @@ units as (
 
     select
         run_id,
+        dataset,
         unit,
         any_value(blocks) as blocks,
         count(*) as row_count,
 
     from candidates
-    group by run_id, unit
+    group by run_id, dataset, unit
 
 ),
 
@@ -73,7 +77,7 @@ ranked as (
         sum(row_count) over by_hash - row_count as rows_before,
 
     from units
-    window by_hash as (partition by run_id order by unit)
+    window by_hash as (partition by run_id, dataset order by unit)
 
 ),
 
@@ -81,13 +85,17 @@ final as (
 
     select
         candidates.run_id,
+        candidates.dataset,
         candidates.record_id,
         candidates.response_id,
         candidates.unit,
         cast(1 + (ranked.unit_rank - 1) % ranked.blocks as utinyint) as block,
 
     from candidates
-    inner join ranked on candidates.run_id = ranked.run_id and candidates.unit = ranked.unit
+    inner join ranked
+    on candidates.run_id = ranked.run_id
+    and candidates.dataset = ranked.dataset
+    and candidates.unit = ranked.unit
     where ranked.rows_before < {{ var('rows_in_samples') }} or ranked.unit_rank <= ranked.blocks
 
 )

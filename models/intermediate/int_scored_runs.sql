@@ -22,12 +22,13 @@ accepted as (
 
     select
         run_id,
+        dataset,
         count(*) as rows_accepted,
         count(distinct response_id) as responses,
 
     from record_outcomes
     where is_accepted
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -45,7 +46,7 @@ scored as (
         and accepted.responses >= {{ var('fewest_responses_to_draw') }} as is_drawn_by_response,
 
     from runs
-    inner join accepted on runs.run_id = accepted.run_id
+    inner join accepted on runs.run_id = accepted.run_id and runs.dataset = accepted.dataset
     inner join reference_files on runs.dataset = reference_files.dataset
     where coalesce(runs.drawn_from, reference_files.sha256) = reference_files.sha256
 

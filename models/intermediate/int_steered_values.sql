@@ -10,6 +10,7 @@ by_column as (
     select
         response_id,
         run_id,
+        dataset,
         unnest(map_entries(cast(dictated_values as map(varchar, map(varchar, integer))))) as entry,
 
     from responses
@@ -21,6 +22,7 @@ dictated as (
     select
         response_id,
         run_id,
+        dataset,
         entry.key as column_name,
         unnest(map_entries(entry.value)) as pair,
 
@@ -62,6 +64,7 @@ final as (
     select
         ---------- ids
         dictated.run_id,
+        dictated.dataset,
         dictated.response_id,
 
         ---------- the value

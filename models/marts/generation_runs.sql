@@ -32,12 +32,13 @@ records_per_run as (
 
     select
         run_id,
+        dataset,
         cast(sum(records_found) as bigint) as records_found,
         cast(sum(rows_accepted) as bigint) as rows_accepted,
         cast(sum(rows_rejected) as bigint) as rows_rejected,
 
     from response_audit
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -45,10 +46,11 @@ steered_per_run as (
 
     select
         run_id,
+        dataset,
         sum(least(rows_dictated, rows_accepted)) as steered_values,
 
     from steered_values
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -102,9 +104,15 @@ joined as (
         runs.started_at,
 
     from runs
-    left join responses_per_run on runs.run_id = responses_per_run.run_id
-    left join records_per_run on runs.run_id = records_per_run.run_id
-    left join steered_per_run on runs.run_id = steered_per_run.run_id
+    left join responses_per_run
+    on runs.run_id = responses_per_run.run_id
+    and runs.dataset = responses_per_run.dataset
+    left join records_per_run
+    on runs.run_id = records_per_run.run_id
+    and runs.dataset = records_per_run.dataset
+    left join steered_per_run
+    on runs.run_id = steered_per_run.run_id
+    and runs.dataset = steered_per_run.dataset
     left join prices on runs.model = prices.model and runs.price_tier = prices.tier
 
 ),

@@ -54,6 +54,7 @@ joined as (
         ---------- ids
         responses.response_id,
         responses.run_id,
+        responses.dataset,
 
         ---------- counts
         responses.rows_requested,

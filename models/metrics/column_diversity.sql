@@ -37,10 +37,11 @@ rows_per_run as (
 
     select
         run_id,
+        dataset,
         count(*) as row_count,
 
     from sampled_records
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -48,12 +49,13 @@ texts as (
 
     select
         run_id,
+        dataset,
         column_name,
         text,
         count(*) as row_count,
 
     from identifiers
-    group by run_id, column_name, text
+    group by run_id, dataset, column_name, text
 
 ),
 
@@ -61,11 +63,12 @@ most_repeated_texts as (
 
     select
         run_id,
+        dataset,
         column_name,
         arg_min(text, struct_pack(a := -row_count, b := text)) as most_repeated_value,
 
     from texts
-    group by run_id, column_name
+    group by run_id, dataset, column_name
 
 ),
 
@@ -97,13 +100,17 @@ final as (
         scores.reference_most_repeated_share,
 
     from scores
-    inner join runs on scores.run_id = runs.run_id
-    inner join rows_per_run on runs.run_id = rows_per_run.run_id
+    inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
+    inner join rows_per_run
+    on runs.run_id = rows_per_run.run_id
+    and runs.dataset = rows_per_run.dataset
     left join most_repeated
     on scores.run_id = most_repeated.run_id
+    and scores.dataset = most_repeated.dataset
     and scores.subject = most_repeated.subject
     left join most_repeated_texts
     on runs.run_id = most_repeated_texts.run_id
+    and runs.dataset = most_repeated_texts.dataset
     and scores.subject = most_repeated_texts.column_name
     where scores.distinct_values is not null or scores.entropy is not null
 

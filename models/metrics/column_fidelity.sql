@@ -42,7 +42,7 @@ measured as (
         runs.rows_accepted,
 
     from scores
-    inner join runs on scores.run_id = runs.run_id
+    inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
     inner join scored_columns
     on scores.dataset = scored_columns.dataset
     and scores.subject = scored_columns.column_name
@@ -85,6 +85,7 @@ final as (
     from measured
     full join as_written
     on measured.run_id = as_written.run_id
+    and measured.dataset = as_written.dataset
     and measured.column_name = as_written.column_name
     left join reference_files
     on coalesce(measured.dataset, as_written.dataset) = reference_files.dataset

@@ -33,8 +33,11 @@ headline_scores as (
 
     from scores
     inner join headlines on scores.score_name = headlines.score_name
-    inner join runs on scores.run_id = runs.run_id
-    left join scores as leaks on scores.run_id = leaks.run_id and leaks.score_name = 'leaks'
+    inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
+    left join scores as leaks
+    on scores.run_id = leaks.run_id
+    and scores.dataset = leaks.dataset
+    and leaks.score_name = 'leaks'
     where scores.value is not null
 
 ),

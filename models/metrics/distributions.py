@@ -22,7 +22,7 @@ COLUMNS = {
 
 
 def model(dbt, session) -> pd.DataFrame:
-    """One row per run, column and bar."""
+    """One row per run, dataset, column and bar."""
     count = dbt.config.meta_get("bars")
     rows = CodedRows(
         dbt.ref("int_coded_rows"), dbt.ref("int_scored_columns"), dbt.ref("int_sampled_records")

@@ -43,10 +43,11 @@ rows_per_run as (
 
     select
         run_id,
+        dataset,
         count(*) as row_count,
 
     from sampled_records
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -56,6 +57,7 @@ echoes as (
 
     select
         identifiers.run_id,
+        identifiers.dataset,
         identifiers.record_id,
         -- All that the LLM had read when it wrote the record.
         bool_or(contains(
@@ -67,9 +69,9 @@ echoes as (
 
     from identifiers
     inner join responses on identifiers.response_id = responses.response_id
-    inner join runs on responses.run_id = runs.run_id
+    inner join runs on responses.run_id = runs.run_id and responses.dataset = runs.dataset
     where runs.user_message is not null
-    group by identifiers.run_id, identifiers.record_id
+    group by identifiers.run_id, identifiers.dataset, identifiers.record_id
 
 ),
 
@@ -77,10 +79,11 @@ echoes_per_run as (
 
     select
         run_id,
+        dataset,
         avg(cast(is_echo as integer)) as prompt_echo_share,
 
     from echoes
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -116,10 +119,14 @@ final as (
         echoes_per_run.prompt_echo_share,
 
     from scored_runs
-    inner join runs on scored_runs.run_id = runs.run_id
-    inner join rows_per_run on scored_runs.run_id = rows_per_run.run_id
-    inner join scores on scored_runs.run_id = scores.run_id
-    left join echoes_per_run on scored_runs.run_id = echoes_per_run.run_id
+    inner join runs on scored_runs.run_id = runs.run_id and scored_runs.dataset = runs.dataset
+    inner join rows_per_run
+    on scored_runs.run_id = rows_per_run.run_id
+    and scored_runs.dataset = rows_per_run.dataset
+    inner join scores on scored_runs.run_id = scores.run_id and scored_runs.dataset = scores.dataset
+    left join echoes_per_run
+    on scored_runs.run_id = echoes_per_run.run_id
+    and scored_runs.dataset = echoes_per_run.dataset
 
 )
 

@@ -31,7 +31,7 @@ final as (
         scores.floor as expected_distance,
 
     from scores
-    inner join runs on scores.run_id = runs.run_id
+    inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
 
 )
 

@@ -39,7 +39,7 @@ final as (
         scores.reference_mutual_information,
 
     from scores
-    inner join runs on scores.run_id = runs.run_id
+    inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
 
 )
 

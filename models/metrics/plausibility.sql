@@ -52,6 +52,7 @@ final as (
     from counts
     inner join scores
     on counts.run_id = scores.run_id
+    and counts.dataset = scores.dataset
     and counts.check_name is not distinct from scores.subject
 
 )

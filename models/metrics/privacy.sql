@@ -23,6 +23,7 @@ nearer as (
 
     select
         run_id,
+        dataset,
         value as share,
         low,
         high,
@@ -136,11 +137,11 @@ final as (
         nearer.high as nearer_share_high,
 
     from scored_runs
-    inner join runs on scored_runs.run_id = runs.run_id
-    inner join scores on scored_runs.run_id = scores.run_id
-    inner join copied on scored_runs.run_id = copied.run_id
-    left join leaks on scored_runs.run_id = leaks.run_id
-    left join nearer on scored_runs.run_id = nearer.run_id
+    inner join runs on scored_runs.run_id = runs.run_id and scored_runs.dataset = runs.dataset
+    inner join scores on scored_runs.run_id = scores.run_id and scored_runs.dataset = scores.dataset
+    inner join copied on scored_runs.run_id = copied.run_id and scored_runs.dataset = copied.dataset
+    left join leaks on scored_runs.run_id = leaks.run_id and scored_runs.dataset = leaks.dataset
+    left join nearer on scored_runs.run_id = nearer.run_id and scored_runs.dataset = nearer.dataset
     left join shown_per_prompt
     on scored_runs.dataset = shown_per_prompt.dataset
     and runs.prompt = shown_per_prompt.prompt

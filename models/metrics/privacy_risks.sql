@@ -33,6 +33,7 @@ final as (
     from excesses
     inner join shares
     on excesses.run_id = shares.run_id
+    and excesses.dataset = shares.dataset
     and excesses.subject = shares.subject
 
 )

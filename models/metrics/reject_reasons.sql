@@ -14,6 +14,7 @@ reasons as (
 
     select
         run_id,
+        dataset,
         unnest(reject_reasons) as reject_reason,
 
     from record_outcomes
@@ -25,7 +26,7 @@ final as (
     select
         ---------- ids
         reasons.run_id,
-        runs.dataset,
+        reasons.dataset,
         runs.llm,
         runs.prompt_level,
         runs.instruction_level,
@@ -37,7 +38,7 @@ final as (
         count(*) / any_value(runs.records_found) as share_of_records,
 
     from reasons
-    inner join runs on reasons.run_id = runs.run_id
+    inner join runs on reasons.run_id = runs.run_id and reasons.dataset = runs.dataset
     group by all
 
 )

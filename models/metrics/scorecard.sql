@@ -49,11 +49,12 @@ worst_columns as (
 
     select
         run_id,
+        dataset,
         min_by(column_name, score) as worst_column,
         min(score) as worst_column_fidelity,
 
     from {{ ref('column_fidelity') }}
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -61,11 +62,12 @@ worst_pairs as (
 
     select
         run_id,
+        dataset,
         min_by(concat(column_1, ' and ', column_2), score) as worst_pair,
         min(score) as worst_pair_fidelity,
 
     from {{ ref('pair_fidelity') }}
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -97,7 +99,7 @@ final as (
 
         ---------- scores, each with its interval, in the order of the table headlines
         runs.rows_accepted,
-        headline_scores.* exclude (run_id),
+        headline_scores.* exclude (run_id, dataset),
 
         ---------- what stands beside them
         plausibility.reference_plausible_share as reference_plausibility,
@@ -128,15 +130,21 @@ final as (
         end as not_scored_because,
 
     from runs
-    left join headline_scores on runs.run_id = headline_scores.run_id
-    left join plausibility on runs.run_id = plausibility.run_id
-    left join utility on runs.run_id = utility.run_id
-    left join structure on runs.run_id = structure.run_id
-    left join subgroups on runs.run_id = subgroups.run_id
-    left join privacy on runs.run_id = privacy.run_id
-    left join worst_columns on runs.run_id = worst_columns.run_id
-    left join worst_pairs on runs.run_id = worst_pairs.run_id
-    left join scored_runs on runs.run_id = scored_runs.run_id
+    left join headline_scores
+    on runs.run_id = headline_scores.run_id
+    and runs.dataset = headline_scores.dataset
+    left join plausibility
+    on runs.run_id = plausibility.run_id
+    and runs.dataset = plausibility.dataset
+    left join utility on runs.run_id = utility.run_id and runs.dataset = utility.dataset
+    left join structure on runs.run_id = structure.run_id and runs.dataset = structure.dataset
+    left join subgroups on runs.run_id = subgroups.run_id and runs.dataset = subgroups.dataset
+    left join privacy on runs.run_id = privacy.run_id and runs.dataset = privacy.dataset
+    left join worst_columns
+    on runs.run_id = worst_columns.run_id
+    and runs.dataset = worst_columns.dataset
+    left join worst_pairs on runs.run_id = worst_pairs.run_id and runs.dataset = worst_pairs.dataset
+    left join scored_runs on runs.run_id = scored_runs.run_id and runs.dataset = scored_runs.dataset
     left join reference_files on runs.dataset = reference_files.dataset
 
 )

@@ -23,9 +23,10 @@ COLUMNS = {
 
 
 def model(dbt, session) -> pd.DataFrame:
-    """One row per run, score and subject: a column, several (`age, gender`), a check, or null.
+    """One row per run, dataset, score and subject.
 
-    Scored again is only what changed: a run whose fingerprint is the same keeps its rows.
+    A subject is a column, several (`age, gender`), a check, or null. Scored again is only what
+    changed: a run whose fingerprint is the same keeps its rows.
     """
     asked = dbt.config.meta_get("scores")
     if unknown := {*asked} - {headline.name for headline in HEADLINES}:
@@ -39,15 +40,15 @@ def model(dbt, session) -> pd.DataFrame:
     rows = CodedRows(
         dbt.ref("int_coded_rows"), dbt.ref("int_scored_columns"), dbt.ref("int_sampled_records")
     )
-    compared = {run.run_id: run for run in scored_runs(dbt.ref("int_scored_runs"))}
+    compared = {run.key: run for run in scored_runs(dbt.ref("int_scored_runs"))}
     earlier = earlier_scores(session, dbt.this.schema, dbt.this.identifier, [*COLUMNS])
     fingerprints = rows.fingerprints()
     how = (library(), [headline.name for headline in headlines], draws, real_rows)
     references, found = {}, []
-    for run_id, dataset in records.runs.items():
-        run, known = compared.get(run_id), records.of(run_id)
-        of_rows = run and (run, fingerprints[run_id])
-        fingerprint = _hash(run_id, how, of_rows, records.fingerprint(run_id))
+    for key in records.runs:
+        run, known, (run_id, dataset) = compared.get(key), records.of(key), key
+        of_rows = run and (run, fingerprints[key])
+        fingerprint = _hash(key, how, of_rows, records.fingerprint(key))
         if fingerprint in earlier:
             found += earlier[fingerprint]
             continue

@@ -56,6 +56,7 @@ final as (
     from groups
     left join shares
     on groups.run_id = shares.run_id
+    and groups.dataset = shares.dataset
     and concat(groups.column_name, ', ', groups.group_name) = shares.subject
 
 )

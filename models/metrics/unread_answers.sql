@@ -16,6 +16,7 @@ counted as (
 
     select
         run_id,
+        dataset,
         count(*) as answers,
         count(*) filter (where records_found = 0) as answers_without_record,
         count(*) filter (where taken_for = 'refusal') as refused,
@@ -27,7 +28,7 @@ counted as (
         cast(sum(records_superseded) as bigint) as records_superseded,
 
     from response_audit
-    group by run_id
+    group by run_id, dataset
 
 ),
 
@@ -35,13 +36,18 @@ beginnings as (
 
     select
         run_id,
+        dataset,
         begins,
         count(*) as answers,
 
     from response_audit
     where records_found = 0 and begins <> ''
-    group by run_id, begins
-    qualify row_number() over (partition by run_id order by answers desc, begins asc) = 1
+    group by run_id, dataset, begins
+    qualify
+        row_number() over (
+            partition by run_id, dataset
+            order by answers desc, begins asc
+        ) = 1
 
 ),
 
@@ -74,8 +80,10 @@ final as (
         counted.records_superseded,
 
     from counted
-    inner join runs on counted.run_id = runs.run_id
-    left join beginnings on counted.run_id = beginnings.run_id
+    inner join runs on counted.run_id = runs.run_id and counted.dataset = runs.dataset
+    left join beginnings
+    on counted.run_id = beginnings.run_id
+    and counted.dataset = beginnings.dataset
 
 )
 

@@ -33,6 +33,7 @@ joined as (
     and split_part(scores.subject, ', ', 1) = scored_columns.column_name
     left join real_skills
     on scores.run_id = real_skills.run_id
+    and scores.dataset = real_skills.dataset
     and scores.subject = real_skills.subject
 
 ),

@@ -16,7 +16,7 @@ joined as (
         ---------- ids
         responses.response_id,
         responses.run_id,
-        runs.dataset,
+        responses.dataset,
         responses.request_number,
         runs.wire_format,
         runs.written_fields,
@@ -47,7 +47,7 @@ joined as (
         responses.received_at,
 
     from responses
-    inner join runs on responses.run_id = runs.run_id
+    inner join runs on responses.run_id = runs.run_id and responses.dataset = runs.dataset
 
 )
 

@@ -109,6 +109,7 @@ def land_responses(home: Home, size: int) -> None:
                 select
                     'r-' || r as response_id,
                     'r' as run_id,
+                    $dataset as dataset,
                     r as request_number,
                     {RECORDS} as rows_requested,
                     $head || array_to_string(
@@ -119,7 +120,13 @@ def land_responses(home: Home, size: int) -> None:
                 from range({size}) as numbers(r)
                 where r % 2 = {remainder}
                 """,
-                {"head": head, "texts": texts[kind], "separator": separator, "tail": tail},
+                {
+                    "dataset": RUN["dataset"],
+                    "head": head,
+                    "texts": texts[kind],
+                    "separator": separator,
+                    "tail": tail,
+                },
             )
 
 
