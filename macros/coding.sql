@@ -173,6 +173,7 @@ placed as (
         unit,
         cast(null as utinyint) as block,
         true as is_looked_at,
+        {{- family_columns(dataset) | indent(4) }}
         {%- for column in written %}
         {{ column.name }},
         {%- endfor %}
@@ -192,6 +193,7 @@ placed as (
         sampled_records.unit,
         sampled_records.block,
         sampled_records.block is not null as is_looked_at,
+        {{- family_columns(dataset, is_run=true) | indent(4) }}
         {%- for column in written %}
         synthetic_rows.{{ column.name }},
         {%- endfor %}
@@ -218,6 +220,11 @@ select
         md5_number_lower(concat_ws('|', {{ var('seed') }}, placed.record_id)),
         null
     ) as place_in_sample,
+
+    ---------- what it belongs to
+    placed._key as key,
+    placed._parent_key as parent_key,
+    placed._place_in_family as place_in_family,
 
     ---------- values
     [
@@ -249,4 +256,32 @@ cross join edges
 {#- SQL of a value in lower case, where it is a text. -#}
 {% macro folded(column) -%}
     {{ 'lower(' ~ column.name ~ ')' if column.data_type == 'varchar' else column.name }}
+{%- endmacro %}
+
+{#-
+    SQL of the keys of a row as hashes, and of where it stands among the rows of one parent: by the column
+    that gives the order, or, where no LLM writes that one, in the order of the answers.
+-#}
+{% macro family_columns(dataset, is_run=false) %}
+    {%- set parent = contract_parent(dataset) -%}
+    {%- set order = contract_children(dataset).get('order') -%}
+    {%- set written = contract_columns(dataset) | selectattr('name', 'equalto', order) | list %}
+        {{ hash_of(contract_key(dataset)) }} as _key,
+        {{ hash_of(parent['columns'] if parent else []) }} as _parent_key,
+        cast(
+        {%- if not order -%} null
+        {%- elif written and written[0].kind == 'date' -%} epoch({{ order }})
+        {%- elif written -%} {{ order }}
+        {%- elif is_run -%}
+            10000000 * cast(split_part(synthetic_rows.record_id, '-', -2) as bigint)
+            + cast(split_part(synthetic_rows.record_id, '-', -1) as bigint)
+        {%- else -%} coalesce(try_cast({{ order }} as double), epoch(try_cast({{ order }} as timestamp)))
+        {%- endif %} as double) as _place_in_family,
+{%- endmacro %}
+
+{#- SQL of the hash of a key, null where there is none or a part of it is missing. -#}
+{% macro hash_of(columns) -%}
+    {%- if columns -%} if({{ key_text(columns) }} is null, null, hash({{ key_text(columns) }}))
+    {%- else -%} cast(null as ubigint)
+    {%- endif -%}
 {%- endmacro %}

@@ -41,7 +41,7 @@ class Headline:
     is_optional: bool = False
 
 
-# Of tables that belong to others; `synthcare.related` asks for them.
+# Of tables that belong to others.
 RELATIONAL = (
     Headline(
         "key_integrity", "keys", "Keys", "share of rows with the key that they need",
@@ -116,7 +116,7 @@ OVERALL = Headline(
     "overall", "overall", "Overall", "1 = as good as real rows", lambda trial: iter(())
 )
 
-ALL = (OVERALL, *HEADLINES)
+ALL = (OVERALL, *HEADLINES, *RELATIONAL)
 
 # Near 0 a geometric mean is so steep that the noise of one part would decide it.
 _LEAST = 0.1

@@ -136,8 +136,7 @@ class _Session:
         """What a work is to have; where its rows belong to others, these are known from now on."""
         if work.run.parent is None:
             return goal_of(work.run, rows)
-        is_cut = work.run.parent.parent is None and work.run.parent.kept is None
-        parents = await asyncio.to_thread(parents_of, self.home, work.run, rows if is_cut else None)
+        parents = await asyncio.to_thread(parents_of, self.home, work.run)
         work.parents = {cell_of(parent.record_id): parent for parent in parents}
         wanted = Counter({cell: parent.children for cell, parent in work.parents.items()})
         return Cells(+wanted, short_parents, **({"rounds": 1} if work.run.has_keys else {}))

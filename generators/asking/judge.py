@@ -52,6 +52,7 @@ class Judge:
         self._home, self._runs, self._counted = home, runs, counted
         self._one_at_a_time = asyncio.Lock()
         self._began = 0.0
+        self._has_references = False
 
     async def count(self) -> dict[Run, Counts]:
         """Counts by run of all that was journalled before the call.
@@ -70,34 +71,42 @@ class Judge:
         """The same, in this thread."""
         land(self._home)
         if nodes_passed(self._home) is None:
-            datasets = {run.contract.dataset for run in self._runs}
-            references = sorted(f"stg_reference_{dataset}" for dataset in datasets)  # for baselines
-            run_dbt(self._home, "run", "--select", "+int_record_outcomes", *references)
+            run_dbt(self._home, "run", "--select", *self._models())
         with open_warehouse(self._home) as warehouse:
-            rows = warehouse.execute(
-                """
-                select
-                    run_id,
-                    dataset,
-                    -- The end of an answer that was cut off says nothing of what an LLM writes.
-                    count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
-                    count(*) filter (where is_accepted),
-
-                from intermediate.int_record_outcomes
-                group by run_id, dataset
-                """
-            ).fetchall()
             cells = self._count_cells(warehouse)
-        by_run = {
-            (run_id, dataset): Counts(found, accepted, cells.get((run_id, dataset), {}))
-            for run_id, dataset, found, accepted in rows
-        }
+            by_run = {
+                (run_id, dataset): Counts(found, accepted, cells.get((run_id, dataset), {}))
+                for dataset in self._datasets()
+                for run_id, found, accepted in warehouse.execute(
+                    f"""
+                    select
+                        run_id,
+                        -- The end of an answer that was cut off says nothing of what an LLM writes.
+                        count(*) filter (where not list_contains(reject_reasons, 'cut_off')),
+                        count(*) filter (where len(reject_reasons) = 0),
+
+                    from intermediate.int_{dataset}_cast
+                    group by run_id
+                    """  # noqa: S608 (a dataset's name)
+                ).fetchall()
+            }
         self.counts = {
             run: by_run.get((run.run_id, run.contract.dataset), Counts()) for run in self._runs
         }
         for run in self._runs:
             self._counted(run, self.counts[run])
         return self.counts
+
+    def _datasets(self) -> list[str]:
+        return sorted({run.contract.dataset for run in self._runs})
+
+    def _models(self) -> list[str]:
+        """What dbt runs: the typing, and at first the real rows that baselines are drawn from."""
+        models = [f"+int_{dataset}_cast" for dataset in self._datasets()]
+        if not self._has_references and any(run.llm.is_baseline for run in self._runs):
+            models += [f"+stg_reference_{dataset}" for dataset in self._datasets()]
+            self._has_references = True
+        return models
 
     def _count_cells(
         self, warehouse: duckdb.DuckDBPyConnection

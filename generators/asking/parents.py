@@ -12,8 +12,8 @@ from generators.variety.families import Parent
 from generators.warehouse.database import open_warehouse
 
 
-def parents_of(home: Home, run: Run, rows: int | None) -> list[Parent]:
-    """The first `rows` accepted rows of the table that those of `run` belong to, all for None.
+def parents_of(home: Home, run: Run) -> list[Parent]:
+    """The accepted rows of the table that those of `run` belong to, in the order of their requests.
 
     How many rows each is to have is drawn as the contract says, by the seed of the run and the
     record. Real families have as many as they have, and are asked for once: what is rejected of
@@ -31,7 +31,6 @@ def parents_of(home: Home, run: Run, rows: int | None) -> list[Parent]:
             order by
                 cast(split_part(record_id, '-', -2) as integer),
                 cast(split_part(record_id, '-', -1) as integer)
-            limit {"all" if rows is None else int(rows)}
             """,  # noqa: S608 (names come from the contract)
             {"run_id": run.run_id},
         ).fetchall()

@@ -330,8 +330,7 @@ class Workflow:
 
     def ledger(self, generated: Summary) -> Summary:
         """Print what the runs took, as marts.generation_runs has it, and what could not be read."""
-        models = ["llm_prices", "int_steered_values", "int_responses_per_run"]
-        models += ["path:models/marts", "unread_answers"]
+        models = ["+path:models/marts", "+unread_answers"]
         types = ["--resource-type", "seed", "--resource-type", "model"]
         if nodes_passed(self.home) is None:
             run_dbt(self.home, "build", "--select", *models, *types)

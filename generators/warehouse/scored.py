@@ -15,14 +15,20 @@ from duckdb import DuckDBPyRelation
 import synthcare
 from synthcare.chance import Tally
 from synthcare.coding import text_of
-from synthcare.halves import Halves, draws
+from synthcare.contracts.contract import load_contract
+from synthcare.families import ORPHAN, Family, Keys, RealFamilies, Relation, joined
+from synthcare.halves import Halves, draws, sampled
 from synthcare.reference import Reference
+from synthcare.scorecard import BLOCKS, ROWS_IN_SAMPLES
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Check, Trial
 
 # Halves of the reference, as rows of int_coded_rows.
 TRAIN, HOLDOUT = "run_id is null and not is_holdout", "run_id is null and is_holdout"
 
+
+# How rows belong together.
+_KIN = ("key", "parent_key", "place_in_family")
 
 # The rows of a run that are of one dataset: run_id and dataset.
 RunKey = tuple[str, str]
@@ -80,6 +86,12 @@ def library() -> str:
     return found.hexdigest()
 
 
+def parent_of(dataset: str) -> str | None:
+    """The dataset that the rows of another one belong to; None where they belong to nothing."""
+    keys = load_contract(dataset).foreign_keys
+    return keys[0].to if keys else None
+
+
 def of_run(run: Run) -> str:
     """SQL of which rows of int_coded_rows, those of its dataset, are the run's."""
     return f"run_id = {text_of(run.run_id)}"
@@ -94,7 +106,8 @@ class Records:
         """Read generation_runs, response_audit and int_checked_records."""
         self.runs: list[RunKey] = runs.project("run_id, dataset").fetchall()
         audit = audit.filter("records_found > 0").order("run_id, dataset, response_id")
-        found = audit.project("run_id, dataset, rows_accepted, records_found")
+        counts = "rows_accepted, records_found, records_without_parent"
+        found = audit.project(f"run_id, dataset, {counts}")
         self._found = _by(found.df(), ["run_id", "dataset"])
         checked = checked.filter("records_checked > 0")
         checked = checked.order("run_id, dataset, response_id, check_name")
@@ -103,11 +116,19 @@ class Records:
         self._real_shares = {(dataset, name): share for dataset, name, share in real.fetchall()}
         self._checked = _by(checked.filter("run_id is not null").df(), ["run_id", "dataset"])
 
+    def with_parent(self, key: RunKey) -> Tally | None:
+        """The share of its records that belong to what their request named."""
+        found = self._found.get(key)
+        if found is None:
+            return None
+        hits = found["records_found"] - found["records_without_parent"]
+        return Tally(hits.to_numpy(), found["records_found"].to_numpy())
+
     def fingerprint(self, run: RunKey) -> str:
         """Changes where what a Trial needs of them does."""
         known = self.of(run)
         checks = [(name, _told(c.tally), c.real_share) for name, c in known["checks"].items()]
-        return repr((_told(known["validity"]), checks))
+        return repr((_told(known["validity"]), checks, _told(self.with_parent(run))))
 
     def of(self, run: RunKey) -> dict[str, Any]:
         """What a Trial needs of them."""
@@ -152,10 +173,68 @@ class CodedRows:
                 halves.setdefault(dataset, []).append(text)
             else:
                 runs[run_id, dataset] = text
-        return {
+        found = {
             (run_id, dataset): repr((text, halves.get(dataset), self._columns[dataset].to_json()))
             for (run_id, dataset), text in runs.items()
         }
+        return {
+            (run_id, dataset): text + found.get((run_id, parent_of(dataset)), "")
+            for (run_id, dataset), text in found.items()
+        }
+
+    def families(self, dataset: str) -> RealFamilies:
+        """Both halves of the real rows of a dataset, with what they belong to."""
+        return RealFamilies(*(self._family(dataset, half) for half in (TRAIN, HOLDOUT)))
+
+    def relation(
+        self,
+        run: Run,
+        real: RealFamilies,
+        with_parent: Tally | None,
+        half_samples: int,
+        seed: int,
+    ) -> Relation:
+        """The rows of a run with what they belong to, beside real ones."""
+        contract = load_contract(run.dataset)
+        family = self._family(run.dataset, of_run(run))
+        ordered_by = {c.name for c in contract.columns if c.name == contract.ordered_by}
+        parents = len(family.parents)
+        own_key = Tally.of_rows(np.ones(parents, dtype=bool), np.arange(parents))
+        return Relation(
+            parent_of(run.dataset),
+            run.dataset,
+            real,
+            family,
+            *sampled(family.top_of, ROWS_IN_SAMPLES, BLOCKS, half_samples, seed),
+            Keys(with_parent, own_key),
+            frozenset(ordered_by),
+        )
+
+    def _family(self, dataset: str, which: str) -> Family:
+        """Rows of a dataset with what they belong to; those of nothing are left out."""
+        parent = parent_of(dataset)
+        children, kin = self._read(dataset, which)
+        parents, of_parents = self._read(parent, which)
+        places, _ = joined(of_parents["key"], kin["parent_key"])
+        kept = np.flatnonzero(places != ORPHAN)
+        order = kin["place_in_family"]
+        return Family(
+            parents,
+            children.take(kept),
+            places[kept],
+            self._tops(parent, which, of_parents["parent_key"]),
+            None if np.isnan(order).all() else order[kept],
+        )
+
+    def _tops(self, dataset: str, which: str, parent_keys: np.ma.MaskedArray) -> np.ndarray | None:
+        """Which rows of a dataset are of one top parent; None where each is one itself."""
+        parent = parent_of(dataset)
+        if parent is None:
+            return None
+        _, of_parents = self._read(parent, which)
+        places, _ = joined(of_parents["key"], parent_keys)
+        above = self._tops(parent, which, of_parents["parent_key"])
+        return places if above is None else above[places]
 
     def reference(self, dataset: str, real_rows: int) -> Reference:
         """Both halves of the real table; classifiers look at so many rows of each."""
@@ -166,6 +245,7 @@ class CodedRows:
     ) -> Trial:
         """A run with its half-samples."""
         table, drawn = self._read(run.dataset, of_run(run))
+        drawn = {name: np.ma.getdata(drawn[name])[table.sample] for name in ("block", "unit")}
         halves = Halves(
             drawn["block"].astype(int) - 1,
             draws(run.blocks, half_samples, seed),
@@ -180,12 +260,13 @@ class CodedRows:
         return replace(table, sample=table.sample[:rows_in_sample])
 
     def _read(self, dataset: str, which: str) -> tuple[Table, dict[str, np.ndarray]]:
-        """The rows of a run, and what is drawn together of its sample."""
+        """The rows of a run, what is drawn together, and how they belong together."""
         known = self._columns[dataset]
         columns = tuple(_columns(known[known["kind"] != "identifier"]))
         names = known.loc[known["kind"] == "identifier", "column_name"].tolist()
         numbers = [place for place, column in enumerate(columns, 1) if column.is_number]
         asked = ["response", "unit", "block", "place_in_sample", "exact", "folded", "twins"]
+        asked += [*_KIN]
         asked += [f"codes[{place}] as code_{place}" for place in range(1, len(columns) + 1)]
         asked += [f"numbers[{place}] as number_{place}" for place in numbers]
         asked += [f"identifiers[{place}] as hash_{place}" for place in range(1, len(names) + 1)]
@@ -213,7 +294,9 @@ class CodedRows:
             _groups(found["unit"]) if which in (TRAIN, HOLDOUT) else plain["response"],
             sample,
         )
-        return table, {name: plain[name][sample] for name in ("block", "unit")}
+        kin = {name: found[name] for name in ("block", "unit", "key", "parent_key")}
+        place = np.ma.filled(found["place_in_family"].astype(float), np.nan)
+        return table, kin | {"place_in_family": place}
 
 
 def _groups(units: np.ma.MaskedArray) -> np.ndarray | None:

@@ -42,6 +42,7 @@ judged as (
         response_id,
         count(*) filter (where is_accepted) as rows_accepted,
         count(*) filter (where not is_accepted) as rows_rejected,
+        count(*) filter (where list_contains(reject_reasons, 'unknown_parent')) as without_parent,
 
     from record_outcomes
     group by response_id
@@ -63,6 +64,7 @@ joined as (
         coalesce(judged.rows_rejected, 0) as rows_rejected,
         coalesce(found.records_cut_off, 0) as records_cut_off,
         coalesce(found.records_superseded, 0) as records_superseded,
+        coalesce(judged.without_parent, 0) as records_without_parent,
 
         ---------- what it was taken for
         case

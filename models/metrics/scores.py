@@ -1,11 +1,19 @@
 """What the library synthcare says of each run, beside the train half of its reference."""
 
 import hashlib
+from dataclasses import replace
 
 import pandas as pd
 
-from generators.warehouse.scored import CodedRows, Records, earlier_scores, library, scored_runs
-from synthcare.registry import HEADLINES, scores_of
+from generators.warehouse.scored import (
+    CodedRows,
+    Records,
+    earlier_scores,
+    library,
+    parent_of,
+    scored_runs,
+)
+from synthcare.registry import HEADLINES, RELATIONAL, scores_of
 from synthcare.trial import Trial
 
 COLUMNS = {
@@ -29,9 +37,10 @@ def model(dbt, session) -> pd.DataFrame:
     changed: a run whose fingerprint is the same keeps its rows.
     """
     asked = dbt.config.meta_get("scores")
-    if unknown := {*asked} - {headline.name for headline in HEADLINES}:
+    known = (*HEADLINES, *RELATIONAL)
+    if unknown := {*asked} - {headline.name for headline in known}:
         raise ValueError(f"the variable scores has names that no score has: {sorted(unknown)}")
-    headlines = [headline for headline in HEADLINES if not asked or headline.name in asked]
+    headlines = [headline for headline in known if not asked or headline.name in asked]
     draws = (dbt.config.meta_get("half_samples"), dbt.config.meta_get("seed"))
     real_rows = dbt.config.meta_get("real_rows_in_samples")
     records = Records(
@@ -44,7 +53,7 @@ def model(dbt, session) -> pd.DataFrame:
     earlier = earlier_scores(session, dbt.this.schema, dbt.this.identifier, [*COLUMNS])
     fingerprints = rows.fingerprints()
     how = (library(), [headline.name for headline in headlines], draws, real_rows)
-    references, found = {}, []
+    references, families, found = {}, {}, []
     for key in records.runs:
         run, known, (run_id, dataset) = compared.get(key), records.of(key), key
         of_rows = run and (run, fingerprints[key])
@@ -58,6 +67,12 @@ def model(dbt, session) -> pd.DataFrame:
             if dataset not in references:
                 references[dataset] = rows.reference(dataset, real_rows)
             trial = rows.trial(run, references[dataset], known, *draws)
+            if (run_id, parent_of(dataset)) in compared:
+                if dataset not in families:
+                    families[dataset] = rows.families(dataset)
+                with_parent = records.with_parent(key)
+                relation = rows.relation(run, families[dataset], with_parent, *draws)
+                trial = replace(trial, relations=(relation,))
         for score in scores_of(trial, headlines):
             subject = ", ".join(score.subject) or None
             values = (score.value, score.low, score.high, score.floor, score.note)
