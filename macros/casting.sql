@@ -350,7 +350,7 @@ from outcomes
 {% macro key_value(dataset, column) -%}
     {%- set found = namespace(sql=none) -%}
     {%- for foreign in contract_constraints(dataset, 'foreign_key') -%}
-        {%- if column.name in foreign['columns'] -%}
+        {%- if column.name in foreign['columns'] and not found.sql -%}
             {%- set to_column = foreign['to_columns'][foreign['columns'].index(column.name)] -%}
             {%- set found.sql = 'parent._key_' ~ to_column if loop.first else 'cast(null as varchar)' -%}
             {%- set found.sql = 'coalesce(' ~ found.sql ~ ', _key_' ~ column.name ~ ')' -%}

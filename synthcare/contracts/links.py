@@ -176,13 +176,13 @@ def _check_keys(
 
 def _example(database: duckdb.DuckDBPyConnection, child: str, key: ForeignKey) -> str:
     """A key of either table, the child's one that its parent does not have."""
-    theirs, ours = _row(key.to_columns), _row(key.columns)
+    theirs, ours = row_of(key.to_columns), row_of(key.columns)
     (of_child, of_parent) = database.execute(
         f"""
         select
             (
                 select min({ours}) from {quoted(child)}
-                where {_all_known(key.columns)}
+                where {all_known(key.columns)}
                 and {ours} not in (select {theirs} from {quoted(key.to)})
             ),
             (select min({theirs}) from {quoted(key.to)})
@@ -223,15 +223,15 @@ def _references(
             f"""
             with parents as (
 
-                select {_row(to_columns)} as parent_key from {quoted(parent.name)}
+                select {row_of(to_columns)} as parent_key from {quoted(parent.name)}
 
             ),
 
             children as (
 
-                select {_row(columns)} as child_key
+                select {row_of(columns)} as child_key
                 from {quoted(child.name)}
-                where {_all_known(columns)}
+                where {all_known(columns)}
 
             )
 
@@ -304,7 +304,7 @@ def _repeated(database: duckdb.DuckDBPyConnection, table: Brought, columns: Sequ
     """How many rows lack a key of their own: one that is missing, or that an earlier row has."""
     (count,) = database.execute(
         f"""
-        select count(*) - count(distinct {_row(columns)}) filter (where {_all_known(columns)})
+        select count(*) - count(distinct {row_of(columns)}) filter (where {all_known(columns)})
         from {quoted(table.name)}
         """  # noqa: S608
     ).fetchone()
@@ -335,10 +335,10 @@ def _is_numbered(database: duckdb.DuckDBPyConnection, table: Brought, label: str
     return is_numbered
 
 
-def _row(columns: Sequence[str]) -> str:
+def row_of(columns: Sequence[str]) -> str:
     """SQL of several values as one."""
     return f"row({', '.join(map(quoted, columns))})"
 
 
-def _all_known(columns: Sequence[str]) -> str:
+def all_known(columns: Sequence[str]) -> str:
     return " and ".join(f"{quoted(column)} is not null" for column in columns)
