@@ -19,8 +19,10 @@ from synthcare.project import PROJECT
 _NAME = r"[a-z][a-z0-9_]{0,40}"
 _STAND_IN_ROWS = 1_000
 
+Tables = Mapping[str, tuple[Path, Inferred]]
 
-def scaffold(tables: Mapping[str, tuple[Path, Inferred]], project: Path = PROJECT) -> list[Path]:
+
+def scaffold(tables: Tables, project: Path = PROJECT) -> list[Path]:
     """Write the files of datasets, the contract of each first, and declare them; return the paths.
 
     `tables` has, by the name of the dataset, the file that was brought and what was inferred from
@@ -33,7 +35,7 @@ def scaffold(tables: Mapping[str, tuple[Path, Inferred]], project: Path = PROJEC
         _check_name(name, known)
         contract = project / "models" / "marts" / f"{name}.yml"
         texts[contract] = _contract(name, known[0], file, inferred, project)
-        texts |= _models(name, known, _parents(name, inferred), project)
+        texts |= _models(name, known, tables, project)
     texts[project / "dbt_project.yml"] = _declared(project / "dbt_project.yml", [*known, *tables])
     before = {path: path.read_text() for path in texts if path.exists()}
     try:
@@ -60,11 +62,13 @@ def _check_name(name: str, known: Collection[str]) -> None:
         raise SynthcareError(f"There is a dataset {name} already. Use another --name.")
 
 
-def _models(
-    name: str, known: Sequence[str], parents: Sequence[str], project: Path
-) -> dict[Path, str]:
+def _models(name: str, known: Sequence[str], tables: Tables, project: Path) -> dict[Path, str]:
     """The thin models: the example's, which belongs to nothing, and what they read of parents."""
     example, *others = known
+    above = {
+        f"stg_reference_{example}": _parents(name, tables),
+        f"int_{example}_cast": _ancestors(name, tables),
+    }
     texts = {}
     for path in sorted((project / "models").rglob("*.sql")):
         is_of_another = any(example in other and other in path.stem for other in others)
@@ -74,12 +78,11 @@ def _models(
         if named.exists():
             raise SynthcareError(f"{named} is there already. Use another --name.")
         # dbt does not see what a macro refers to before it runs.
-        above = [
-            f"-- depends_on: {{{{ ref('{path.stem.replace(example, parent)}') }}}}\n"
-            for parent in parents
-            if path.stem in (f"stg_reference_{example}", f"int_{example}_cast")
+        depends_on = [
+            f"-- depends_on: {{{{ ref('{path.stem.replace(example, other)}') }}}}\n"
+            for other in above.get(path.stem, ())
         ]
-        texts[named] = "".join(above) + path.read_text().replace(example, name)
+        texts[named] = "".join(depends_on) + path.read_text().replace(example, name)
     return texts
 
 
@@ -113,10 +116,18 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
     return head + yaml.safe_dump(properties, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _parents(name: str, inferred: Inferred) -> list[str]:
+def _parents(name: str, tables: Tables) -> list[str]:
     """The datasets that the rows belong to."""
-    keys = foreign_keys({"name": name, "constraints": inferred.constraints})
-    return [key.to for key in keys]
+    _, inferred = tables[name]
+    return [key.to for key in foreign_keys({"name": name, "constraints": inferred.constraints})]
+
+
+def _ancestors(name: str, tables: Tables) -> list[str]:
+    """The same, with what those belong to: whether a row is accepted depends on all of them."""
+    found = _parents(name, tables)
+    for parent in found:
+        found += [other for other in _parents(parent, tables) if other not in found]
+    return found
 
 
 def _reference(name: str, file: Path, inferred: Inferred) -> dict[str, str | int]:

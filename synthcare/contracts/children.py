@@ -86,11 +86,14 @@ def _count_doubts(member: Member, parent: Member, parents: Mapping[int, int]) ->
             "than a tenth. Bring what they belong to, or leave them out."
         )
     low, middle, most, high = (quantile_of(parents, place) for place in (0, 0.5, 0.99, 1))
-    yield f"a row of {of} has {low:,} to {high:,} rows, half have {middle:,} at most (counts)"
+    if low == high:
+        yield f"each row of {of} has {low:,} of them (counts)"
+    else:
+        yield f"a row of {of} has {low:,} to {high:,} of them, {middle:,} at the median (counts)"
     if high > _FAR_MORE * max(1, most):
         yield (
-            f"one row of {of} has {high:,} rows, where 99 % have {most:,} at most: leave it out if "
-            "it stands for all that belong to nobody"
+            f"one row of {of} has {high:,} of them, where 99 % have {most:,} at most; leave it out "
+            "if it stands for all that belong to nobody"
         )
 
 

@@ -37,25 +37,14 @@ def infer_related(
         }
         tables = [member.brought for member in members.values()]
         foreign_keys, doubts = foreign_keys_of(database, tables)
-        for stem in parents_first(foreign_keys):
+        members = {stem: members[stem] for stem in parents_first(foreign_keys)}
+        for stem in members:
             members[stem] = member = with_keys(database, members[stem], foreign_keys)
-            inferred = _inferred(database, member)
-            if member.foreign_keys:
-                parent = members[member.foreign_keys[0].to]
-                children, more = children_of(
-                    database, member, parent, inferred, found[parent.dataset][1]
-                )
-                inferred = replace(inferred, children=children, doubts=[*inferred.doubts, *more])
-            found[member.dataset] = (
-                member.path,
-                replace(
-                    inferred,
-                    columns=[*_key_columns(member, members), *inferred.columns],
-                    constraints=[*_constraints(member, members)],
-                ),
-            )
+            inferred = _inferred(database, member, members, found)
+            found[member.dataset] = (member.path, inferred)
             doubts += [f"{stem}: {x}" for x in (*inferred.doubts, *inferred.quota_doubts)]
-    return found, doubts
+    order = [*members]
+    return found, sorted(doubts, key=lambda doubt: order.index(doubt.partition(":")[0]))
 
 
 def _called(paths: Sequence[Path]) -> dict[str, Path]:
@@ -75,12 +64,32 @@ def _called(paths: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _inferred(database: duckdb.DuckDBPyConnection, member: Member) -> Inferred:
-    """What a contract of the table by itself would be, keys left out."""
+def _inferred(
+    database: duckdb.DuckDBPyConnection,
+    member: Member,
+    members: Mapping[str, Member],
+    found: Mapping[str, tuple[Path, Inferred]],
+) -> Inferred:
+    """What a contract of the table by itself would be, with its keys and what it belongs to."""
     database.execute(f"use {member.schema}")
-    inferred = infer_rows(database, member.path, member.table, member.keys, member.order)
+    alone = infer_rows(database, member.path, member.table, member.keys, member.order)
     database.execute("use main")
-    return inferred
+    children, doubts = {}, [*alone.doubts]
+    if member.primary_key:
+        key = ", ".join(member.names[label] for label in member.primary_key)
+        doubts.append(f"{key} is taken as what tells rows apart (primary_key)")
+    if member.foreign_keys:
+        parent = members[member.foreign_keys[0].to]
+        _, of_parent = found[parent.dataset]
+        children, more = children_of(database, member, parent, alone, of_parent)
+        doubts += more
+    return replace(
+        alone,
+        columns=[*_key_columns(member, members), *alone.columns],
+        constraints=[*_constraints(member, members)],
+        children=children,
+        doubts=doubts,
+    )
 
 
 def _key_columns(member: Member, members: Mapping[str, Member]) -> Iterator[dict[str, Any]]:

@@ -176,19 +176,33 @@ def _check_keys(
 
 def _example(database: duckdb.DuckDBPyConnection, child: str, key: ForeignKey) -> str:
     """A key of either table, the child's one that its parent does not have."""
-    theirs, ours = row_of(key.to_columns), row_of(key.columns)
-    (of_child, of_parent) = database.execute(
+    theirs, ours = (
+        f"concat_ws(' ', {', '.join(map(quoted, columns))})"
+        for columns in (key.to_columns, key.columns)
+    )
+    here, there = database.execute(
         f"""
+        with parents as (
+
+            select {theirs} as parent_key from {quoted(key.to)}
+
+        ),
+
+        orphans as (
+
+            select {ours} as child_key
+            from {quoted(child)}
+            where
+                {all_known(key.columns)}
+                and child_key not in (select parent_key from parents)
+
+        )
+
         select
-            (
-                select min({ours}) from {quoted(child)}
-                where {all_known(key.columns)}
-                and {ours} not in (select {theirs} from {quoted(key.to)})
-            ),
-            (select min({theirs}) from {quoted(key.to)})
+            (select min(child_key) from orphans),
+            (select min(parent_key) from parents)
         """  # noqa: S608
     ).fetchone()
-    here, there = (", ".join(map(str, dict(x).values())) for x in (of_child, of_parent))
     return f"{here} here, {there} there"
 
 
