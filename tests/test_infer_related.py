@@ -1,5 +1,6 @@
 """What contracts are proposed for tables that belong together, and what is refused in one line."""
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -18,6 +19,7 @@ from synthcare.contracts.counts import describe_counts
 from synthcare.contracts.infer import Inferred
 from synthcare.contracts.infer_related import infer_related
 from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 from tests.copies import Copy
 from tests.driver import cli
 from tests.families import NAFLD
@@ -432,3 +434,14 @@ def test_no_row_is_lost_and_families_are_in_one_half(built: Home) -> None:
     both = of_patients.merge(hospitals, on="hospital", suffixes=("", "_of_parent"))
     assert (both["is_holdout"] == both["is_holdout_of_parent"]).all()
     assert {*both["is_holdout"]} == {True, False}
+
+
+def test_the_example_of_the_docs_is_a_contract(tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "contract.md").read_text()
+    (example,) = re.findall(r"```yaml\n(models:.*?)```", page, flags=re.S)
+    (tmp_path / "clinic_stays.yml").write_text(example)
+    contract = read_contract(tmp_path / "clinic_stays.yml")
+    assert contract.key == ("stay_id",) and contract.ordered_by == "admitted"
+    assert [str(key) for key in contract.foreign_keys] == ["patient_id to clinic_patients"]
+    assert contract.counts is not None and contract.counts.maximum == 3
+    assert [rule.name for rule in contract.family_rules] == ["admitted_before_born"]
