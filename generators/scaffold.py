@@ -1,15 +1,17 @@
-"""Writes the files of a new dataset: its contract, and the thin models that it needs.
+"""Writes the files of new datasets: the contract of each, and the thin models that it needs.
 
 They are those of a dataset that is there already, under another name.
 """
 
 import re
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 
 from synthcare.contracts.contract import datasets, load_contract
 from synthcare.contracts.infer import Inferred
+from synthcare.contracts.relations import foreign_keys
 from synthcare.errors import SynthcareError
 from synthcare.files import new_file, read_yaml
 from synthcare.project import PROJECT
@@ -17,38 +19,33 @@ from synthcare.project import PROJECT
 _NAME = r"[a-z][a-z0-9_]{0,40}"
 _STAND_IN_ROWS = 1_000
 
+Tables = Mapping[str, tuple[Path, Inferred]]
 
-def scaffold(name: str, file: Path, inferred: Inferred, project: Path = PROJECT) -> list[Path]:
-    """Write the files of the dataset `name`, its contract first, and declare it; return the paths.
 
-    Raises SynthcareError where the name will not do or is taken, or where the contract cannot be
-    read; nothing is left behind then.
+def scaffold(tables: Tables, project: Path = PROJECT) -> list[Path]:
+    """Write the files of datasets, the contract of each first, and declare them; return the paths.
+
+    `tables` has, by the name of the dataset, the file that was brought and what was inferred from
+    it; what others belong to comes first. Raises SynthcareError where a name will not do or is
+    taken, or where a contract cannot be read; nothing is left behind then.
     """
     known = datasets(project)
-    if not re.fullmatch(_NAME, name):
-        raise SynthcareError(f"'{name}' is no name for a dataset: use a-z, 0-9 and _.")
-    if name in known:
-        raise SynthcareError(f"There is a dataset {name} already. Use another --name.")
-    example = known[0]
-    models = {
-        path.with_name(path.name.replace(example, name)): path.read_text().replace(example, name)
-        for path in sorted((project / "models").rglob("*.sql"))
-        if re.search(rf"(^|_){example}(_|$)", path.stem)
-    }
-    taken = [path for path in models if path.exists()]
-    if taken:
-        raise SynthcareError(f"{taken[0]} is there already. Use another --name.")
-    contract = project / "models" / "marts" / f"{name}.yml"
-    texts = {contract: _contract(name, example, file, inferred, project)} | models
-    texts[project / "dbt_project.yml"] = _declared(project / "dbt_project.yml", [*known, name])
+    texts: dict[Path, str] = {}
+    for name, (file, inferred) in tables.items():
+        _check_name(name, known)
+        contract = project / "models" / "marts" / f"{name}.yml"
+        texts[contract] = _contract(name, known[0], file, inferred, project)
+        texts |= _models(name, known, tables, project)
+    texts[project / "dbt_project.yml"] = _declared(project / "dbt_project.yml", [*known, *tables])
     before = {path: path.read_text() for path in texts if path.exists()}
     try:
         for path, text in texts.items():
             with new_file(path) as temporary:
                 temporary.write_text(text)
-        load_contract(name, project)
+        for name in tables:
+            load_contract(name, project)
     except BaseException:
-        # The name must not stay taken by half a dataset.
+        # The names must not stay taken by half of a dataset.
         for path in texts:
             if path in before:
                 path.write_text(before[path])
@@ -56,6 +53,37 @@ def scaffold(name: str, file: Path, inferred: Inferred, project: Path = PROJECT)
                 path.unlink(missing_ok=True)
         raise
     return list(texts)
+
+
+def _check_name(name: str, known: Collection[str]) -> None:
+    if not re.fullmatch(_NAME, name):
+        raise SynthcareError(f"'{name}' is no name for a dataset: use up to 41 of a-z, 0-9 and _.")
+    if name in known:
+        raise SynthcareError(f"There is a dataset {name} already. Use another --name.")
+
+
+def _models(name: str, known: Sequence[str], tables: Tables, project: Path) -> dict[Path, str]:
+    """The thin models: the example's, which belongs to nothing, and what they read of parents."""
+    example, *others = known
+    above = {
+        f"stg_reference_{example}": _parents(name, tables),
+        f"int_{example}_cast": _ancestors(name, tables),
+    }
+    texts = {}
+    for path in sorted((project / "models").rglob("*.sql")):
+        is_of_another = any(example in other and other in path.stem for other in others)
+        if is_of_another or not re.search(rf"(^|_){example}(_|$)", path.stem):
+            continue
+        named = path.with_name(path.name.replace(example, name))
+        if named.exists():
+            raise SynthcareError(f"{named} is there already. Use another --name.")
+        # dbt does not see what a macro refers to before it runs.
+        depends_on = [
+            f"-- depends_on: {{{{ ref('{path.stem.replace(example, other)}') }}}}\n"
+            for other in above.get(path.stem, ())
+        ]
+        texts[named] = "".join(depends_on) + path.read_text().replace(example, name)
+    return texts
 
 
 def _contract(name: str, example: str, file: Path, inferred: Inferred, project: Path) -> str:
@@ -73,13 +101,33 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
         "rules": inferred.rules,
         "derived": inferred.derived,
         "quotas": inferred.quotas,
+        **({"children": inferred.children} if inferred.children else {}),
         "reference": _reference(name, file, inferred),
     }
+    if inferred.constraints:
+        place = [*mart].index("config") + 1
+        items = [*mart.items()]
+        items.insert(place, ("constraints", inferred.constraints))
+        properties["models"][0] = dict(items)
     head = (
         f"# The contract of the dataset `{name}`, proposed from {file.name}: docs/contract.md\n"
         "# explains every key. Change a value here and nothing else needs an edit.\n"
     )
     return head + yaml.safe_dump(properties, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _parents(name: str, tables: Tables) -> list[str]:
+    """The datasets that the rows belong to."""
+    _, inferred = tables[name]
+    return [key.to for key in foreign_keys({"name": name, "constraints": inferred.constraints})]
+
+
+def _ancestors(name: str, tables: Tables) -> list[str]:
+    """The same, with what those belong to: whether a row is accepted depends on all of them."""
+    found = _parents(name, tables)
+    for parent in found:
+        found += [other for other in _parents(parent, tables) if other not in found]
+    return found
 
 
 def _reference(name: str, file: Path, inferred: Inferred) -> dict[str, str | int]:

@@ -313,8 +313,6 @@ outcomes as (
 {#- The model behind int_<dataset>_cast. -#}
 {% macro cast_records(dataset) %}
     {%- set logic = cast_logic(dataset) -%}
-    {#- What a row belongs to is judged by its own contract. -#}
-    {%- set parent = contract_parent(dataset) -%}
 with records as not materialized (
 
     select * from {{ ref('stg_llm_records') }}
@@ -330,10 +328,16 @@ with records as not materialized (
 
 select
     *,
-    {{ sql_text(local_md5(logic ~ (cast_logic(parent.to) if parent else ''))) }} as logic_hash,
+    {{ sql_text(local_md5(logic ~ logic_above(dataset))) }} as logic_hash,
 
 from outcomes
 {% endmacro %}
+
+{#- The logic of all that a row belongs to, which judges whether it can be accepted. -#}
+{% macro logic_above(dataset) -%}
+    {%- set parent = contract_parent(dataset) -%}
+    {{ (cast_logic(parent.to) ~ logic_above(parent.to)) if parent }}
+{%- endmacro %}
 
 {#- Whether a value that was typed had been written in another way than was asked for. -#}
 {% macro was_rewritten(column) -%}
@@ -350,7 +354,7 @@ from outcomes
 {% macro key_value(dataset, column) -%}
     {%- set found = namespace(sql=none) -%}
     {%- for foreign in contract_constraints(dataset, 'foreign_key') -%}
-        {%- if column.name in foreign['columns'] -%}
+        {%- if column.name in foreign['columns'] and not found.sql -%}
             {%- set to_column = foreign['to_columns'][foreign['columns'].index(column.name)] -%}
             {%- set found.sql = 'parent._key_' ~ to_column if loop.first else 'cast(null as varchar)' -%}
             {%- set found.sql = 'coalesce(' ~ found.sql ~ ', _key_' ~ column.name ~ ')' -%}

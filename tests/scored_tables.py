@@ -37,7 +37,7 @@ def build(files: Mapping[str, str], scored: Sequence[str], rows: int) -> None:
     """Build the tables in `files`, by name of their dataset, in the project of this process."""
     home = Home.from_environment()
     for name, file in files.items():
-        scaffold(name, Path(file), infer(Path(file)))
+        scaffold({name: (Path(file), infer(Path(file)))})
     flows = [Workflow(home, load_contract(name), Console(quiet=True)) for name in files]
     declare(files)
     with one_connection(home):

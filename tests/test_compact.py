@@ -171,7 +171,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Landed:
     table = copy.folder / "coded.csv"
     with table.open("w") as file:
         csv.writer(file).writerows([CODED_LABELS, *coded_rows(80)])
-    scaffold("coded", table, infer(table), copy.folder)
+    scaffold({"coded": (table, infer(table))}, copy.folder)
     declare_categories(copy.folder / "models" / "marts" / "coded.yml")
     contracts = {
         name: load_contract(name, copy.folder) for name in ("admissions", "encounters", "coded")

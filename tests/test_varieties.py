@@ -85,7 +85,7 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Contract]:
     shutil.copy(PROJECT / "dbt_project.yml", folder)
     table = folder / "visits.csv"
     table_of_visits(900).to_csv(table, index=False)
-    scaffold("visits", table, infer(table), folder)
+    scaffold({"visits": (table, infer(table))}, folder)
     contract = load_contract("visits", folder)
     kinds = [column.kind for column in contract.columns]
     assert kinds == [

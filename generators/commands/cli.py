@@ -31,6 +31,7 @@ from generators.variety import SLICES
 from generators.warehouse.transform import TransformFailed
 from synthcare.contracts.contract import datasets, load_contract
 from synthcare.contracts.infer import infer
+from synthcare.contracts.infer_related import infer_related
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT, need_checkout
 
@@ -230,25 +231,39 @@ def contract_group() -> None:
 
 
 @contract_group.command("infer")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
+)
 @click.option("--name", required=True, help="What the dataset is to be called, in snake_case.")
 @click.option("--columns", help="The columns to take, separated by commas; all if left out.")
 @dialect_options
 @json_option
-def infer_command(file: Path, name: str, columns: str | None, as_json: bool, **said: Any) -> None:
-    """Propose a contract for a CSV or Parquet FILE, with the models that it needs."""
+def infer_command(
+    files: tuple[Path, ...], name: str, columns: str | None, as_json: bool, **said: Any
+) -> None:
+    """Propose a contract for a CSV or Parquet FILE, with the models that it needs.
+
+    Several files are tables that belong together, each a dataset: the name, and what its file is
+    called.
+    """
     need_checkout()
     dialect = dialect_of(**said)
-    inferred = infer(file, _listed(columns), dialect)
-    written = scaffold(name, file, inferred)
+    if len(files) == 1:
+        inferred = infer(files[0], _listed(columns), dialect)
+        tables, doubts = {name: (files[0], inferred)}, [*inferred.doubts, *inferred.quota_doubts]
+    elif columns:
+        raise click.UsageError("--columns is for one file: leave it out.")
+    else:
+        tables, doubts = infer_related(name, files, dialect)
+    written = scaffold(tables)
     console = _console(as_json)
     for path in written:
         console.print(f"wrote {path.relative_to(PROJECT)}", markup=False)
-    doubts = [*inferred.doubts, *inferred.quota_doubts]
     for doubt in doubts:
         console.print(f"look at this: {doubt}", markup=False)
-    arguments = ["reference", "--dataset", name, "--csv", str(file), *_as_options(said)]
-    console.print(f"next: synthcare {shlex.join(arguments)}", markup=False)
+    for dataset, (file, _) in tables.items():
+        arguments = ["reference", "--dataset", dataset, "--csv", str(file), *_as_options(said)]
+        console.print(f"next: synthcare {shlex.join(arguments)}", markup=False)
     _print_json(as_json, {"files": [str(p) for p in written], "doubts": doubts})
 
 

@@ -1,8 +1,8 @@
 """Proposes a contract for a table that somebody brings: `synthcare contract infer`."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import duckdb
 
 from readers.dialect import Dialect
 from readers.shapes import ALWAYS_MISSING, MISSING
-from readers.tables import quoted, read_table
+from readers.tables import Table, quoted, read_table
 from synthcare.contracts.contract import MOST_QUOTAS
 from synthcare.contracts.kinds import Values, identifier, is_key, kind_of, look_at
 from synthcare.contracts.names import sql_names
@@ -39,7 +39,8 @@ class Inferred:
     """A proposed contract: the properties of its columns and rules, and what was unsure.
 
     `group` is the label of the column whose rows of one value belong together, which is none of
-    the `columns`.
+    the `columns`. Of tables that belong together, `constraints` are their keys, and `children` says
+    how the rows of one parent are; both as in the contract.
     """
 
     columns: list[dict[str, Any]]
@@ -48,6 +49,8 @@ class Inferred:
     quotas: list[str]
     doubts: list[str]
     group: str | None = None
+    constraints: list[dict[str, Any]] = field(default_factory=list)
+    children: dict[str, Any] = field(default_factory=dict)
 
     @property
     def quota_doubts(self) -> list[str]:
@@ -67,42 +70,58 @@ def infer(
     Raises SynthcareError where the file is no table that a contract could be made for.
     """
     with duckdb.connect() as database:
-        table = read_table(database, path, columns, dialect)
-        if table.rows < FEWEST_ROWS:
-            raise SynthcareError(
-                f"{path} has {table.rows} rows, too few to say what its columns hold: "
-                f"{FEWEST_ROWS} at least."
-            )
-        names = sql_names(database, table.labels)
-        doubts = [*table.notes]
-        doubts += [
-            f"{label!r} is called {name}"
-            for label, name in zip(table.labels, names, strict=True)
-            if name != re.sub(r"[ -]", "_", label.lower())
-        ]
-        endless = {
-            label: found
-            for label in table.labels
-            if table.readings[label].kind == "date" and (found := _endless(database, label))
-        }
-        seen = [
-            look_at(database, label, name, table.readings[label])
-            for label, name in zip(table.labels, names, strict=True)
-        ]
-        keys = [values for values in seen if is_key(database, values)]
-        group = _group(keys, seen, doubts)
-        found = [
-            _column(
-                database,
-                values,
-                doubts,
-                is_key=values in keys,
-                words=(*MISSING, *filter(None, [endless.get(values.label)])),
-            )
-            for values in seen
-            if values is not group
-        ]
-        rules, derived = _date_order(database, found, doubts)
+        return infer_rows(database, path, read_table(database, path, columns, dialect))
+
+
+def infer_rows(
+    database: duckdb.DuckDBPyConnection,
+    path: Path,
+    table: Table,
+    keys: Collection[str] = (),
+    order: str | None = None,
+) -> Inferred:
+    """Look at the table that was read from `path`.
+
+    `keys` are labels that say what rows belong to: they are no columns, and no group is sought.
+    Rows of one parent are ordered by the column `order`. Raises SynthcareError as `infer` does.
+    """
+    if table.rows < FEWEST_ROWS:
+        raise SynthcareError(
+            f"{path} has {table.rows} rows, too few to say what its columns hold: "
+            f"{FEWEST_ROWS} at least."
+        )
+    names = sql_names(database, table.labels)
+    doubts = [*table.notes]
+    doubts += [
+        f"{label!r} is called {name}"
+        for label, name in zip(table.labels, names, strict=True)
+        if name != re.sub(r"[ -]", "_", label.lower())
+    ]
+    endless = {
+        label: found
+        for label in table.labels
+        if table.readings[label].kind == "date" and (found := _endless(database, label))
+    }
+    seen = [
+        look_at(database, label, name, table.readings[label])
+        for label, name in zip(table.labels, names, strict=True)
+        if label not in keys
+    ]
+    own_keys = [values for values in seen if is_key(database, values)]
+    group = None if keys else _group(own_keys, seen, doubts)
+    found = [
+        _column(
+            database,
+            values,
+            doubts,
+            is_key=values in own_keys,
+            is_order=values.label == order,
+            words=(*MISSING, *filter(None, [endless.get(values.label)])),
+        )
+        for values in seen
+        if values is not group
+    ]
+    rules, derived = _date_order(database, found, doubts)
     _mark_target(found, doubts)
     _mark_sensitive(found, doubts)
     return Inferred(found, rules, derived, _quotas(found), doubts, group.label if group else None)
@@ -146,6 +165,7 @@ def _column(
     doubts: list[str],
     *,
     is_key: bool,
+    is_order: bool,
     words: Sequence[str],
 ) -> dict[str, Any]:
     """The properties of one column; `words` are those that mean that a value is missing."""
@@ -156,7 +176,7 @@ def _column(
         doubts.append(f"{values.name}: looks like a key; taken as an identifier, not scored")
         found |= identifier(database, values)
     else:
-        found |= kind_of(database, values, doubts)
+        found |= kind_of(database, values, doubts, is_order=is_order)
     meta = found["config"]["meta"]
     if values.known < values.rows:
         meta |= _missing(database, values, doubts, words)
@@ -198,21 +218,23 @@ def _date_order(
     taken = {column["name"] for column in columns}
     dates = [c for c in columns if c["config"]["meta"]["kind"] == "date"]
     pairs = [(first, second) for first in dates for second in dates if first is not second]
-    ordered = _ordered(database, [c["config"]["meta"]["label"] for c in dates])
+    named = {c["name"]: date_of(c["config"]["meta"]["label"]) for c in dates}
+    source = f"select {', '.join(f'{x} as {quoted(name)}' for name, x in named.items())} from rows"  # noqa: S608
+    ordered = never_before(database, source, [(a["name"], b["name"]) for a, b in pairs])
     for (first, second), is_ordered in zip(pairs, ordered, strict=True):
         if is_ordered:
             labels = [c["config"]["meta"]["label"] for c in (first, second)]
             names = (first["name"], second["name"])
             rules.append(
                 {
-                    "name": _free(f"{names[1]}_before_{names[0]}", taken),
+                    "name": free_name(f"{names[1]}_before_{names[0]}", taken),
                     "holds": f"{names[1]} >= {names[0]}",
                     "sentence": f"The {labels[1]} is on or after the {labels[0]}.",
                 }
             )
             derived.append(
                 {
-                    "name": _free(f"days_from_{names[0]}_to_{names[1]}", taken),
+                    "name": free_name(f"days_from_{names[0]}_to_{names[1]}", taken),
                     "description": f"Days from {labels[0]} to {labels[1]}.",
                     "sql": f"datediff('day', {names[0]}, {names[1]})",
                 }
@@ -230,19 +252,24 @@ def _date_order(
     return rules, derived
 
 
-def _ordered(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> list[bool]:
-    """For each two dates, whether the first is never after the second, and at times before it."""
-    places = range(len(labels))
-    pairs = [(first, second) for first in places for second in places if first != second]
+def never_before(
+    database: duckdb.DuckDBPyConnection, source: str, pairs: Sequence[tuple[str, str]]
+) -> list[bool]:
+    """For each two dates, whether the first is never after the second, and at times before it.
+
+    `source` is SQL of rows that have these dates as columns.
+    """
     if not pairs:
         return []
-    dates = ", ".join(f"{_date_of(label)} as d{place}" for place, label in enumerate(labels))
-    tests = ", ".join(f"bool_and(d{a} <= d{b}) and bool_or(d{a} < d{b})" for a, b in pairs)
-    found = database.execute(f"select {tests} from (select {dates} from rows)").fetchone()  # noqa: S608
+    tests = ", ".join(
+        f"bool_and({first} <= {second}) and bool_or({first} < {second})"
+        for first, second in (map(quoted, pair) for pair in pairs)
+    )
+    found = database.execute(f"select {tests} from ({source})").fetchone()  # noqa: S608
     return [*map(bool, found)]
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
     """The name, with a letter more where a column has it."""
     while name in taken:
         name = f"{name}_x"
@@ -254,7 +281,7 @@ def _days_after(
     database: duckdb.DuckDBPyConnection, first: dict[str, Any], second: dict[str, Any]
 ) -> dict[str, Any]:
     """How long after `first` the date `second` is; of several dates, the last one counts."""
-    start, end = (_date_of(column["config"]["meta"]["label"]) for column in (first, second))
+    start, end = (date_of(column["config"]["meta"]["label"]) for column in (first, second))
     days = f"datediff('day', {start}, {end})"
     low, high = database.execute(f"select min({days}), max({days}) from rows").fetchone()  # noqa: S608
     return {"days_after": first["name"], "min": low, "max": high}
@@ -295,6 +322,6 @@ def _quotas(columns: list[dict[str, Any]]) -> list[str]:
     return chosen
 
 
-def _date_of(label: str) -> str:
+def date_of(label: str) -> str:
     """SQL of a date, which `readers` have written as ISO."""
     return f"cast({quoted(label)} as date)"

@@ -109,12 +109,19 @@ def is_key(database: duckdb.DuckDBPyConnection, values: Values) -> bool:
 
 
 def kind_of(
-    database: duckdb.DuckDBPyConnection, values: Values, doubts: list[str]
+    database: duckdb.DuckDBPyConnection,
+    values: Values,
+    doubts: list[str],
+    *,
+    is_order: bool = False,
 ) -> dict[str, Any]:
-    """Data type and `meta` of a column that is no key, by what all its values are."""
+    """Data type and `meta` of a column that is no key, by what all its values are.
+
+    Numbers that rows are ordered by are no categories, however few there are.
+    """
     if values.reading.kind == "date" and values.dates == values.known:
         return _date(database, values)
-    if values.is_number and values.distinct > _MOST_CODES:
+    if values.is_number and (is_order or values.distinct > _MOST_CODES):
         number = _number(database, values, doubts)
         if number:
             return number

@@ -1,6 +1,6 @@
 """Which columns of tables that somebody brings are keys of each other: by name, and by values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -9,7 +9,7 @@ import duckdb
 from readers.reading import Reading
 from readers.shapes import is_key_name
 from readers.tables import plain_name, quoted
-from synthcare.contracts.relations import ForeignKey
+from synthcare.contracts.relations import ForeignKey, depths
 from synthcare.errors import SynthcareError, some
 
 _MOST_ORPHANS = 0.5  # share of a child's rows; a column with more refers to something else
@@ -34,8 +34,24 @@ class Brought:
 @dataclass(frozen=True)
 class _Candidate:
     key: ForeignKey
-    orphans: int
+    rows: int  # of the child
+    known: int  # of them, that name a parent
+    orphans: int  # of those, that name none that is there
     repeats: bool  # whether rows of the child share parents
+
+    @property
+    def is_key(self) -> bool:
+        return bool(self.known) and self.orphans <= _MOST_ORPHANS * self.known
+
+    @property
+    def lost(self) -> int:
+        """Rows of the child that belong to nothing."""
+        return self.rows - self.known + self.orphans
+
+    @property
+    def is_numbering(self) -> bool:
+        """Whether both tables merely have an id, which may count the rows of either."""
+        return not self.repeats and [*map(plain_name, self.key.columns)] == ["id"]
 
 
 def foreign_keys_of(
@@ -43,42 +59,154 @@ def foreign_keys_of(
 ) -> tuple[dict[str, tuple[ForeignKey, ...]], list[str]]:
     """The foreign keys of each table by name, columns by label; and what to look at.
 
-    A column refers to a key of another table where it is named like it and has its values. Raises
-    SynthcareError where a table belongs to no other, or what looks like a key repeats.
+    A column refers to a key of another table where it is named like it and has its values. What a
+    table belongs to most closely comes first. Raises SynthcareError where a table belongs to no
+    other, or what looks like a key repeats.
     """
-    keys = {table.name: _unique_columns(database, table) for table in tables}
-    found: dict[str, list[ForeignKey]] = {table.name: [] for table in tables}
-    notes: list[str] = []
-    for one, other in combinations(tables, 2):
-        sides = [
-            [*_references(database, child, parent, keys[parent.name])]
+    found: dict[str, list[_Candidate]] = {table.name: [] for table in tables}
+    candidates = _candidates(database, tables)
+    for is_numbering in (False, True):
+        unlinked = _alone(found)
+        for child, candidate in filter(None, map(_best, candidates)):
+            if candidate.is_numbering == is_numbering and (
+                not is_numbering or {child, candidate.key.to} & unlinked
+            ):
+                found[child].append(candidate)
+    _check_keys(database, tables, candidates, found)
+    keys = {name: [candidate.key for candidate in own] for name, own in found.items()}
+    levels = depths(keys)
+    rows = {table.name: table.rows for table in tables}
+    nearest: dict[str, tuple[ForeignKey, ...]] = {}
+    notes = []
+    for name, own in found.items():
+        kept = [x for x in own if not _is_implied(x.key, name, keys)]
+        kept.sort(key=lambda x: (-levels[x.key.to], -rows[x.key.to], x.key.to))
+        nearest[name] = tuple(candidate.key for candidate in kept)
+        for candidate in kept:
+            notes.append(f"{name}: {candidate.key} is taken as what its rows belong to")
+            if candidate.lost:
+                notes.append(
+                    f"{name}: {candidate.lost:,} of {rows[name]:,} rows belong to no row of "
+                    f"{candidate.key.to}"
+                )
+    return nearest, notes
+
+
+def _candidates(
+    database: duckdb.DuckDBPyConnection, tables: Sequence[Brought]
+) -> list[list[tuple[str, _Candidate]]]:
+    """For each two tables, what in one may refer to the other, with the name of the child."""
+    keys = {table.name: unique_columns(database, table) for table in tables}
+    return [
+        [
+            (child.name, candidate)
             for child, parent in ((other, one), (one, other))
+            for candidate in _references(database, child, parent, keys[parent.name])
         ]
-        best = _best([candidate for side in sides for candidate in side])
-        if best is None:
-            _check_repeated(database, one, other)
-            continue
-        child = other if best in sides[0] else one
-        found[child.name].append(best.key)
-        notes.append(f"{child.name}: {best.key} is taken as what its rows belong to")
-        if best.orphans:
-            notes.append(
-                f"{child.name}: {best.orphans:,} of {child.rows:,} rows belong to no row of "
-                f"{best.key.to}"
+        for one, other in combinations(tables, 2)
+    ]
+
+
+def _best(candidates: Sequence[tuple[str, _Candidate]]) -> tuple[str, _Candidate] | None:
+    """A column that repeats before one that does not; of several, the one with fewest orphans."""
+    return min(
+        ((child, candidate) for child, candidate in candidates if candidate.is_key),
+        key=lambda found: (not found[1].repeats, found[1].lost),
+        default=None,
+    )
+
+
+def _alone(found: Mapping[str, Sequence[_Candidate]]) -> set[str]:
+    """The tables that belong to no other, and none to them."""
+    parents = {candidate.key.to for own in found.values() for candidate in own}
+    return {name for name, own in found.items() if not own} - parents
+
+
+def _is_implied(key: ForeignKey, child: str, keys: Mapping[str, Sequence[ForeignKey]]) -> bool:
+    """Whether a parent says the same of its own parent, as a patient does of the hospital."""
+    for other in keys[child]:
+        of_parent = dict(zip(other.to_columns, other.columns, strict=True))
+        for above in keys[other.to]:
+            columns = tuple(of_parent.get(column) for column in above.columns)
+            pairs = set(zip(columns, above.to_columns, strict=True))
+            if above.to == key.to and pairs == set(zip(key.columns, key.to_columns, strict=True)):
+                return True
+    return False
+
+
+def _check_keys(
+    database: duckdb.DuckDBPyConnection,
+    tables: Sequence[Brought],
+    candidates: Sequence[Sequence[tuple[str, _Candidate]]],
+    found: Mapping[str, Sequence[_Candidate]],
+) -> None:
+    """Raise SynthcareError where a table belongs to no other, or what looks like a key repeats."""
+    linked = {
+        name: {
+            label
+            for child, own in found.items()
+            for candidate in own
+            for label in (
+                *(candidate.key.columns if child == name else ()),
+                *(candidate.key.to_columns if candidate.key.to == name else ()),
             )
-    parents = {key.to for own in found.values() for key in own}
-    linked = parents | {name for name, own in found.items() if own}
-    if alone := [table for table in tables if table.name not in linked]:
-        (table, *_) = alone
+        }
+        for name in found
+    }
+    for one, other in combinations(tables, 2):
+        _check_repeated(database, one, other, linked)
+    alone = _alone(found)
+    for child, candidate in (x for of_two in candidates for x in of_two):
+        if {child, candidate.key.to} & alone and candidate.known and not candidate.is_numbering:
+            key = candidate.key
+            raise SynthcareError(
+                f"{candidate.orphans:,} of {candidate.known:,} rows of {child} that have "
+                f"{some(key.columns)} name a row that {key.to} does not have "
+                f"({_example(database, child, key)}). Write keys alike in both files, or bring "
+                "all rows."
+            )
+    if lonely := [table for table in tables if table.name in alone]:
+        (table, *_) = lonely
         raise SynthcareError(
             f"{table.name} belongs to no other table: none of its columns ({some(table.labels)}) "
             "is called like a column of another one that has a value of its own in each row, and "
             "has its values. Name both alike, such as patient_id, or declare it in a contract."
         )
-    return {name: tuple(own) for name, own in found.items()}, notes
 
 
-def _unique_columns(database: duckdb.DuckDBPyConnection, table: Brought) -> list[str]:
+def _example(database: duckdb.DuckDBPyConnection, child: str, key: ForeignKey) -> str:
+    """A key of either table, the child's one that its parent does not have."""
+    theirs, ours = (
+        f"concat_ws(' ', {', '.join(map(quoted, columns))})"
+        for columns in (key.to_columns, key.columns)
+    )
+    here, there = database.execute(
+        f"""
+        with parents as (
+
+            select {theirs} as parent_key from {quoted(key.to)}
+
+        ),
+
+        orphans as (
+
+            select {ours} as child_key
+            from {quoted(child)}
+            where
+                {all_known(key.columns)}
+                and child_key not in (select parent_key from parents)
+
+        )
+
+        select
+            (select min(child_key) from orphans),
+            (select min(parent_key) from parents)
+        """  # noqa: S608
+    ).fetchone()
+    return f"{here} here, {there} there"
+
+
+def unique_columns(database: duckdb.DuckDBPyConnection, table: Brought) -> list[str]:
     """Labels of the columns that have a value in each row, and each its own."""
     tests = ", ".join(
         f"count({quoted(x)}) = count(*) and count(distinct {quoted(x)}) = count(*)"
@@ -98,26 +226,26 @@ def _references(
         for label in child.labels
         if _is_named_like(label, key, parent.name)
     ]
-    # The whole of several keys, such as a hospital's and a patient's within it.
-    shared = [(label, key) for label, key in _shared(child, parent) if is_key_name(label)]
-    if len(shared) > 1 and not pairs:
-        columns, to_columns = (tuple(side) for side in zip(*shared, strict=True))
-        if _repeated(database, parent, to_columns) == 0:
-            pairs.append((columns, to_columns))
+    if not pairs:
+        pairs += [
+            (columns, to_columns)
+            for columns, to_columns in _composites(child, parent)
+            if _repeated(database, parent, to_columns) == 0
+        ][:1]
     for columns, to_columns in pairs:
         known, orphans, distinct = database.execute(
             f"""
             with parents as (
 
-                select {_row(to_columns)} as parent_key from {quoted(parent.name)}
+                select {row_of(to_columns)} as parent_key from {quoted(parent.name)}
 
             ),
 
             children as (
 
-                select {_row(columns)} as child_key
+                select {row_of(columns)} as child_key
                 from {quoted(child.name)}
-                where {_all_known(columns)}
+                where {all_known(columns)}
 
             )
 
@@ -130,16 +258,13 @@ def _references(
             left join parents on child_key = parent_key
             """  # noqa: S608
         ).fetchone()
-        if known and orphans <= _MOST_ORPHANS * known:
-            missing = child.rows - known
-            yield _Candidate(
-                ForeignKey(columns, parent.name, to_columns), orphans + missing, distinct < known
-            )
-
-
-def _best(candidates: Sequence[_Candidate]) -> _Candidate | None:
-    """A column that repeats before one that does not; of several, the one with fewest orphans."""
-    return min(candidates, key=lambda c: (not c.repeats, c.orphans), default=None)
+        yield _Candidate(
+            ForeignKey(columns, parent.name, to_columns),
+            child.rows,
+            known,
+            orphans,
+            distinct < known,
+        )
 
 
 def _is_named_like(label: str, key: str, parent: str) -> bool:
@@ -153,16 +278,39 @@ def _shared(child: Brought, parent: Brought) -> list[tuple[str, str]]:
     return [(x, by_name[plain_name(x)]) for x in child.labels if plain_name(x) in by_name]
 
 
-def _check_repeated(database: duckdb.DuckDBPyConnection, one: Brought, other: Brought) -> None:
-    """Raise SynthcareError where two tables share a column that is a key but for some rows."""
-    for label, key in _shared(other, one):
-        for table, column in ((one, key), (other, label)):
-            repeated = _repeated(database, table, (column,))
-            if is_key_name(column) and 0 < repeated <= (1 - _NEARLY_A_KEY) * table.rows:
+def _composites(one: Brought, other: Brought) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Columns of both tables that may be a key together, such as a hospital and a patient in it.
+
+    They are all that are called like keys, and these with one more column.
+    """
+    shared = _shared(one, other)
+    named = [(label, key) for label, key in shared if is_key_name(label)]
+    others = [pair for pair in shared if pair not in named]
+    for pairs in [named, *([*named, pair] for pair in others if named)]:
+        if len(pairs) > 1:
+            yield tuple(label for label, _ in pairs), tuple(key for _, key in pairs)
+
+
+def _check_repeated(
+    database: duckdb.DuckDBPyConnection,
+    one: Brought,
+    other: Brought,
+    linked: Mapping[str, Collection[str]],
+) -> None:
+    """Raise SynthcareError where two tables share what is a key but for some rows."""
+    single = [((label,), (key,)) for label, key in _shared(other, one)]
+    for labels, keys in (*single, *[*_composites(other, one)][:1]):
+        if {*labels} & {*linked[other.name]} or {*keys} & {*linked[one.name]}:
+            continue
+        for table, columns in ((one, keys), (other, labels)):
+            if not all(map(is_key_name, columns)):
+                continue
+            repeated = _repeated(database, table, columns)
+            if 0 < repeated <= (1 - _NEARLY_A_KEY) * table.rows:
                 raise SynthcareError(
-                    f"{repeated:,} of {table.rows:,} rows of {table.name} have no {column} of "
-                    "their own, so that it does not tell whose the rows of another table are. "
-                    "Give each row one."
+                    f"{repeated:,} of {table.rows:,} rows of {table.name} have no "
+                    f"{', '.join(columns)} of their own, so that it does not tell whose the rows "
+                    "of another table are. Give each row one."
                 )
 
 
@@ -170,7 +318,7 @@ def _repeated(database: duckdb.DuckDBPyConnection, table: Brought, columns: Sequ
     """How many rows lack a key of their own: one that is missing, or that an earlier row has."""
     (count,) = database.execute(
         f"""
-        select count(*) - count(distinct {_row(columns)}) filter (where {_all_known(columns)})
+        select count(*) - count(distinct {row_of(columns)}) filter (where {all_known(columns)})
         from {quoted(table.name)}
         """  # noqa: S608
     ).fetchone()
@@ -201,10 +349,10 @@ def _is_numbered(database: duckdb.DuckDBPyConnection, table: Brought, label: str
     return is_numbered
 
 
-def _row(columns: Sequence[str]) -> str:
+def row_of(columns: Sequence[str]) -> str:
     """SQL of several values as one."""
     return f"row({', '.join(map(quoted, columns))})"
 
 
-def _all_known(columns: Sequence[str]) -> str:
+def all_known(columns: Sequence[str]) -> str:
     return " and ".join(f"{quoted(column)} is not null" for column in columns)

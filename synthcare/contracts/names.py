@@ -29,8 +29,7 @@ def sql_names(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> lis
     ).fetchone()
     found: list[str] = []
     for label in labels:
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _without_accents(label))
-        name = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "column"
+        name = snake_case(label) or "column"
         if name[0].isdigit():
             name = f"column_{name}"
         if name in reserved or name in OURS:
@@ -41,6 +40,12 @@ def sql_names(database: duckdb.DuckDBPyConnection, labels: Sequence[str]) -> lis
             name = f"{base}_{number}"
         found.append(name)
     return found
+
+
+def snake_case(label: str) -> str:
+    """Letters and digits in lower case, words apart by `_`; empty where there are none."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _without_accents(label))
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _without_accents(label: str) -> str:

@@ -86,18 +86,26 @@ def parents_first(tables: Mapping[str, Sequence[ForeignKey]]) -> list[str]:
 
     Raises SynthcareError where a table is its own ancestor, or a parent is none of them.
     """
+    return sorted(tables, key=depths(tables).__getitem__)
+
+
+def depths(tables: Mapping[str, Sequence[ForeignKey]]) -> dict[str, int]:
+    """How many tables stand one above the other down to each, 1 for what belongs to nothing.
+
+    Raises SynthcareError as `parents_first` does.
+    """
     for name, keys in tables.items():
         for key in keys:
             if key.to not in tables:
                 raise SynthcareError(f"{name} belongs to {key.to}, which is no table here.")
     sorter = TopologicalSorter({name: [key.to for key in keys] for name, keys in tables.items()})
     try:
-        depths: dict[str, int] = {}
+        found: dict[str, int] = {}
         for name in sorter.static_order():
-            depths[name] = 1 + max((depths[key.to] for key in tables[name]), default=0)
+            found[name] = 1 + max((found[key.to] for key in tables[name]), default=0)
     except CycleError as error:
         circle = " → ".join(error.args[1])
         raise SynthcareError(
             f"Tables cannot belong to each other in a circle: {circle}."
         ) from error
-    return sorted(tables, key=depths.__getitem__)
+    return found
