@@ -41,9 +41,11 @@ class Behaviour:
     for. `faults` come first, one a request; then a share of `fault_rate` of all requests has one of
     `random_faults`. An answer takes 0.4 s and 1 s for 80 tokens, times `slowness`. Limits are a
     minute's worth, counted with the prompt and max_tokens when a request comes in. `batch_lines`
-    stand before the answers of a batch.
+    stand before the answers of a batch. Rows are of the one of `datasets` whose labels the
+    developer message names.
     """
 
+    datasets: tuple[str, ...] = ("admissions",)
     text: str | None = None
     faults: list[int | str] = field(default_factory=list)
     fault_rate: float = 0.0
@@ -86,8 +88,8 @@ class StandIn(ThreadingHTTPServer):
             )
             if per_minute
         }
-        contract = load_contract("admissions")
-        self._contract, self._rows = contract, stand_in_rows(contract, 10_000)
+        contracts = map(load_contract, behaviour.datasets)
+        self._rows = {contract: stand_in_rows(contract, 10_000) for contract in contracts}
         self._next_row = 0
         self._began = time.monotonic()
 
@@ -135,8 +137,14 @@ class StandIn(ThreadingHTTPServer):
             wanted = int(re.findall(r"Write (\d+) rows", user)[-1])
             with self.lock:
                 first, self._next_row = self._next_row, self._next_row + wanted
-            rows = [self._rows[n % len(self._rows)] for n in range(first, first + wanted)]
-            text = write_answer(self._contract, rows, body["messages"])
+            asked = body["messages"][0]["content"]
+            contract = next(
+                (one for one in self._rows if all(label in asked for label in one.labels)),
+                next(iter(self._rows)),
+            )
+            known = self._rows[contract]
+            rows = [known[n % len(known)] for n in range(first, first + wanted)]
+            text = write_answer(contract, rows, body["messages"])
         if fault == "prose":
             text = "Certainly! Here is what you asked for, but I cannot write it."
         if fault == "too old":

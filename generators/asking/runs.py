@@ -112,7 +112,7 @@ class Run:
             "prompt_level": self.prompt_level,
             "instruction_level": self.instruction_level,
             "variety": self.variety,
-            "wire_format": self.llm.wire_format,
+            "wire_format": "json" if self.kept else self.llm.wire_format,
             "written_fields": None if self.kept else self._written_fields(),
             "drawn_columns": list(self.drawn_columns) or None,
             "has_keys": self.has_keys,
@@ -139,7 +139,7 @@ def plan_run(
     So it continues where it stopped. The number of rows is not part of the plan: asking for more
     continues the same run. `references` are the SHA-256 of real tables by dataset, which a baseline
     is drawn from; `drawn_columns` are of the top table, whose rows may be `kept`; `how` is what
-    `_plan_table` takes. Raises SynthcareError where nothing belongs to rows that are to be kept.
+    `_plan_table` takes.
     """
     contracts = ancestors(contract, load_contract)
     _check_related(contracts)
@@ -156,11 +156,6 @@ def plan_run(
     first = planned[-1][0]
     names = [contract.dataset, llm.name, first.prompt_level, first.instruction_level, first.variety]
     plans = [plan for _, plan in planned]
-    if kept and len(planned) == 1:
-        raise SynthcareError(
-            f"{contract.dataset} belongs to no other table, so there are no parents to keep. Use "
-            "--dataset with a table whose contract has a foreign key."
-        )
     # Real families have parents of their own.
     kept = None if llm.provider == "holdout" else kept
     if kept:

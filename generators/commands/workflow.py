@@ -109,6 +109,16 @@ class Workflow:
         """All that the table belongs to, parents first, and it at the end."""
         return ancestors(self.contract, load_contract)
 
+    def _top_table(self) -> Contract:
+        """What the rows of the table belong to. Raises SynthcareError where that is nothing."""
+        top, *others = self._tables()
+        if not others:
+            raise SynthcareError(
+                f"{top.dataset} belongs to no other table, so there are no parents to keep. Use "
+                "--dataset with a table whose contract has a foreign key."
+            )
+        return top
+
     def _of_one_file(self) -> list[Contract]:
         file = self.contract.reference.file
         return [contract for contract in self._tables() if contract.reference.file == file]
@@ -192,8 +202,7 @@ class Workflow:
         chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
         for llm in chosen:
             check_provider(llm, is_batch=is_batch and not llm.is_baseline)
-        top = self._tables()[0]
-        kept = read_kept(top, keep_parents) if keep_parents else None
+        kept = read_kept(self._top_table(), keep_parents) if keep_parents else None
         references = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else {}
         runs = [
             plan_run(

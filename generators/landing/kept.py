@@ -1,8 +1,7 @@
 """Rows that somebody has and wants to keep, while an LLM writes what belongs to them."""
 
-import csv
 import hashlib
-import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from synthcare.errors import SynthcareError
 
 @dataclass(frozen=True)
 class Kept:
-    """Rows with their keys, as CSV whose first line names the columns as the contract does."""
+    """Rows with their keys, as JSON whose names are those of the contract, and how many."""
 
     text: str
     rows: int
@@ -51,11 +50,9 @@ def read_kept(contract: Contract, path: Path) -> Kept:
             f"{', '.join(contract.key_labels[name] for name in contract.key)} of their own. Give "
             "each row one, or leave out the others."
         )
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(contract.file_labels)
-    writer.writerows(rows)
-    return Kept(written.getvalue(), len(rows))
+    records = [dict(zip(contract.file_labels, row, strict=True)) for row in rows]
+    # Of CSV it could not be told whether a mark such as <b> belongs to a value.
+    return Kept(json.dumps({"rows": records}, ensure_ascii=False), len(rows))
 
 
 def _key_places(contract: Contract) -> list[int]:

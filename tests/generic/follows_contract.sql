@@ -37,4 +37,25 @@
     {% else %}
     select 'no contract' as broken
     {% endfor %}
+    {%- if dataset == model.identifier %}
+    {#- In each run, keys that are not a row's own, and rows whose key leads to nothing. -#}
+    {%- set key = contract_key(model.identifier) %}
+    {%- if key %}
+    union all
+    select 'a key of its own' as broken, count(*) - count(distinct (run_id, {{ key | join(', ') }})) as row_count,
+    from {{ model }}
+    having row_count > 0
+    {%- endif %}
+    {%- for foreign in contract_constraints(model.identifier, 'foreign_key') %}
+    union all
+    select {{ sql_text('the key of ' ~ foreign.to) }} as broken, count(*) as row_count,
+    from {{ model }} as children
+    where
+        {{ foreign['columns'][0] }} is not null
+        and (run_id, {{ foreign['columns'] | join(', ') }}) not in (
+            select (run_id, {{ foreign.to_columns | join(', ') }}) from {{ graph.nodes['model.' ~ project_name ~ '.' ~ foreign.to].relation_name }}
+        )
+    having count(*) > 0
+    {%- endfor %}
+    {%- endif %}
 {% endtest %}
