@@ -24,6 +24,7 @@ from generators.wire_formats import write_rows
 from synthcare.contracts.contract import contract_of, load_contract
 from synthcare.project import PROJECT
 from tests.driver import RUN, cli, query, response
+from tests.families import ENCOUNTERS
 from tests.loopback import StandIn, serve
 
 PATIENTS, STAYS = "diabetes_patients", "diabetes_stays"
