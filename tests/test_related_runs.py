@@ -162,7 +162,8 @@ def test_a_stay_is_rejected_for_what_it_belongs_to(home: Home) -> None:
             answer |= {"response_id": f"{prefix}-1", "parents": parents if of_stays else None}
             journal.append(type(response(1))(**answer))
     land(home)
-    run_dbt(home, "build", "--select", "+path:models/marts", "--exclude", "resource_type:unit_test")
+    run_dbt(home, "run", "--select", "+path:models/marts")
+    run_dbt(home, "test", "--select", PATIENTS, STAYS, "assert_every_record_is_accounted_for")
     reasons = dict(
         query(home, f"select record_id, reject_reasons from intermediate.int_{STAYS}_cast")
     )

@@ -1,11 +1,9 @@
 """Runs dbt in this process, quietly, and says in one line what went wrong."""
 
 import os
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from generators.home import Home
@@ -33,7 +31,6 @@ def run_dbt(home: Home, *arguments: str) -> int:
     Raises TransformFailed with the nodes that failed and where dbt's own log is.
     """
     manifest = _parse(home)
-    _write_refs(manifest)
     from dbt.cli.main import dbtRunner
 
     results = _invoke(home, dbtRunner(manifest=manifest), *arguments).results
@@ -71,18 +68,6 @@ def _parse(home: Home) -> "Manifest":
 
             _parsed = _invoke(home, dbtRunner(), "parse")
         return _parsed
-
-
-def _write_refs(manifest: "Manifest") -> None:
-    """Write `to` of foreign keys as the contracts have it.
-
-    A run puts the name of the relation there, which the next one does not take for a ref.
-    """
-    for node in manifest.nodes.values():
-        of_columns = (column.constraints for column in getattr(node, "columns", {}).values())
-        for constraint in chain(getattr(node, "constraints", ()), *of_columns):
-            if name := constraint.to and re.search(r"(\w+)\W*$", constraint.to):
-                constraint.to = f"ref('{name[1]}')"
 
 
 def _invoke(home: Home, runner: "dbtRunner", *arguments: str) -> Any:
