@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from generators.home import Home
+from generators.warehouse.transform import run_dbt
 from synthcare.contracts.contract import read_contract
 from synthcare.contracts.counts import describe_counts
 from synthcare.contracts.infer import Inferred
@@ -445,3 +446,9 @@ def test_the_example_of_the_docs_is_a_contract(tmp_path: Path) -> None:
     assert [str(key) for key in contract.foreign_keys] == ["patient_id to clinic_patients"]
     assert contract.counts is not None and contract.counts.maximum == 3
     assert [rule.name for rule in contract.family_rules] == ["admitted_before_born"]
+
+
+def test_one_process_compiles_a_foreign_key_twice(home: Home) -> None:
+    """As `run` does, which builds more than once. What fails is raised."""
+    for _ in range(2):
+        run_dbt(home, "compile", "--select", "diabetes_stays")

@@ -33,7 +33,8 @@ def run_dbt(home: Home, *arguments: str) -> int:
     manifest = _parse(home)
     from dbt.cli.main import dbtRunner
 
-    results = _invoke(home, dbtRunner(manifest=manifest), *arguments).results
+    # What dbt compiles it writes over what it parsed, where a constraint refers to another model.
+    results = _invoke(home, dbtRunner(manifest=manifest.deepcopy()), *arguments).results
     failed = [result for result in results if result.status in ("error", "fail")]
     if failed:
         for result in failed:
