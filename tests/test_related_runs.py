@@ -162,6 +162,7 @@ def test_a_stay_is_rejected_for_what_it_belongs_to(home: Home) -> None:
             answer |= {"response_id": f"{prefix}-1", "parents": parents if of_stays else None}
             journal.append(type(response(1))(**answer))
     land(home)
+    run_dbt(home, "seed")
     run_dbt(home, "run", "--select", "+path:models/marts")
     run_dbt(home, "test", "--select", PATIENTS, STAYS, "assert_every_record_is_accounted_for")
     reasons = dict(
@@ -277,9 +278,7 @@ def test_real_families_are_told_from_independent_rows(home: Home) -> None:
     baselines = ["--llm", "independent", "--llm", "holdout", "--rows", 400]
     assert cli("generate", "--dataset", STAYS, *baselines).exit_code == 0
     only = json.dumps({"scores": SCORES})
-    run_dbt(
-        home, "build", "--select", "+scores", "--exclude", "resource_type:unit_test", "--vars", only
-    )
+    run_dbt(home, "run", "--select", "+scores", "--vars", only)
     found = query(
         home,
         f"""
