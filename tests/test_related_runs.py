@@ -1,5 +1,6 @@
 """Runs of tables that belong together: asked for, judged, killed, kept and scored."""
 
+import csv
 import json
 import os
 import re
@@ -19,9 +20,11 @@ from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
+from generators.landing.reference import land_csv
 from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
-from synthcare.contracts.contract import contract_of, load_contract
+from synthcare.contracts.contract import Contract, contract_of, load_contract
+from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import RUN, cli, query, response
 from tests.families import ENCOUNTERS
@@ -267,6 +270,40 @@ def test_eleven_events_of_a_patient_take_few_tokens() -> None:
         text = write_rows(contract, rows, wire_format, marks=["50"] * 11)
         assert text.count("\n") == 11
         assert count_tokens(text) <= 160
+
+
+def table_file(folder: Path, contract: Contract, keys: list[dict[str, str]]) -> Path:
+    """Rows of the stand-in with these keys by label."""
+    path = folder / f"{contract.dataset}.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, contract.file_labels)
+        writer.writeheader()
+        for key, row in zip(keys, stand_in_rows(contract, len(keys)), strict=True):
+            writer.writerow(dict(zip(contract.labels, row, strict=True)) | key)
+    return path
+
+
+def test_a_real_table_tells_of_keys_that_lead_nowhere(home: Home, tmp_path: Path) -> None:
+    patients, stays = load_contract(PATIENTS), load_contract(STAYS)
+    of_stays = [{"encounter_id": str(n), "patient_nbr": f"P{n % 5}"} for n in range(10)]
+    file = table_file(tmp_path, stays, of_stays)
+    with pytest.raises(SynthcareError, match="None of the 10 rows of .* Land that one first"):
+        land_csv(home, stays, file)
+    assert query(home, f"select * from raw.reference_{STAYS}") == []
+    people = table_file(tmp_path, patients, [{"patient_nbr": f"P{n}"} for n in (0, 1, 2, 1)])
+    (note,) = land_csv(home, patients, people).notes
+    assert note.startswith("1 of 4 rows have no patient_nbr of their own")
+    (note,) = land_csv(home, stays, file).notes
+    assert note.startswith(f"4 of 10 rows belong to no row of {PATIENTS}")
+    run_dbt(home, "run", "--select", f"+stg_reference_{STAYS}")
+    assert query(home, f"select count(*) from staging.stg_reference_{PATIENTS}") == [(3,)]
+    assert query(home, f"select count(*) from staging.stg_reference_{STAYS}") == [(10,)]
+    apart = f"""
+        select * from staging.stg_reference_{STAYS} as stays
+        inner join staging.stg_reference_{PATIENTS} as patients using (patient_nbr)
+        where stays.is_holdout <> patients.is_holdout or stays.unit <> patients.unit
+    """
+    assert query(home, apart) == []
 
 
 SCORES = ("key_integrity", "cardinality", "parent_structure", "siblings", "family_detection")

@@ -4,8 +4,8 @@ import csv
 import hashlib
 import io
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -92,14 +92,9 @@ def land_csv(
             sha256=sha256 or table.sha256,
             notes=table.notes,
         )
-        _land(
-            home,
-            contract,
-            database,
-            landed,
-            dict(zip(contract.file_labels, table.labels, strict=True)),
-        )
-    return landed
+        labels = dict(zip(contract.file_labels, table.labels, strict=True))
+        notes = _land(home, contract, database, landed, labels)
+    return replace(landed, notes=(*landed.notes, *notes))
 
 
 def land_kaggle(home: Home, contract: Contract) -> LandedReference:
@@ -169,6 +164,53 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
     return landed
 
 
+def _key_notes(
+    warehouse: duckdb.DuckDBPyConnection, contract: Contract, rows: int
+) -> Iterator[str]:
+    """What is odd of the keys of a table that is being landed.
+
+    Raises SynthcareError where none of its rows belongs to anything.
+    """
+    table = f"raw.reference_{contract.dataset}"
+    if contract.key:
+        own = _key(contract, contract.key)
+        (known,) = warehouse.execute(f"select count(distinct {own}) from {table}").fetchone()  # noqa: S608
+        if known < rows:
+            yield (
+                f"{rows - known:,} of {rows:,} rows have no {', '.join(contract.key)} of their "
+                "own: of rows with one key, the first counts"
+            )
+    for key in contract.foreign_keys:
+        parent = load_contract(key.to)
+        (orphans,) = warehouse.execute(
+            f"""
+            select count(*) from {table} as children
+            where not exists (
+                select * from raw.reference_{key.to} as parents
+                where {_key(parent, key.to_columns)} = {_key(contract, key.columns, "children")}
+            )
+            """  # noqa: S608 (names come from the contract)
+        ).fetchone()
+        if orphans == rows:
+            raise SynthcareError(
+                f"None of the {rows:,} rows of {contract.dataset} has the {', '.join(key.columns)} "
+                f"of a row of {key.to}. Land that one first (synthcare reference --dataset "
+                f"{key.to}), and look whether both write it alike."
+            )
+        if orphans:
+            yield (
+                f"{orphans:,} of {rows:,} rows belong to no row of {key.to}: they are scored, but "
+                "not as a part of a family"
+            )
+
+
+def _key(contract: Contract, names: Sequence[str], table: str = "") -> str:
+    """SQL of the texts of a key as one, null where a part of it is missing."""
+    of = f"{table}." if table else ""
+    parts = (f"nullif(trim({of}{quoted(contract.key_labels[name])}), '')" for name in names)
+    return " || '|' || ".join(parts)
+
+
 def _stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
     """How many rows the stand-in has, and the texts of its foreign keys by label."""
     found: dict[str, list[str]] = {}
@@ -192,8 +234,11 @@ def _land(
     database: duckdb.DuckDBPyConnection,
     landed: LandedReference,
     labels: Mapping[str, str],
-) -> None:
-    """Land the table `written` of `database`; `labels` are its columns by those of the contract."""
+) -> list[str]:
+    """Land the table `written` of `database`; return what is odd of its keys.
+
+    `labels` are its columns by those of the contract.
+    """
     chosen = ", ".join(f"{quoted(ours)} as {quoted(label)}" for label, ours in labels.items())
     table = f"raw.reference_{contract.dataset}"
     with tempfile.TemporaryDirectory() as folder, open_warehouse(home) as warehouse:
@@ -218,7 +263,9 @@ def _land(
                     "landed_at": utc_now(),
                 },
             )
+            notes = [*_key_notes(warehouse, contract, landed.rows)]
             warehouse.commit()
-        except duckdb.Error:
+        except (duckdb.Error, SynthcareError):
             warehouse.rollback()
             raise
+    return notes
