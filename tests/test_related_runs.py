@@ -287,7 +287,7 @@ def test_a_real_table_tells_of_keys_that_lead_nowhere(home: Home, tmp_path: Path
     patients, stays = load_contract(PATIENTS), load_contract(STAYS)
     of_stays = [{"encounter_id": str(n), "patient_nbr": f"P{n % 5}"} for n in range(10)]
     file = table_file(tmp_path, stays, of_stays)
-    with pytest.raises(SynthcareError, match="None of the 10 rows of .* Land that one first"):
+    with pytest.raises(SynthcareError, match=r"None of the 10 rows of .* Land that one first"):
         land_csv(home, stays, file)
     assert query(home, f"select * from raw.reference_{STAYS}") == []
     people = table_file(tmp_path, patients, [{"patient_nbr": f"P{n}"} for n in (0, 1, 2, 1)])
