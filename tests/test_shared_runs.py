@@ -43,7 +43,7 @@ class Part:
 
 
 PARTS = [
-    Part("admissions", 4, 1, 0, seconds=3, tokens=100, dictated={"gender": {"Male": 2}}),
+    Part("admissions", 4, 1, 2, seconds=3, tokens=100, dictated={"gender": {"Male": 2}}),
     Part("encounters", 6, 2, 1, seconds=2, tokens=70, dictated={"insulin": {"No": 3}}),
 ]
 DATASETS = [part.dataset for part in PARTS]
@@ -148,7 +148,7 @@ def test_each_dataset_of_a_shared_run_has_its_own_counts(shared: Home) -> None:
     """
     # USD 2.50 for a million tokens that are read, 10 for those that are written: 2 an answer.
     assert query(shared, counts, run_id=SHARED) == [
-        ("admissions", 4, 41, 40, 1, 400, 8, 12, 1_080),
+        ("admissions", 6, 41, 40, 1, 600, 12, 18, 1_620),
         ("encounters", 7, 62, 60, 2, 490, 14, 14, 1_365),
     ]
     audit = """
@@ -156,7 +156,7 @@ def test_each_dataset_of_a_shared_run_has_its_own_counts(shared: Home) -> None:
         from marts.response_audit where run_id = $run_id group by dataset order by dataset
     """
     assert query(shared, audit, run_id=SHARED) == [
-        ("admissions", 4, 41, 40),
+        ("admissions", 6, 41, 40),
         ("encounters", 7, 62, 60),
     ]
 
@@ -169,7 +169,7 @@ def test_commands_count_one_dataset(shared: Home, dataset: str, counts: tuple[in
     (run,) = read_ledger(shared, dataset, [SHARED])
     assert (run["dataset"], run["records_found"], run["rows_accepted"]) == (dataset, *counts)
     (unread,) = read_unread_answers(shared, dataset, [SHARED])
-    assert unread["refused"] == {"admissions": 0, "encounters": 1}[dataset]
+    assert unread["refused"] == {"admissions": 2, "encounters": 1}[dataset]
 
 
 def test_the_privacy_of_a_shared_run_is_asked_for_by_dataset(

@@ -103,9 +103,10 @@ def analysis(home: Home) -> list[tuple]:
 
 def test_an_analyst_sees_what_no_record_explains(built: Home) -> None:
     found = analysis(built)
-    assert {response_id for _, response_id, *_ in found} == {f"r-{n}" for n in (*range(2, 10), 11)}
-    assert found[0] == ("r", "r-2", 0, "refusal", 1.0, SORRY[:80])
-    *_, (_, last, records, kind, share, rest) = found  # the one that has records
+    asked = {f"r-{number}" for number in (*range(2, 10), 11)}
+    assert {response_id for _, _, response_id, *_ in found} == asked
+    assert found[0] == ("r", DATASET, "r-2", 0, "refusal", 1.0, SORRY[:80])
+    *_, (_, _, last, records, kind, share, rest) = found  # the one that has records
     assert (last, records, kind) == ("r-11", 4, "delimited")
     assert rest == "Wait, the ages are wrong. Corrected:"
     assert 0 < share < 0.5
