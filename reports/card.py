@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from reports.diagram import diagram_of
+from reports.diagram import Tie, diagram_of
 from reports.formats import number, words
 from synthcare.files import new_file, writing
 
@@ -41,12 +41,16 @@ def write_card(card: "Scorecard", path: Path) -> Path:
 
 def write_cards(cards: "Scorecards", path: Path) -> Path:
     """Write one page for all tables; return its path."""
+    ties = [
+        Tie(row.child, row.parent, row.title, None if pd.isna(row.value) else row.value)
+        for row in cards.relations.itertuples()
+    ]
     return _write(
         path,
         title="How good are the synthetic tables?",
         cards=[*cards.tables.items()],
         related=cards,
-        diagram=diagram_of(cards),
+        diagram=diagram_of([*cards.tables], ties),
     )
 
 

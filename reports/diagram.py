@@ -1,15 +1,22 @@
 """A picture of tables that belong together: parents left of their children."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from reports.formats import number
 
-if TYPE_CHECKING:
-    from synthcare.related import Scorecards
-
 _BOX, _GAP = (170, 44), (190, 28)  # width and height
 _LETTERS = 20  # that fit into a box
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A score of how children belong to their parents, None where it is not known."""
+
+    child: str
+    parent: str
+    title: str
+    value: float | None
 
 
 @dataclass(frozen=True)
@@ -43,14 +50,17 @@ class Diagram:
     box_height: float = _BOX[1]
 
 
-def diagram_of(cards: "Scorecards") -> Diagram:
-    """Where all stands: a column of boxes for top tables, one for their children, and so on."""
-    parents: dict[str, list[str]] = {name: [] for name in cards.tables}
-    for row in cards.relations.itertuples():
-        if row.parent not in parents[row.child]:
-            parents[row.child].append(row.parent)
+def diagram_of(tables: Sequence[str], ties: Sequence[Tie]) -> Diagram:
+    """Where all stands: a column of boxes for top tables, one for their children, and so on.
+
+    Each of `tables` comes after those that it belongs to.
+    """
+    parents: dict[str, list[str]] = {name: [] for name in tables}
+    for tie in ties:
+        if tie.parent not in parents[tie.child]:
+            parents[tie.child].append(tie.parent)
     depths: dict[str, int] = {}
-    for name in cards.tables:  # parents first
+    for name in tables:
         depths[name] = 1 + max((depths[parent] for parent in parents[name]), default=-1)
     boxes = {}
     for name, depth in depths.items():
@@ -63,7 +73,7 @@ def diagram_of(cards: "Scorecards") -> Diagram:
         Arrow(
             (boxes[parent].x + _BOX[0], boxes[parent].y + _BOX[1] / 2),
             (boxes[child].x, boxes[child].y + _BOX[1] / 2),
-            _worst(cards, child, parent),
+            _worst([tie for tie in ties if (tie.child, tie.parent) == (child, parent)]),
         )
         for child, of_child in parents.items()
         for parent in of_child
@@ -73,10 +83,9 @@ def diagram_of(cards: "Scorecards") -> Diagram:
     return Diagram([*boxes.values()], arrows, width, height)
 
 
-def _worst(cards: "Scorecards", child: str, parent: str) -> str:
-    rows = cards.relations
-    known = rows[(rows["child"] == child) & (rows["parent"] == parent)].dropna(subset=["value"])
-    if known.empty:
+def _worst(ties: Sequence[Tie]) -> str:
+    known = [(tie.value, tie.title) for tie in ties if tie.value is not None]
+    if not known:
         return "not known"
-    row = known.loc[known["value"].idxmin()]
-    return f"{row['title']} {number(row['value'], 2)}"
+    value, title = min(known)
+    return f"{title} {number(value, 2)}"

@@ -23,6 +23,7 @@ from reports.formats import (
     worst,
 )
 from reports.plots import Line, Plot, Point, axis
+from reports.relations import children_of, name_of_index, relations_of
 from reports.scores import Row, Scores
 from reports.standings import is_baseline, may_lead, standings
 from reports.unread import unread_words
@@ -79,6 +80,9 @@ def write_index(
             run["run_id"]: said for run in scores.unread_answers if (said := unread_words(run))
         },
         data=_data(contract, scores, leader),
+        relations=relations_of(contract, scores, leader),
+        children=[child.dataset for child in children_of(contract)],
+        name_of_index=name_of_index,
         drift_reports=drift_reports,
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704

@@ -7,7 +7,9 @@ import pandas as pd
 
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
-from synthcare.contracts.contract import Contract
+from synthcare.contracts.contract import Contract, load_contract
+from synthcare.contracts.relations import ancestors
+from synthcare.registry import RELATIONAL
 
 Row = dict[str, Any]
 
@@ -16,6 +18,8 @@ Row = dict[str, Any]
 class Scores:
     """What dbt found of one dataset: rows of the models of these names, nulls as None.
 
+    `relations` are scores of how it belongs to others, and these to what they belong to: child,
+    parent, score_name, value and interval.
     `reference` is the row of raw.reference_files, None before anything was landed.
     """
 
@@ -32,6 +36,7 @@ class Scores:
     subgroup_rates: list[Row]
     reject_reasons: list[Row]
     unread_answers: list[Row]
+    relations: list[Row]
     reference: Row | None
 
 
@@ -39,9 +44,9 @@ def read_scores(home: Home, contract: Contract) -> Scores:
     """The scores of a dataset, best run first, and those that leak after all others."""
     with open_warehouse(home) as warehouse:
 
-        def read(query: str) -> list[Row]:
-            """Rows of a query in which `$dataset` is bound."""
-            result = warehouse.execute(query, {"dataset": contract.dataset})
+        def read(query: str, **bound: list[str]) -> list[Row]:
+            """Rows of a query in which `$dataset` is bound, or what is given instead."""
+            result = warehouse.execute(query, bound or {"dataset": contract.dataset})
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
@@ -113,6 +118,20 @@ def read_scores(home: Home, contract: Contract) -> Scores:
             ),
             unread_answers=read(
                 "select * from metrics.unread_answers where dataset = $dataset order by run_id"
+            ),
+            relations=read(
+                """
+                select
+                    run_id, dataset as child, subject as parent, score_name, value,
+                    low as value_low, high as value_high, note,
+                from metrics.scores
+                where
+                    list_contains($related, dataset)
+                    and list_contains($related, subject)
+                    and list_contains($relational, score_name)
+                """,
+                related=[table.dataset for table in ancestors(contract, load_contract)],
+                relational=[headline.name for headline in RELATIONAL],
             ),
             reference=next(
                 iter(read("select * from raw.reference_files where dataset = $dataset")), None

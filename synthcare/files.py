@@ -1,6 +1,8 @@
 """Reading and writing files: new ones appear whole or not at all."""
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +25,40 @@ def new_file(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        for left in (temporary, temporary.with_name(f"{temporary.name}.wal")):  # of DuckDB
+            left.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write files to, that becomes `path` when the block ends well, and else vanishes.
+
+    Where there is a folder already, the files are moved there, and others in it stay.
+    """
+    path = path.absolute()
+    is_there = path.is_dir()
+    place = path if is_there else path.parent
+    place.mkdir(parents=True, exist_ok=True)
+    temporary = place / f".{path.name}.{os.getpid()}"
+    try:
+        temporary.mkdir()
+        yield temporary
+        if is_there:
+            _move(temporary, path)
+        else:
+            temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move(source: Path, folder: Path) -> None:
+    """Move all files, or none where a folder stands in the place of one."""
+    files = [*source.iterdir()]
+    for file in files:
+        if (folder / file.name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    for file in files:
+        file.replace(folder / file.name)
 
 
 @contextmanager

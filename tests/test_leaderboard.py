@@ -47,7 +47,7 @@ def scores_of(
     ]
     nothing = ("column_fidelity", "pair_fidelity", "distributions", "diversity")
     nothing += ("column_diversity", "privacy", "privacy_risks", "reject_reasons")
-    nothing += ("subgroups", "subgroup_rates")
+    nothing += ("subgroups", "subgroup_rates", "relations")
     rows = {name: [] for name in nothing} | others
     return Scores(
         scorecard=list(runs),

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.driver import Flow, query
+from reports.index import write_index
+from reports.scores import Row
+from synthcare.contracts.contract import load_contract
+from tests.driver import HOSTILE, Flow, query
+from tests.test_leaderboard import run as made_run
+from tests.test_leaderboard import scores_of
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # What a browser asks for by itself would hide what the page asks for.
@@ -189,4 +194,79 @@ def test_a_drift_report_asks_for_nothing(browser: Browser, flow: Flow) -> None:
     visit.page.get_by_text("Share of Drifted Columns").first.wait_for()
     assert [url for url in visit.requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert visit.complaints == []
+    visit.page.close()
+
+
+def tie(run_id: str, score: str, value: float | None, **others: object) -> Row:
+    row = {"run_id": run_id, "child": "diabetes_stays", "parent": "diabetes_patients"}
+    row |= {"score_name": score, "value": value, "note": None}
+    return row | {"value_low": value and value - 0.1, "value_high": value and value + 0.1} | others
+
+
+@pytest.fixture(scope="module")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pages of patients and of their stays, in which a run leads another one."""
+    folder = tmp_path_factory.mktemp("pages")
+    scores = scores_of(
+        made_run("a", 0.9, llm=HOSTILE),
+        made_run("b", 0.5),
+        relations=[
+            tie("a", "key_integrity", 1.0),
+            tie("a", "siblings", 0.42),
+            tie("a", "child_order", None, note=f"too few {HOSTILE}"),
+            tie("b", "siblings", 0.07),
+        ],
+    )
+    for dataset in ("diabetes_stays", "diabetes_patients", "encounters"):
+        path = folder / f"{dataset}.html"
+        write_index(load_contract(dataset), scores, path, drift_reports={})
+    return folder
+
+
+def test_the_page_of_a_child_shows_how_it_belongs_to_its_parent(
+    browser: Browser, families: Path
+) -> None:
+    visit = open_page(browser, families / "diabetes_stays.html")
+    section = visit.page.locator("#relations")
+    names = ["Siblings 0.42", "diabetes_patients", "diabetes_stays"]
+    drawn = [text.split("\n")[0] for text in section.locator("svg text").all_text_contents()]
+    assert [*map(str.strip, drawn)] == [names[0], names[1] * 2, names[2] * 2]
+    rows = section.locator("tbody tr").all_inner_texts()
+    assert "1.00 [0.90–1.10]" in re.sub(r"\s+", " ", rows[0])
+    assert "0.42 [0.32–0.52]" in re.sub(r"\s+", " ", rows[0])
+    assert f"too few {HOSTILE}" in re.sub(r"\s+", " ", rows[0])
+    assert "0.07 [-0.03–0.17]" in re.sub(r"\s+", " ", rows[1])
+    assert visit.page.locator("script").count() == 2
+    assert visit.complaints == []
+    visit.page.close()
+
+
+def test_pages_of_tables_that_belong_together_link_to_each_other(
+    browser: Browser, families: Path
+) -> None:
+    visit = open_page(browser, families / "diabetes_stays.html")
+    visit.page.get_by_role("link", name="diabetes_patients").click()
+    assert visit.page.url.endswith("/diabetes_patients.html")
+    assert visit.page.locator("#relations").count() == 0
+    visit.page.get_by_role("link", name="diabetes_stays").click()
+    assert visit.page.url.endswith("/diabetes_stays.html")
+    visit.page.goto((families / "encounters.html").as_uri())
+    assert visit.page.locator("header a, #relations").count() == 0
+    visit.page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_diagram_fits(browser: Browser, families: Path, width: int) -> None:
+    """Each text is inside of a box, or between two."""
+    visit = open_page(browser, families / "diabetes_stays.html", width=width)
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    texts, boxes = visit.page.evaluate(
+        """["text", "rect"].map(tag => [...document.querySelectorAll("#relations svg " + tag)].map(
+            shown => { const box = shown.getBBox(); return [box.x, box.x + box.width]; }
+        ))"""
+    )
+    assert (len(texts), len(boxes)) == (3, 2)
+    for left, right in texts:
+        for start, end in boxes:
+            assert start < left < right < end or right < start or end < left
     visit.page.close()

@@ -191,15 +191,20 @@ def report_command(dataset: str, fail_under: dict[str, float], as_json: bool) ->
     show_default=True,
     help="CSV is safe to open in a spreadsheet.",
 )
-@click.option("--to", "path", type=click.Path(path_type=Path), help="The file to write.")
-@dataset_option
+@click.option("--to", "path", type=click.Path(path_type=Path), help="The file or folder to write.")
+@click.option("--dataset", type=click.Choice(datasets()), help="A table that the run must have.")
 @json_option
 def export_command(
-    run_id: str, export_format: str, path: Path | None, dataset: str, as_json: bool
+    run_id: str, export_format: str, path: Path | None, dataset: str | None, as_json: bool
 ) -> None:
-    """Write the accepted rows of a run to a CSV or Parquet file."""
-    workflow = _start(dataset, as_json)
-    _print_json(as_json, workflow.export(run_id, export_format=export_format, path=path))
+    """Write the accepted rows of a run to a CSV, Parquet or DuckDB file.
+
+    Tables that belong together are written together: CSV and Parquet into a folder, DuckDB into one
+    file, with their keys.
+    """
+    workflow = _start(dataset or datasets()[0], as_json)
+    exported = workflow.export(run_id, dataset, export_format=export_format, path=path)
+    _print_json(as_json, exported)
 
 
 @main.command("privacy")

@@ -25,7 +25,7 @@ from generators.costs.estimates import estimate_run, rows_of_table, total
 from generators.costs.ledger import read_ledger
 from generators.costs.prices import BATCH, STANDARD
 from generators.home import Home
-from generators.landing.exports import export_run
+from generators.landing.exports import export_run, tables_of_run
 from generators.landing.imports import import_file
 from generators.landing.kept import read_kept
 from generators.landing.loading import land
@@ -164,15 +164,24 @@ class Workflow:
             **unread,
         }
 
-    def export(self, run_id: str, *, export_format: str, path: Path | None) -> Summary:
-        """Type what was landed, and write the accepted rows of a run to a file."""
+    def export(
+        self, run_id: str, dataset: str | None, *, export_format: str, path: Path | None
+    ) -> Summary:
+        """Type what was landed, and write the accepted rows of a run, of all its tables."""
         land(self.home)
-        run_dbt(self.home, "run", "--select", f"+{self.contract.dataset}")
-        file, rows = export_run(
-            self.home, self.contract, run_id, export_format=export_format, path=path
+        contracts = tables_of_run(self.home, run_id, dataset)
+        run_dbt(self.home, "run", "--select", *(f"+{table.dataset}" for table in contracts))
+        place, counts = export_run(
+            self.home, contracts, run_id, export_format=export_format, path=path
         )
-        self.console.print(f"wrote {rows:,} rows to {file}", markup=False)
-        return {"file": str(file), "rows": rows}
+        if len(counts) == 1:
+            (rows,) = counts.values()
+            self.console.print(f"wrote {rows:,} rows to {place}", markup=False)
+            return {"file": str(place), "rows": rows}
+        for table, rows in counts.items():
+            self.console.print(f"wrote {rows:,} rows of {table} to {place}", markup=False)
+        kind = "folder" if place.is_dir() else "file"
+        return {kind: str(place), "rows": sum(counts.values()), "tables": counts}
 
     def plan(
         self,
