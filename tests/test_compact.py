@@ -301,7 +301,6 @@ def planned(contract: Contract, wire_format: str, drawn: Sequence[str]) -> Run:
         instruction_level="improved",
         variety="none",
         seed=1,
-        reference_sha256="",
     )
     return replace(run, drawn_columns=tuple(drawn))  # which need not be those of a quota
 

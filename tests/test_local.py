@@ -210,9 +210,7 @@ def test_a_file_of_ones_own_is_served(
     path = tmp_path / "mine.gguf"
     path.symlink_to(packaged)
     mine = replace(llm, model_path=str(path), concurrency=1)
-    run = plan_run(
-        contract, mine, prompt_level="basic", instruction_level="basic", seed=1, reference_sha256=""
-    )
+    run = plan_run(contract, mine, prompt_level="basic", instruction_level="basic", seed=1)
     request = Request(
         number=1,
         rows_before=0,

@@ -75,7 +75,6 @@ def plan(
         variety=variety,
         prefer=prefer,
         seed=1,
-        reference_sha256="",
         price_tier=BATCH if is_batch else STANDARD,
     )
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from generators.asking.llms import LLM
@@ -129,7 +130,7 @@ def plan_run(
     contract: Contract,
     llm: LLM,
     *,
-    references: Mapping[str, str],
+    references: Mapping[str, str] = MappingProxyType({}),
     drawn_columns: Sequence[str] = (),
     kept: Kept | None = None,
     **how: Any,

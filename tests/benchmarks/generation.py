@@ -97,7 +97,6 @@ def plan(llm: str = "gpt-4o", level: str = "improved", **changes: Any) -> Run:
         instruction_level="improved",
         seed=changes.get("seed", 1),
         prefer=changes.get("prefer", COST),
-        reference_sha256="",
     )
 
 
@@ -410,7 +409,6 @@ def local_speed(requests: int = 8, rounds: int = 2) -> str:
                 prompt_level="improved",
                 instruction_level="improved",
                 seed=turn,
-                reference_sha256="",
             )
             seconds, _, responses = ask(home, run, requests * llm.rows_per_request)
             totals["scheduler"][0] += sum(response["output_tokens"] for response in responses)
