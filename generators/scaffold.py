@@ -19,6 +19,11 @@ from synthcare.project import PROJECT
 _NAME = r"[a-z][a-z0-9_]{0,40}"
 _STAND_IN_ROWS = 1_000
 
+_PARENT_RECORD = {
+    "name": "parent_record_id",
+    "description": "The record that its request named as what it belongs to; null without one.",
+}
+
 Tables = Mapping[str, tuple[Path, Inferred]]
 
 
@@ -109,6 +114,9 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
         items = [*mart.items()]
         items.insert(place, ("constraints", inferred.constraints))
         properties["models"][0] = dict(items)
+    if inferred.children:
+        cast = next(x for x in properties["models"] if x["name"] == f"int_{name}_cast")
+        cast["columns"].append(_PARENT_RECORD)
     head = (
         f"# The contract of the dataset `{name}`, proposed from {file.name}: docs/contract.md\n"
         "# explains every key. Change a value here and nothing else needs an edit.\n"

@@ -77,6 +77,7 @@ def test_every_model_and_column_is_described(flow: Flow) -> None:
     ]
     contracts = [load_contract(dataset) for dataset in datasets()]
     names = [c.name for contract in contracts for c in [*contract.columns, *contract.derived]]
+    names += [name for contract in contracts for name in contract.key_columns]
     together = next(node for node in nodes if node["name"] == "int_coded_rows")
     elsewhere = {f"int_{dataset}_coded": {*together["columns"]} for dataset in datasets()}
     elsewhere["int_headline_scores"] = {f"{h.name}{e}" for h in ALL for e in ("", "_low", "_high")}

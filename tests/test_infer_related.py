@@ -420,6 +420,8 @@ def test_contracts_and_models_are_written_parents_first(built: Home) -> None:
     assert contract.ordered_by == "visit" and contract.counts is not None
     declared = yaml.safe_load((built.root / "models" / "marts" / "clinic_stays.yml").read_text())
     assert "group" not in declared["models"][0]["config"]["meta"]["reference"]
+    described = {x["name"]: [c["name"] for c in x.get("columns", ())] for x in declared["models"]}
+    assert "parent_record_id" in described["int_clinic_stays_cast"]
 
 
 def test_no_row_is_lost_and_families_are_in_one_half(built: Home) -> None:
