@@ -157,7 +157,8 @@ def write_rows(
 ) -> None:
     """Write a CSV file, in which every text is quoted, or Parquet."""
     texts = ", ".join(quoted(field.label) for field in table.fields if field.is_text)
-    settings = f"format csv, header, force_quote ({texts})" if is_csv else "format parquet"
+    quoting = f", force_quote ({texts})" if texts else ""
+    settings = f"format csv, header{quoting}" if is_csv else "format parquet"
     columns = ", ".join(f.as_harmless if is_csv else f.as_labelled for f in table.fields)
     rows = f"select {columns} from {table.rows} order by record_id"  # noqa: S608
     warehouse.execute(f"copy ({rows}) to {_text(path)} ({settings})")
