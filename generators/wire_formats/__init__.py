@@ -7,7 +7,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from generators.wire_formats.layout import compact_text, is_compact, layout, mark_of
+from generators.variety.brief import KEY
+from generators.wire_formats.layout import ROWS, compact_text, is_compact, layout, mark_of
 from synthcare.contracts.contract import Column, Contract
 from synthcare.errors import SynthcareError
 
@@ -51,7 +52,8 @@ def count_rows(
 ) -> int:
     """About how many whole rows a text holds; dbt finds out which."""
     if wire_format.startswith("json"):
-        return text.count("}") - text.rstrip().endswith("]}")
+        others = text.count(f'"{ROWS}"')  # objects that hold rows
+        return max(0, text.count("}") - min(others, text.count("]}")))
     commas = len(layout(contract, wire_format, drawn_columns)) - 1
     return sum(line.count(",") >= commas for line in text.splitlines(keepends=True))
 
@@ -94,18 +96,21 @@ def _as_json(
     mark: str | None,
     drawn_columns: Sequence[str],
 ) -> str:
-    records = []
+    records: list[dict[str, Any]] = []
     for texts in rows:
-        record: dict[str, Any] = {mark: int(texts[mark])} if mark else {}
-        records.append(
-            record
-            | {
-                column.label: _json_value(column, texts[column.label])
-                for column in contract.columns
-                if column.name not in drawn_columns
-            }
-        )
-    return json.dumps({"rows": records}, ensure_ascii=False, separators=(",", ":"))
+        number = {mark: int(texts[mark])} if mark else {}
+        values = {
+            column.label: _json_value(column, texts[column.label])
+            for column in contract.columns
+            if column.name not in drawn_columns
+        }
+        if mark != KEY:
+            records.append(number | values)
+        elif records and records[-1][KEY] == number[KEY]:
+            records[-1][ROWS].append(values)
+        else:
+            records.append(number | {ROWS: [values]})
+    return json.dumps({ROWS: records}, ensure_ascii=False, separators=(",", ":"))
 
 
 def _json_value(column: Column, text: str | None) -> Any:

@@ -12,6 +12,9 @@ from synthcare.contracts.contract import Column, Contract
 _CODES = string.ascii_uppercase + string.digits
 MISSING_CODE = "-"
 
+# Under which JSON has the rows of an answer, and those of one key.
+ROWS = "rows"
+
 
 @dataclass(frozen=True)
 class Field:

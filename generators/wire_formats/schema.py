@@ -3,39 +3,40 @@
 from collections.abc import Sequence
 from typing import Any
 
-from generators.wire_formats.layout import mark_of
+from generators.variety.brief import KEY
+from generators.wire_formats.layout import ROWS, mark_of
 from synthcare.contracts.contract import Column, Contract
 
 
 def json_schema(contract: Contract, drawn_columns: Sequence[str] = ()) -> dict[str, Any]:
     """JSON Schema (strict) of an object whose `rows` are objects keyed by the contract's labels.
 
-    Of `drawn_columns`, which are handed over, a row has its number instead; a row that belongs to
-    another one has the key that the request gave that one.
+    Of `drawn_columns`, which are handed over, a row has its number instead. Rows that belong to
+    others stand below the key that the request gave these.
     """
     mark = mark_of(contract, drawn_columns)
-    properties = {mark: {"type": "integer"}} if mark else {}
-    properties |= {
+    number = {mark: {"type": "integer"}} if mark else {}
+    values = {
         column.label: _property(column)
         for column in contract.columns
         if column.name not in drawn_columns
     }
+    if mark == KEY:
+        return _object({ROWS: _array(_object(number | {ROWS: _array(_object(values))}))})
+    return _object({ROWS: _array(_object(number | values))})
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
     return {
         "type": "object",
-        "properties": {
-            "rows": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": properties,
-                    "required": list(properties),
-                    "additionalProperties": False,
-                },
-            }
-        },
-        "required": ["rows"],
+        "properties": properties,
+        "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
 
 
 def _property(column: Column) -> dict[str, Any]:

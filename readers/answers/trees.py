@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from readers.answers.found import Expected, Record
+from readers.answers.found import Expected, Record, plain_name
 from readers.answers.loose_json import Node
 from readers.answers.reasoning import is_thought
 
@@ -80,7 +81,20 @@ def _in_object(node: Node, expected: Expected, text: str) -> Iterator[Record]:
     if (own and is_most) or _are_groups(inner, expected):
         yield _record(node, expected, text)
     else:
-        yield from inner
+        yield from _with_key(node, inner)
+
+
+def _with_key(node: Node, records: list[Record]) -> list[Record]:
+    """Records that belong to an object with a key, which each of them has then, too."""
+    keys = [part.text for name, part in node.pairs if plain_name(name) == "key" and part.is_scalar]
+    if len(keys) != 1:
+        return records
+    return [
+        replace(record, names=(*record.names, "Key"), values=(*record.values, keys[0]))
+        if record.names and "key" not in map(plain_name, record.names)
+        else record
+        for record in records
+    ]
 
 
 def _are_groups(records: list[Record], expected: Expected) -> bool:

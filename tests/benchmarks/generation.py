@@ -378,6 +378,30 @@ def tokens() -> str:
     return table(["wire format", "o200k tokens a row"], lines)
 
 
+def families() -> str:
+    """Stays of 50 patients of the stand-in with as many each, whose values the request has.
+
+    Rows begin with a key of the patient; in JSON all rows of a patient stand below its key. The
+    last column is one pass that repeats the patient in each row instead.
+    """
+    patients, stays = map(load_contract, ("diabetes_patients", "diabetes_stays"))
+    of_patients = stand_in_rows(patients, 50)
+    lines = []
+    for count in (1, 3, 11):
+        rows = stand_in_rows(stays, 50 * count)
+        keys = [str(1 + place // count) for place in range(len(rows))]
+        both = [(*of_patients[place // count], *row) for place, row in enumerate(rows)]
+        repeated = io.StringIO()
+        csv.writer(repeated, lineterminator="\n").writerows(both)
+        texts = [
+            write_rows(stays, rows, name, marks=keys) for name in ("csv", "csv_compact", "json")
+        ]
+        found = [count_tokens(text) / 50 for text in (*texts, repeated.getvalue())]
+        lines.append([str(count), *(f"{tokens:.0f}" for tokens in found)])
+    head = ["stays of a patient", "csv", "csv_compact", "nested json", "csv with the patient"]
+    return table([f"{head[0]}, o200k tokens a patient", *head[1:]], lines)
+
+
 def _with_codes(rows: Sequence[Sequence[str]], *, dashes: bool) -> str:
     """CSV in which each category is a code, in the contract's order of columns."""
     text = io.StringIO()
@@ -498,6 +522,7 @@ PARTS = {
     "with-kills": with_kills,
     "cost": cost,
     "tokens": tokens,
+    "families": families,
     "local-speed": local_speed,
     "grammar-speed": grammar_speed,
     "varieties": varieties,
