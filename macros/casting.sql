@@ -135,7 +135,8 @@ typed as (
 parents as (
 
     select
-        record_id as parent_record_id,
+        record_id as _parent_record,
+        parsed_with as parent_parsed_with,
         len(reject_reasons) = 0 as is_parent_accepted,
         struct_pack(
             {%- for column in contract_columns(parent.to) %}
@@ -144,7 +145,6 @@ parents as (
             {%- for name in parent.to_columns %}
             _key_{{ name }} := {{ name }},
             {%- endfor %}
-            _is_known := true
         ) as parent,
 
     from {{ ref('int_' ~ parent.to ~ '_cast') }}
@@ -156,12 +156,13 @@ related as (
     select
         typed.*,
         parents.*,
+        parents_asked[row_key].record_id as parent_record_id,
         parents_asked[row_key].children as children_asked,
 
     from (
         select *, cast(parents as {{ parents_type() }}) as parents_asked from typed
     ) as typed
-    left join parents on typed.parents_asked[typed.row_key].record_id = parents.parent_record_id
+    left join parents on typed.parents_asked[typed.row_key].record_id = parents._parent_record
 
 ),
 {%- endif %}
@@ -175,6 +176,7 @@ judged as (
         response_id,
         {%- if parent %}
         parent_record_id,
+        parent_parsed_with,
         {%- endif %}
         {%- for column in keys %}
         {{ key_value(dataset, column) }} as {{ column.name }},

@@ -177,5 +177,24 @@ from records
     where (response_id, parsed_with) not in (
         select (response_id, parsed_with) from {{ ref('stg_llm_records') }}
     )
+    {%- set parent = contract_parent(this.identifier[4:-5]) %}
+    {%- if parent %}
+    ;
+    -- So are those whose parent was read anew, or judged in another way.
+    delete from {{ this }}
+    where response_id in (
+        select children.response_id
+        from {{ this }} as children
+        left join {{ ref('int_' ~ parent.to ~ '_cast') }} as parents
+            on children.parent_record_id = parents.record_id
+        where
+            children.parent_record_id is not null
+            and (
+                parents.parsed_with is distinct from children.parent_parsed_with
+                or coalesce(len(parents.reject_reasons) = 0, false)
+                = list_contains(children.reject_reasons, 'parent_rejected')
+            )
+    )
+    {%- endif %}
     {%- endif %}
 {% endmacro %}

@@ -49,7 +49,7 @@ placed_{{ source }} as (
         trim(written.field_values[places.row_place]) as row_key,
         {%- for column in keys %}
         -- An LLM does not know the keys of rows.
-        if(written.has_keys, trim(written.field_values[places.key_places[{{ loop.index }}]]), null)
+        if(written.has_keys, nullif(trim(written.field_values[places.key_places[{{ loop.index }}]]), ''), null)
             as _key_{{ column.name }},
         {%- endfor %}
 

@@ -1,6 +1,6 @@
 """Which run leads in each column of the leaderboard, and which are tied with it."""
 
-from generators.asking.llms import BASELINES
+from generators.asking.llms import BASELINES, KEPT
 from reports.formats import EXPENSES
 from reports.scores import Row, Scores
 from synthcare.registry import ALL, OVERALL
@@ -9,8 +9,11 @@ BEST, TIED = "best", "tied"
 
 
 def is_baseline(run: Row) -> bool:
-    """Whether its rows come from the reference, so that it takes no part in the ranking."""
-    return run["provider"] in BASELINES
+    """Whether no LLM wrote it, so that it takes no part in the ranking.
+
+    Its rows come from the reference, or were brought.
+    """
+    return run["provider"] in (*BASELINES, KEPT)
 
 
 def may_lead(run: Row) -> bool:

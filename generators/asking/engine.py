@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import accumulate
 
 from generators.asking.goals import Cells, Goal, goal_of, short_parents
 from generators.asking.judge import Counts, Judge
@@ -74,22 +75,22 @@ def generate(
     asked. The other LLMs go on then. Raises SynthcareError where nothing can be asked at all.
     """
     with ExitStack() as stack:
-        levels: list[list[Work]] = []
-        for level in zip(*(run.tables for run in runs), strict=True):
-            levels.append([])
-            for order, run in enumerate(level):
-                journal = stack.enter_context(Journal(home.landing / run.folder, run.as_row()))
-                most_rows = rows if is_preview and run.parent is None else None
-                work = Work(run, journal, order, progress.received, most_rows=most_rows)
+        chains: list[list[Work]] = []
+        for order, run in enumerate(runs):
+            chains.append([])
+            for table in run.tables:
+                journal = stack.enter_context(Journal(home.landing / table.folder, table.as_row()))
+                most_rows = rows if is_preview else None
+                work = Work(table, journal, order, progress.received, most_rows=most_rows)
                 work.keep()
-                levels[-1].append(work)
-                _tell_of_kill(journal, run, progress)
-        works = [work for level in levels for work in level]
+                chains[-1].append(work)
+                _tell_of_kill(journal, table, progress)
+        works = [work for chain in chains for work in chain]
         budget = Budget(max_usd, spent=sum(work.spent().at_most for work in works))
         judge = Judge(home, [work.run for work in works], progress.counted)
         if any(work.journal.rows_requested or work.run.llm.is_baseline for work in works):
             judge.count_now()
-        for work in levels[0]:
+        for work, *_ in chains:
             goal, counts = goal_of(work.run, rows), judge.counts[work.run]
             if max_usd is None or work.run.kept or not goal.is_short(counts):
                 continue
@@ -99,8 +100,8 @@ def generate(
                     f"--max-usd {max_usd:g} is too little: one request of {work.run.label} may "
                     f"cost ${most:.4f}. Raise it, or ask for fewer --rows-per-request."
                 )
-        session = _Session(home, budget, judge, progress, is_preview)
-        return asyncio.run(session.fill_levels(levels, rows))
+        session = _Session(home, budget, judge, progress, rows, is_preview)
+        return asyncio.run(session.fill(chains))
 
 
 def _tell_of_kill(journal: Journal, run: Run, progress: Progress) -> None:
@@ -114,70 +115,75 @@ def _tell_of_kill(journal: Journal, run: Run, progress: Progress) -> None:
 
 @dataclass
 class _Session:
-    """Works that are brought to their goals, those of parents before those of their children."""
+    """Works that are brought to their goals: of each run those of parents first."""
 
     home: Home
     budget: Budget
     judge: Judge
     progress: Progress
+    rows: int
     is_preview: bool
+    goals: dict[Work, Goal] = field(default_factory=dict)
+    reasons: dict[Run, str | None] = field(default_factory=dict)
 
-    async def fill_levels(self, levels: Sequence[Sequence[Work]], rows: int) -> dict[Run, Outcome]:
-        """Bring each work to its goal; return how each ended."""
-        found: dict[Run, Outcome] = {}
+    async def fill(self, chains: Sequence[Sequence[Work]]) -> dict[Run, Outcome]:
+        """Bring the works of each run to their goals; return how each ended."""
+        wanting = [chain for chain in chains if await self._is_wanting(chain)]
         async with AsyncExitStack() as stack:
+            # All are opened before anything is spent: a key may be missing.
             askers: dict[tuple[LLM, str | None], Ask] = {}
-            for works in levels:
-                goals = {work: await self._goal(work, rows) for work in works}
-                found |= await self._fill_all(goals, stack, askers)
-        return found
-
-    async def _goal(self, work: Work, rows: int) -> Goal:
-        """What a work is to have; where its rows belong to others, these are known from now on."""
-        if work.run.parent is None:
-            return goal_of(work.run, rows)
-        parents = await asyncio.to_thread(parents_of, self.home, work.run)
-        work.parents = {cell_of(parent.record_id): parent for parent in parents}
-        wanted = Counter({cell: parent.children for cell, parent in work.parents.items()})
-        return Cells(+wanted, short_parents, **({"rounds": 1} if work.run.has_keys else {}))
-
-    async def _fill_all(
-        self,
-        goals: Mapping[Work, Goal],
-        stack: AsyncExitStack,
-        askers: dict[tuple[LLM, str | None], Ask],
-    ) -> dict[Run, Outcome]:
-        counts = self.judge.counts
-        wanting = [work for work, goal in goals.items() if goal.is_short(counts[work.run])]
-        reasons: dict[Run, str | None] = {}
-        # All are opened before anything is spent: a key may be missing.
-        for work in wanting:
-            if (key := _asker_of(work.run)) not in askers:
-                asker = open_asker(self.home, work.run, self.budget, self.progress.told)
-                askers[key] = await stack.enter_async_context(asker)
-        if wanting:
-            parse_ahead(self.home)  # while the LLMs write
-
-        async def fill(work: Work) -> None:
-            self.progress.begun(work.run, goals[work].rows)
-            ask = askers[_asker_of(work.run)]
-            reasons[work.run] = await self._fill(work, goals[work], ask)
-
-        async with asyncio.TaskGroup() as group:
-            for work in wanting:
-                group.create_task(fill(work))
+            for work in (work for chain in wanting for work in chain if not work.run.kept):
+                if (key := _asker_of(work.run)) not in askers:
+                    asker = open_asker(self.home, work.run, self.budget, self.progress.told)
+                    askers[key] = await stack.enter_async_context(asker)
+            if wanting:
+                parse_ahead(self.home)  # while the LLMs write
+            async with asyncio.TaskGroup() as group:
+                for chain in wanting:
+                    group.create_task(self._fill_run(chain, askers))
         return {
             work.run: Outcome(
                 self.judge.counts[work.run],
-                goal.rows,
-                reasons.get(work.run),
-                work.has_failed and reasons.get(work.run) is not None,
+                self.goals[work].rows,
+                self.reasons.get(work.run),
+                work.has_failed and self.reasons.get(work.run) is not None,
                 work.unanswered,
                 work.endings,
                 work.spent(),
             )
-            for work, goal in goals.items()
+            for chain in chains
+            for work in chain
         }
+
+    async def _is_wanting(self, chain: Sequence[Work]) -> bool:
+        """Whether some table of a run is short of its goal."""
+        for work in chain:
+            self.goals[work] = await self._goal(work)
+            if self.goals[work].is_short(self.judge.counts[work.run]):
+                return True
+        return False
+
+    async def _fill_run(
+        self, chain: Sequence[Work], askers: Mapping[tuple[LLM, str | None], Ask]
+    ) -> None:
+        for work in chain:
+            self.goals[work] = goal = await self._goal(work)
+            if goal.is_short(self.judge.counts[work.run]):
+                self.progress.begun(work.run, goal.rows)
+                ask = askers[_asker_of(work.run)]
+                self.reasons[work.run] = await self._fill(work, goal, ask)
+
+    async def _goal(self, work: Work) -> Goal:
+        """What a work is to have; where its rows belong to others, these are known from now on."""
+        if work.run.parent is None:
+            return goal_of(work.run, self.rows)
+        parents = await self.judge.read(parents_of, self.home, work.run)
+        if self.is_preview:  # about as many rows as are previewed
+            before = accumulate((parent.children for parent in parents), initial=0)
+            parents = [p for p, rows in zip(parents, before, strict=False) if rows < self.rows]
+        work.parents = {cell_of(parent.record_id): parent for parent in parents}
+        wanted = Counter({cell: parent.children for cell, parent in work.parents.items()})
+        return Cells(+wanted, short_parents)
 
     async def _fill(self, work: Work, goal: Goal, ask: Ask) -> str | None:
         """Bring one work to its goal, or return why it stopped short."""
@@ -189,7 +195,9 @@ class _Session:
             if work.endings.total() == answers and work.stopped_because:
                 return work.stopped_because  # and there is nothing to be counted
             before, counts = counts, (await self.judge.count())[run]
-            if not goal.is_short(counts):
+            # Real families are asked for once: what is rejected of them would be again.
+            is_all_there_is = run.has_keys and run.parent is not None
+            if is_all_there_is or not goal.is_short(counts):
                 return None
             if work.stopped_because:
                 return work.stopped_because

@@ -40,7 +40,7 @@ class Goal(Protocol):
 def goal_of(run: Run, rows: int) -> Goal:
     """That of a run whose rows belong to nothing: `rows` rows, with quotas by their shares.
 
-    Of rows that somebody keeps, all are there.
+    Rows that somebody keeps are not asked for.
     """
     if run.kept:
         return Rows(0)

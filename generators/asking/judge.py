@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import duckdb
 
@@ -16,6 +17,8 @@ from generators.variety.families import cell_of
 from generators.warehouse.builds import nodes_passed
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ class Judge:
                 await asyncio.to_thread(self.count_now)
             return self.counts
 
+    async def read(self, function: Callable[..., _Read], *arguments: object) -> _Read:
+        """What a function reads from the warehouse, while nothing is counted; in a thread."""
+        async with self._one_at_a_time:
+            return await asyncio.to_thread(function, *arguments)
+
     def count_now(self) -> dict[Run, Counts]:
         """The same, in this thread."""
         land(self._home)
@@ -113,7 +121,9 @@ class Judge:
     ) -> dict[tuple[str, str], Counter[Cell]]:
         """Accepted rows by run and dataset, and by cell."""
         found: dict[tuple[str, str], Counter[Cell]] = {}
-        for contract in {run.contract for run in self._runs if run.is_by_cells}:
+        # Each run has read the contracts of its parents for itself.
+        by_cells = {run.contract.dataset: run.contract for run in self._runs if run.is_by_cells}
+        for contract in by_cells.values():
             names = [column.name for column in contract.columns if column.name in contract.quotas]
             of_what = "parent_record_id" if contract.foreign_keys else "quota_cell"
             rows = warehouse.execute(

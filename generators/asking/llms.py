@@ -11,6 +11,9 @@ from synthcare.project import PROJECT
 
 BASELINES = ("independent", "holdout")
 
+# The provider of rows that somebody brought.
+KEPT = "kept"
+
 
 @dataclass(frozen=True)
 class LLM:

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from generators.asking.llms import LLM
+from generators.asking.llms import KEPT, LLM
 from generators.costs.prices import BATCH, STANDARD, Price, load_price
 from generators.costs.tokens import count_tokens, tokens_per_row
+from generators.drawing.children import check_counts
 from generators.landing.kept import Kept
 from generators.prompts import Prompt, render_prompt
 from generators.variety import NONE, QUOTAS, SLICES
@@ -26,6 +27,15 @@ from synthcare.errors import SynthcareError
 # What a run prefers where more rows a request cost less, and fewer are there sooner.
 COST, TIME = "cost", "time"
 PREFERENCES = (COST, TIME)
+
+
+# Rows that somebody keeps are no LLM's.
+_OF_KEPT = dict.fromkeys(
+    (
+        *("model", "prompt_level", "instruction_level", "variety", "written_fields"),
+        *("drawn_columns", "price_tier", "developer_message", "user_message", "drawn_from"),
+    )
+) | {"llm": KEPT, "provider": KEPT, "wire_format": "json"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +71,6 @@ class Run:
     parent: "Run | None" = None
     is_related: bool = False
     kept: Kept | None = None
-
-    def _written_fields(self) -> list[list[str]] | None:
-        return written_fields(self.contract, self.llm.wire_format, self.drawn_columns)
 
     @property
     def tables(self) -> tuple["Run", ...]:
@@ -103,7 +110,7 @@ class Run:
 
     def as_row(self) -> dict[str, Any]:
         """The row of raw.llm_runs, started now."""
-        prompt = None if self.kept else self.prompt
+        prompt = self.prompt
         return {
             "run_id": self.run_id,
             "dataset": self.contract.dataset,
@@ -113,17 +120,19 @@ class Run:
             "prompt_level": self.prompt_level,
             "instruction_level": self.instruction_level,
             "variety": self.variety,
-            "wire_format": "json" if self.kept else self.llm.wire_format,
-            "written_fields": None if self.kept else self._written_fields(),
+            "wire_format": self.llm.wire_format,
+            "written_fields": written_fields(
+                self.contract, self.llm.wire_format, self.drawn_columns
+            ),
             "drawn_columns": list(self.drawn_columns) or None,
             "has_keys": self.has_keys,
             "price_tier": self.price_tier,
             "seed": self.seed,
             "developer_message": prompt.developer_message if prompt else None,
             "user_message": prompt.user_message if prompt else None,
-            "drawn_from": None if self.kept else self.drawn_from,
+            "drawn_from": self.drawn_from,
             "started_at": utc_now(),
-        }
+        } | (_OF_KEPT if self.kept else {})
 
 
 def plan_run(
@@ -143,7 +152,11 @@ def plan_run(
     `_plan_table` takes.
     """
     contracts = ancestors(contract, load_contract)
-    _check_related(contracts)
+    _check_related(contracts, llm)
+    # Real families have parents of their own; a variety is of parents that are written.
+    kept = None if llm.provider == "holdout" else kept
+    if kept:
+        how, drawn_columns = how | {"variety": NONE}, ()
     planned = [
         _plan_table(
             table,
@@ -157,8 +170,6 @@ def plan_run(
     first = planned[-1][0]
     names = [contract.dataset, llm.name, first.prompt_level, first.instruction_level, first.variety]
     plans = [plan for _, plan in planned]
-    # Real families have parents of their own.
-    kept = None if llm.provider == "holdout" else kept
     if kept:
         plans[0] = [kept.sha256]
     found = run_id(names, plans if len(plans) > 1 else plans[0])
@@ -176,9 +187,18 @@ def plan_run(
     return done[contract.dataset]
 
 
-def _check_related(contracts: Sequence[Contract]) -> None:
+def _check_related(contracts: Sequence[Contract], llm: LLM) -> None:
     """Raise SynthcareError where rows of a table cannot be asked for by what they belong to."""
+    keys = {contract.dataset: contract.key for contract in contracts}
     for contract in contracts:
+        for key in contract.foreign_keys:
+            if not set(key.to_columns) <= set(keys[key.to]):
+                raise SynthcareError(
+                    f"{contract.dataset} refers to {', '.join(key.to_columns)} of {key.to}, whose "
+                    "contract does not declare that as its primary_key."
+                )
+        if contract.foreign_keys and llm.provider != "holdout":
+            check_counts(contract)
         if len(contract.foreign_keys) > 1:
             named = ", ".join(key.to for key in contract.foreign_keys)
             raise SynthcareError(
@@ -186,7 +206,7 @@ def _check_related(contracts: Sequence[Contract]) -> None:
                 "table: leave one foreign key in its contract, or write the rows elsewhere and "
                 "compare them with `synthcare score`."
             )
-        if contract.foreign_keys and KEY.lower() in map(str.lower, contract.labels):
+        if contract.foreign_keys and KEY.lower() in map(str.lower, contract.file_labels):
             raise SynthcareError(
                 f"A column of {contract.dataset} is labelled {KEY}, as the keys of what its rows "
                 "belong to would be. Give it another label."

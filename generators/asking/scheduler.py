@@ -74,7 +74,7 @@ class Scheduler:
         self._changed = asyncio.Event()
 
     async def ask(self, work: Work, rows: int, cells: Mapping[Cell, int] | None = None) -> None:
-        """Ask for `rows` rows of a run, with quotas for `cells`; return when all requests ended.
+        """Ask for `rows` rows of a run, or those of `cells`; return when all requests ended.
 
         That is when all were answered, when the cap allows no further one, or at a failure.
         """

@@ -60,7 +60,7 @@ class Work:
         self._is_preview = most_rows is not None
 
     def begin(self, rows: int, cells: Mapping[Cell, int] | None = None) -> None:
-        """Set `rows` rows to be asked for, or those of the quotas' `cells`."""
+        """Set `rows` rows to be asked for, or those of the `cells` of quotas or parents."""
         self._cells = Counter(cells or {})
         self.rows_left = rows
         self._may_refill = 0 if self._is_preview else int(rows * _MOST_REFILLED)
@@ -115,7 +115,9 @@ class Work:
     def request(self, number: int, rows: int, cells: Mapping[Cell, int]) -> Request:
         """The request of this number: the same in every session, but for the room it has."""
         run = self.run
-        parents = [self.parents[cell] for cell in cells] if run.parent else []
+        # Of a batch of an earlier session, a parent may not be accepted any more.
+        known = (self.parents.get(c) or Parent(c[0][1], count) for c, count in cells.items())
+        parents = [*known] if run.parent else []
         if run.parent:
             counts = [*cells.values()]
             brief = family_brief(run.contract, parents, counts, run.parent.contract)

@@ -40,6 +40,11 @@ def outcome_lines(run: Run, outcome: Outcome) -> Iterator[str]:
             f"{run.label}: stopped at {outcome.counts.accepted} accepted of {outcome.wanted} wanted"
             f" ({outcome.counts.found} records found){why}"
         )
+    if run.kept and outcome.counts.accepted < run.kept.rows:
+        yield (
+            f"{run.label}: {outcome.counts.accepted:,} of {run.kept.rows:,} rows are kept; "
+            "metrics.reject_reasons says why others are not"
+        )
     answers = sum(outcome.endings.values())
     for how, in_words in _ENDINGS.items():
         if count := outcome.endings.get(how):

@@ -352,7 +352,7 @@ class Workflow:
         types = ["--resource-type", "seed", "--resource-type", "model"]
         if nodes_passed(self.home) is None:
             run_dbt(self.home, "build", "--select", *models, *types)
-        runs = read_ledger(self.home, self.contract.dataset, list(generated["runs"]))
+        runs = read_ledger(self.home, list(generated["runs"]))
         self.console.print(ledger_table(runs))
         unread = self._tell_unread(list(generated["runs"]))
         self.console.print("next: synthcare report")

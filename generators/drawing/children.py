@@ -15,12 +15,7 @@ def draw_counts(contract: Contract, seed: int, parents: Sequence[str]) -> list[i
 
     Raises SynthcareError where the contract does not say how many rows a parent has.
     """
-    if contract.counts is None:
-        raise SynthcareError(
-            f"{contract.dataset} does not say how many of its rows belong to one of "
-            f"{contract.foreign_keys[0].to}. Add `children: {{counts: …}}` under meta in "
-            f"models/marts/{contract.dataset}.yml: docs/contract.md shows how."
-        )
+    check_counts(contract)
     counts = contract.counts
     none = counts.population.get("none", 0.0)
     found = []
@@ -30,3 +25,13 @@ def draw_counts(contract: Contract, seed: int, parents: Sequence[str]) -> list[i
         is_without = random.random() < none
         found.append(0 if is_without else draw_column(counts, {}, random, 1)[0])
     return found
+
+
+def check_counts(contract: Contract) -> None:
+    """Raise SynthcareError where the contract does not say how many rows a parent has."""
+    if contract.counts is None:
+        raise SynthcareError(
+            f"{contract.dataset} does not say how many of its rows belong to one of "
+            f"{contract.foreign_keys[0].to}. Add `children: {{counts: …}}` under meta in "
+            f"models/marts/{contract.dataset}.yml: docs/contract.md shows how."
+        )

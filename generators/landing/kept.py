@@ -35,13 +35,16 @@ def read_kept(contract: Contract, path: Path) -> Kept:
     if not path.is_file():
         raise SynthcareError(f"There is no file {path} of rows to keep.")
     with duckdb.connect() as database:
-        read_table(database, path, contract.file_labels, Dialect())
-        labels = [column[0] for column in database.execute("describe written").fetchall()]
-        rows = database.execute("from written").fetchall()
-        key = ", ".join(quoted(labels[place]) for place in _key_places(contract))
-        (known,) = database.execute(
-            f"select count(distinct row({key})) filter (where row({key}) is not null) from written"  # noqa: S608
-        ).fetchone()
+        table = read_table(database, path, contract.file_labels, Dialect())
+        called = dict(zip(contract.file_labels, table.labels, strict=True))
+        texts = ", ".join(f"trim({quoted(called[label])})" for label in contract.file_labels)
+        rows = database.execute(f"select {texts} from written").fetchall()  # noqa: S608
+        parts = (
+            f"nullif(trim({quoted(called[contract.key_labels[name]])}), '')"
+            for name in contract.key
+        )
+        key = " || '|' || ".join(parts)
+        (known,) = database.execute(f"select count(distinct {key}) from written").fetchone()  # noqa: S608
     if not rows:
         raise SynthcareError(f"{path} has a header and no rows.")
     if known < len(rows):
@@ -53,8 +56,3 @@ def read_kept(contract: Contract, path: Path) -> Kept:
     records = [dict(zip(contract.file_labels, row, strict=True)) for row in rows]
     # Of CSV it could not be told whether a mark such as <b> belongs to a value.
     return Kept(json.dumps({"rows": records}, ensure_ascii=False), len(rows))
-
-
-def _key_places(contract: Contract) -> list[int]:
-    labels = [*contract.file_labels]
-    return [labels.index(contract.key_labels[name]) for name in contract.key]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
+import numpy as np
 
 from generators.asking.runs import utc_now
 from generators.drawing.children import draw_counts
@@ -212,20 +213,24 @@ def _key(contract: Contract, names: Sequence[str], table: str = "") -> str:
 
 
 def _stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
-    """How many rows the stand-in has, and the texts of its foreign keys by label."""
+    """How many rows the stand-in has, and the texts of its keys by label."""
     found: dict[str, list[str]] = {}
     size = contract.reference.stand_in_rows
-    for place, key in enumerate(contract.foreign_keys):
-        parents, _ = _stand_in_keys(load_contract(key.to))
-        names = [str(parent + 1) for parent in range(parents)]
-        if place == 0:
-            counts = draw_counts(contract, 0, names)
-            names = [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
-            size = len(names)
+    for number, key in enumerate(contract.foreign_keys):
+        parent = load_contract(key.to)
+        parents, of_parents = _stand_in_keys(parent)
+        if number == 0:
+            counts = draw_counts(contract, 0, [*map(str, range(parents))])
+            places = np.repeat(np.arange(parents), counts).tolist()
+            size = len(places)
         else:
-            names = [names[row % parents] for row in range(size)]
-        found |= {contract.key_labels[column]: names for column in key.columns}
-    return size, found
+            places = [row % parents for row in range(size)]
+        for column, to_column in zip(key.columns, key.to_columns, strict=True):
+            texts = of_parents[parent.key_labels[to_column]]
+            # What several foreign keys share is that of the first.
+            found.setdefault(contract.key_labels[column], [texts[place] for place in places])
+    own = [str(row + 1) for row in range(size)]
+    return size, {label: own for label in contract.key_labels.values()} | found
 
 
 def _land(

@@ -15,7 +15,8 @@ class Submission:
     """Requests `request_number` to `last_request_number`, submitted together as one batch.
 
     The batch carries `token`, by which it is found again where `batch_id` is not known. `cells` are
-    the quotas of each request, by its number: pairs of a cell and how many rows of it.
+    what each request asked for, by its number: pairs of a cell (of quotas, or of a parent's rows)
+    and how many rows of it.
     """
 
     request_number: int

@@ -5,6 +5,7 @@ They answer in CSV, like an LLM, and go the same way through landing, typing and
 
 import csv
 import io
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -148,7 +149,9 @@ def _independent(
     rows would break the order and the rest would no longer have the marginals of the table.
     """
     table = real.rows
-    random = np.random.default_rng(request.seed)
+    # Rows do not belong to parents that were drawn from the same places.
+    of_table = [zlib.crc32(contract.dataset.encode())] if contract.foreign_keys else []
+    random = np.random.default_rng([request.seed, *of_table] if of_table else request.seed)
     columns: dict[str, Sequence[str | None]] = {}
     for number, column in enumerate(contract.columns):
         rows = random.integers(len(table), size=request.rows)

@@ -234,9 +234,12 @@ def _in_words(contract: Contract, limits: Mapping[str, Limits]) -> str:
 
 def as_table(labels: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Rows of texts as lines below their labels, each on one line whatever is in it."""
-    return "\n".join(
-        ", ".join(re.sub(r"\s+", " ", value) for value in row) for row in (labels, *rows)
-    )
+    return "\n".join(", ".join(map(_as_cell, row)) for row in (labels, *rows))
+
+
+def _as_cell(value: str) -> str:
+    value = re.sub(r"\s+", " ", value)
+    return '"' + value.replace('"', '""') + '"' if re.search('[,"]', value) else value
 
 
 def _table(contract: Contract, drawn: Sequence[Mapping[str, str]]) -> str:

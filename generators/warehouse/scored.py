@@ -273,7 +273,8 @@ class CodedRows:
         rows = self._rows.filter(f"dataset = {text_of(dataset)} and {which}")
         found = rows.project(", ".join(asked)).fetchnumpy()
         # DuckDB's threads leave rows in any order, in which sums of decimals differ.
-        order = np.ma.getdata(found["exact"]).argsort(kind="stable")
+        ties = ("place_in_family", "parent_key", "key", "exact")
+        order = np.lexsort([np.ma.getdata(found[name]) for name in ties])
         found = {name: values[order] for name, values in found.items()}
         plain = {name: np.ma.getdata(values) for name, values in found.items()}
         is_sampled = ~np.ma.getmaskarray(found["place_in_sample"])

@@ -221,9 +221,12 @@ def contract_of(model: Mapping[str, Any]) -> Contract:
     for place, column in enumerate(columns):
         check_spread(column, columns[:place])
     reference = meta["reference"]
+    by_name = {column.name: column for column in columns}
     key, parents = primary_key(model), foreign_keys(model)
     children = meta.get("children", {})
     order = children.get("order")
+    if order in by_name and by_name[order].kind not in ("date", "integer", "decimal"):
+        raise ValueError(f"the order of {model['name']}, {order}, is no date and no number")
     keys = [*key, *(name for own in parents for name in own.columns), *filter(None, [order])]
     return Contract(
         dataset=model["name"],
@@ -288,6 +291,8 @@ def _labels_of(model: Mapping[str, Any], names: Collection[str]) -> dict[str, st
     known = {column["name"]: column for column in model.get("columns", [])}
     if unknown := sorted(set(names) - known.keys()):
         raise KeyError(f"a key of {model['name']} has columns that it does not: {unknown}")
+    if odd := [name for name in names if not re.fullmatch(NAME, name) or name in OURS]:
+        raise ValueError(f"'{odd[0]}' cannot be the name of a key: use a-z, 0-9, _, none of ours")
     metas = {name: known[name].get("config", {}).get("meta", {}) for name in names}
     return {name: meta.get("label", name) for name, meta in metas.items()}
 

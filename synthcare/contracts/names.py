@@ -17,7 +17,9 @@ OURS = {
     *("dictated_values", "is_beyond_quota", "is_repeated"),
     # of what a row belongs to
     *("children_asked", "has_keys", "is_parent_accepted", "key_places", "parent"),
-    *("parent_record_id", "parents", "parents_asked"),
+    *("parent_parsed_with", "parent_record_id", "parents", "parents_asked"),
+    # of runs, beside which rows are coded
+    *("blocks", "drawn_columns", "is_drawn_by_response", "rows_accepted", "units"),
 }
 NAME = r"[a-z][a-z0-9_]*"
 

@@ -6,7 +6,8 @@
 {% test follows_contract(model, dataset=none) %}
     {%- set dataset = dataset or model.identifier -%}
     {%- set faults = [] -%}
-    {%- for column in contract_columns(dataset) -%}
+    {%- set columns = contract_columns(dataset) -%}
+    {%- for column in columns -%}
         {%- if not column.get('nullable') -%}
             {%- do faults.append((column.name, column.name ~ ' is null')) -%}
         {%- endif -%}
@@ -35,7 +36,8 @@
     having count(*) > 0
     {{ 'union all' if not loop.last }}
     {% else %}
-    select 'no contract' as broken
+    select 'no contract' as broken, 0 as row_count
+    where {{ columns | length == 0 }}
     {% endfor %}
     {%- if dataset == model.identifier %}
     {#- In each run, keys that are not a row's own, and rows whose key leads to nothing. -#}
@@ -46,6 +48,28 @@
     from {{ model }}
     having row_count > 0
     {%- endif %}
+    {%- set parent = contract_parent(model.identifier) %}
+    {%- for rule in contract_children(model.identifier).get('rules', []) %}
+    union all
+    select {{ sql_text(rule.name) }} as broken, count(*) as row_count,
+    from {{ model }} as children
+    inner join (
+        select
+            parent,
+            parent.run_id as _run_id,
+            {%- for column in parent.to_columns %}
+            parent.{{ column }} as _key_{{ loop.index }},
+            {%- endfor %}
+        from {{ graph.nodes['model.' ~ project_name ~ '.' ~ parent.to].relation_name }} as parent
+    )
+        on
+            run_id = _run_id
+            {%- for column in parent['columns'] %}
+            and children.{{ column }} = _key_{{ loop.index }}
+            {%- endfor %}
+    where not ({{ rule.holds }})
+    having count(*) > 0
+    {%- endfor %}
     {%- for foreign in contract_constraints(model.identifier, 'foreign_key') %}
     union all
     select {{ sql_text('the key of ' ~ foreign.to) }} as broken, count(*) as row_count,
