@@ -19,10 +19,16 @@ from synthcare.project import PROJECT
 _NAME = r"[a-z][a-z0-9_]{0,40}"
 _STAND_IN_ROWS = 1_000
 
-_PARENT_RECORD = {
-    "name": "parent_record_id",
-    "description": "The record that its request named as what it belongs to; null without one.",
-}
+_OF_CHILDREN = [
+    {
+        "name": "parent_record_id",
+        "description": "The record that its request named as what it belongs to; null without one.",
+    },
+    {
+        "name": "parent_parsed_with",
+        "description": "Hash of what found that record; with it, the row is judged anew.",
+    },
+]
 
 Tables = Mapping[str, tuple[Path, Inferred]]
 
@@ -116,7 +122,7 @@ def _contract(name: str, example: str, file: Path, inferred: Inferred, project: 
         properties["models"][0] = dict(items)
     if inferred.children:
         cast = next(x for x in properties["models"] if x["name"] == f"int_{name}_cast")
-        cast["columns"].append(_PARENT_RECORD)
+        cast["columns"] += _OF_CHILDREN
     head = (
         f"# The contract of the dataset `{name}`, proposed from {file.name}: docs/contract.md\n"
         "# explains every key. Change a value here and nothing else needs an edit.\n"

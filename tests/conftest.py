@@ -15,7 +15,7 @@ from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
 
 # Fixtures that take long to set up.
 SHARED = {"flow", "world", "kaggle", "scored", "brought", "changed", "built", "stays"}
-SHARED |= {"built_tables", "scored_once", "shared", "written_families"}
+SHARED |= {"built_tables", "scored_once", "shared", "written_families", "built_clinics"}
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -360,7 +360,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def built_clinics(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A copy of the project that has built the contracts proposed for three tables."""
     copy = Copy(tmp_path_factory.mktemp("related") / "project")
     for name, table in clinics().items():
@@ -397,8 +397,8 @@ run_dbt(Home.from_environment(), "build", "--exclude-resource-type", "unit_test"
 """
 
 
-def test_contracts_and_models_are_written_parents_first(built: Home) -> None:
-    said = (built.root / "said.txt").read_text().splitlines()
+def test_contracts_and_models_are_written_parents_first(built_clinics: Home) -> None:
+    said = (built_clinics.root / "said.txt").read_text().splitlines()
     assert [line for line in said if line.startswith("next: ")] == [
         f"next: synthcare reference --dataset clinic_{name} --csv {name}.csv" for name in NAMES
     ]
@@ -407,25 +407,27 @@ def test_contracts_and_models_are_written_parents_first(built: Home) -> None:
     assert [x for x in wrote if x.endswith(".yml")] == [
         *(f"models/marts/clinic_{name}.yml" for name in NAMES), "dbt_project.yml",
     ]  # fmt: skip
-    staging = built.root / "models" / "staging" / "stg_reference_clinic_stays.sql"
+    staging = built_clinics.root / "models" / "staging" / "stg_reference_clinic_stays.sql"
     first, second, *_ = staging.read_text().splitlines()
     assert first == "-- depends_on: {{ ref('stg_reference_clinic_patients') }}"
     assert second == "{{ config(materialized='table') }}"
-    cast = built.root / "models" / "intermediate" / "int_clinic_stays_cast.sql"
+    cast = built_clinics.root / "models" / "intermediate" / "int_clinic_stays_cast.sql"
     assert cast.read_text().splitlines()[:2] == [
         f"-- depends_on: {{{{ ref('int_clinic_{name}_cast') }}}}"
         for name in ("patients", "hospitals")  # whose rules decide which patients are accepted
     ]
-    contract = read_contract(built.root / "models" / "marts" / "clinic_stays.yml")
+    contract = read_contract(built_clinics.root / "models" / "marts" / "clinic_stays.yml")
     assert contract.ordered_by == "visit" and contract.counts is not None
-    declared = yaml.safe_load((built.root / "models" / "marts" / "clinic_stays.yml").read_text())
+    declared = yaml.safe_load(
+        (built_clinics.root / "models" / "marts" / "clinic_stays.yml").read_text()
+    )
     assert "group" not in declared["models"][0]["config"]["meta"]["reference"]
     described = {x["name"]: [c["name"] for c in x.get("columns", ())] for x in declared["models"]}
     assert "parent_record_id" in described["int_clinic_stays_cast"]
 
 
-def test_no_row_is_lost_and_families_are_in_one_half(built: Home) -> None:
-    with duckdb.connect(built.warehouse, read_only=True) as warehouse:
+def test_no_row_is_lost_and_families_are_in_one_half(built_clinics: Home) -> None:
+    with duckdb.connect(built_clinics.warehouse, read_only=True) as warehouse:
         stays, of_patients, hospitals = (
             warehouse.execute(f"from staging.stg_reference_clinic_{name}").df()
             for name in ("stays", "patients", "hospitals")

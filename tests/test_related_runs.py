@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ from generators.costs.tokens import count_tokens
 from generators.drawing.children import draw_counts
 from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
+from generators.landing import reference
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.landing.reference import land_csv
 from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
 from synthcare.contracts.contract import Contract, contract_of, load_contract
+from synthcare.contracts.relations import ForeignKey
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import RUN, cli, query, response
@@ -89,9 +92,12 @@ def test_each_accepted_patient_gets_the_stays_that_are_drawn_for_it(
 def test_stays_are_asked_for_in_every_way(
     home: Home, server: StandIn, options: tuple[str, ...]
 ) -> None:
-    done = cli(*GENERATE, "--rows", 12, *options, "--json")
+    # Two runs, each of which counts its own patients.
+    done = cli(*GENERATE, "--llm", "gpt-4o-mini", "--rows", 12, *options, "--json")
     assert done.exit_code == 0, done.output
     assert is_whole(home)
+    accepted = query(home, f"select count(*) from marts.{PATIENTS} group by run_id")
+    assert [count >= 12 for (count,) in accepted] == [True, True]
 
 
 def test_what_a_cap_leaves_is_asked_for_in_the_next_session(home: Home, server: StandIn) -> None:
@@ -222,12 +228,25 @@ def test_stays_are_written_for_patients_that_somebody_has(
         key for key, *_ in PEOPLE
     }
     assert len(asked_for_stays(server)) == len(server.requests) == 1
+    writers = query(home, "select dataset, llm, provider from marts.generation_runs order by 1")
+    assert writers == [(PATIENTS, "kept", "kept"), (STAYS, "gpt-4o", "openai")]
+
+
+def test_a_preview_asks_for_some_stays_only(home: Home, server: StandIn, tmp_path: Path) -> None:
+    people = [(str(number), *PEOPLE[0][1:]) for number in range(40)]
+    options = ["--dataset", STAYS, "--llm", "gpt-4o", "--keep-parents", kept_file(tmp_path, people)]
+    done = cli("preview", *options)
+    assert done.exit_code == 0, done.output
+    (said,) = asked_for_stays(server)
+    assert said.count("Asian, Female") <= 3
+    assert query(home, f"select count(*) <= 3 from marts.{STAYS}") == [(True,)]
 
 
 @pytest.mark.parametrize(
     ("people", "head", "said"),
     [
         ([PEOPLE[0], PEOPLE[0]], "patient_nbr", "1 of 2 rows .* have no patient_nbr of their own"),
+        ([PEOPLE[0], ("", *PEOPLE[1][1:])], "patient_nbr", "1 of 2 rows"),
         (PEOPLE, "number", "patient_nbr"),
         ([], "patient_nbr", "no rows"),
     ],
@@ -281,6 +300,35 @@ def table_file(folder: Path, contract: Contract, keys: list[dict[str, str]]) -> 
         for key, row in zip(keys, stand_in_rows(contract, len(keys)), strict=True):
             writer.writerow(dict(zip(contract.labels, row, strict=True)) | key)
     return path
+
+
+def test_stand_ins_of_keys_within_keys_join(monkeypatch: pytest.MonkeyPatch) -> None:
+    def table(
+        name: str, key: tuple[str, ...], parent: str | None, shared: tuple[str, ...]
+    ) -> Contract:
+        patients = load_contract(PATIENTS)
+        parents = (ForeignKey(shared, parent, shared),) if parent else ()
+        names = dict.fromkeys((*key, *shared))
+        return replace(
+            patients,
+            dataset=name,
+            key=key,
+            foreign_keys=parents,
+            key_labels={label: label for label in names},
+            counts=load_contract(STAYS).counts,
+            reference=replace(patients.reference, stand_in_rows=3),
+        )
+
+    tables = {
+        "wards": table("wards", ("ward",), None, ()),
+        "beds": table("beds", ("ward", "bed"), "wards", ("ward",)),
+        "nights": table("nights", (), "beds", ("ward", "bed")),
+    }
+    monkeypatch.setattr(reference, "load_contract", tables.get)
+    keys = {name: reference.stand_in_keys(one)[1] for name, one in tables.items()}
+    beds = {*zip(keys["beds"]["ward"], keys["beds"]["bed"], strict=True)}
+    assert {*keys["beds"]["ward"]} == {*keys["wards"]["ward"]}
+    assert {*zip(keys["nights"]["ward"], keys["nights"]["bed"], strict=True)} == beds
 
 
 def test_a_real_table_tells_of_keys_that_lead_nowhere(home: Home, tmp_path: Path) -> None:

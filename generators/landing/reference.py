@@ -144,7 +144,7 @@ def land_stand_in(home: Home, contract: Contract) -> LandedReference:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(contract.file_labels)
-    size, keys = _stand_in_keys(contract)
+    size, keys = stand_in_keys(contract)
     rows = stand_in_rows(contract, size)
     # Where rows have groups or keys of their own, each of the stand-in is one of its own.
     others = [label for label in contract.file_labels if label not in contract.labels]
@@ -212,13 +212,13 @@ def _key(contract: Contract, names: Sequence[str], table: str = "") -> str:
     return " || '|' || ".join(parts)
 
 
-def _stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
+def stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
     """How many rows the stand-in has, and the texts of its keys by label."""
     found: dict[str, list[str]] = {}
     size = contract.reference.stand_in_rows
     for number, key in enumerate(contract.foreign_keys):
         parent = load_contract(key.to)
-        parents, of_parents = _stand_in_keys(parent)
+        parents, of_parents = stand_in_keys(parent)
         if number == 0:
             counts = draw_counts(contract, 0, [*map(str, range(parents))])
             places = np.repeat(np.arange(parents), counts).tolist()
