@@ -89,7 +89,7 @@ class StandIn(ThreadingHTTPServer):
             if per_minute
         }
         contracts = map(load_contract, behaviour.datasets)
-        self._rows = {contract: stand_in_rows(contract, 10_000) for contract in contracts}
+        self.known = {contract: stand_in_rows(contract, 10_000) for contract in contracts}
         self._next_row = 0
         self._began = time.monotonic()
 
@@ -139,11 +139,11 @@ class StandIn(ThreadingHTTPServer):
                 first, self._next_row = self._next_row, self._next_row + wanted
             asked = body["messages"][0]["content"]
             contract = next(
-                (one for one in self._rows if all(label in asked for label in one.labels)),
-                next(iter(self._rows)),
+                (one for one in self.known if all(label in asked for label in one.labels)),
+                next(iter(self.known)),
             )
-            known = self._rows[contract]
-            rows = [known[n % len(known)] for n in range(first, first + wanted)]
+            of_contract = self.known[contract]
+            rows = [of_contract[n % len(of_contract)] for n in range(first, first + wanted)]
             text = write_answer(contract, rows, body["messages"])
         if fault == "prose":
             text = "Certainly! Here is what you asked for, but I cannot write it."

@@ -136,7 +136,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
             made.do("none", *grid, "--rows", 40, "--rows-per-request", 40, "--json")
             assert cli("reference", "--dataset", "encounters").exit_code == 0
             # As if the stand-in were asked for the other dataset.
-            server._contract, server._rows = stays, stand_in_rows(stays, 500)
+            server.known = {stays: stand_in_rows(stays, 500)}
             drawn = ["--draw", "race", "--draw", "payer_code", "--draw", "lab_procedures"]
             made.do("stays", *QUOTAS, "--dataset", "encounters", *drawn, "--rows", 40)
         with serve(deaf(), key=KEY) as server_of_one_text:
