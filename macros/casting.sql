@@ -128,44 +128,7 @@ typed as (
     from numbered
 
 ),
-{%- if parent %}
-
----------- what a row belongs to: what its request called so
-
-parents as (
-
-    select
-        record_id as _parent_record,
-        parsed_with as parent_parsed_with,
-        len(reject_reasons) = 0 as is_parent_accepted,
-        struct_pack(
-            {%- for column in contract_columns(parent.to) %}
-            {{ column.name }} := {{ column.name }},
-            {%- endfor %}
-            {%- for name in parent.to_columns %}
-            _key_{{ name }} := {{ name }},
-            {%- endfor %}
-        ) as parent,
-
-    from {{ ref('int_' ~ parent.to ~ '_cast') }}
-
-),
-
-related as (
-
-    select
-        typed.*,
-        parents.*,
-        parents_asked[row_key].record_id as parent_record_id,
-        parents_asked[row_key].children as children_asked,
-
-    from (
-        select *, cast(parents as {{ parents_type() }}) as parents_asked from typed
-    ) as typed
-    left join parents on typed.parents_asked[typed.row_key].record_id = parents._parent_record
-
-),
-{%- endif %}
+{{- related_rows(dataset) }}
 
 judged as (
 
@@ -209,16 +172,7 @@ judged as (
             case
                 when drawn_values is not null and drawn_rows[row_key] is null then 'row.unknown'
             end,
-            {%- if parent %}
-            case
-                when parents is null then null
-                when children_asked is null then 'unknown_parent'
-                when not coalesce(is_parent_accepted, false) then 'parent_rejected'
-            end,
-            {%- for rule in contract_children(dataset).get('rules', []) %}
-            case when not ({{ rule.holds }}) then {{ sql_text(rule.name) }} end,
-            {%- endfor %}
-            {%- endif %}
+            {{- family_reasons(dataset) | indent(8) }}
             {%- for column in columns %}
             if(are_repeated[{{ loop.index }}], '{{ column.name }}.repeated', null),
             if(have_other_units[{{ loop.index }}], '{{ column.name }}.other_unit', null),
@@ -243,49 +197,8 @@ judged as (
     from {{ 'related' if parent else 'typed' }}
 
 ),
-
----------- a row that no quota asked for would spoil the mix; only accepted ones count against it
-
-places_in_cells as (
-
-    select
-        record_id,
-        row_key is null and row_number() over (
-            partition by response_id, quota_cell
-            order by cast(split_part(record_id, '-', -1) as integer)
-        ) > coalesce(list_sum(list_transform(
-            list_filter(cast(quota_cells -> '$.cells' as {{ quota_cells_type() }}), lambda asked: asked.labels = quota_cell),
-            lambda asked: asked.rows
-        )), 0) as is_beyond_quota,
-        row_key is not null and row_number() over (
-            partition by response_id, row_key order by cast(split_part(record_id, '-', -1) as integer)
-        ) > 1 as is_repeated,
-
-    from judged
-    where
-        quota_cells is not null
-        and len(reject_reasons) = 0
-
-),
-
-{%- if parent %}
-
-places_in_families as (
-
-    select
-        record_id,
-        row_number() over (
-            partition by response_id, parent_record_id
-            order by cast(split_part(record_id, '-', -1) as integer)
-        ) > children_asked as is_beyond_family,
-
-    from judged
-    where
-        children_asked is not null
-        and len(reject_reasons) = 0
-
-),
-{%- endif %}
+{{- places_in_cells() }}
+{{- places_in_families(dataset) }}
 
 outcomes as (
 
@@ -334,33 +247,3 @@ select
 
 from outcomes
 {% endmacro %}
-
-{#- The logic of all that a row belongs to, which judges whether it can be accepted. -#}
-{% macro logic_above(dataset) -%}
-    {%- set parent = contract_parent(dataset) -%}
-    {{ (cast_logic(parent.to) ~ logic_above(parent.to)) if parent }}
-{%- endmacro %}
-
-{#- Whether a value that was typed had been written in another way than was asked for. -#}
-{% macro was_rewritten(column) -%}
-    {%- if is_compacted(column) or column.kind == 'date' -%} not is_coded and {% endif -%}
-    ({{ is_normalised(column) }})
-{%- endmacro %}
-
-{#- The type of `parents`: what a request called each, which record that is, how many rows it asked for. -#}
-{% macro parents_type() -%}
-    map(varchar, struct(record_id varchar, children integer))
-{%- endmacro %}
-
-{#- SQL of a key: that of what the row belongs to, its own if it has one, else the record. -#}
-{% macro key_value(dataset, column) -%}
-    {%- set found = namespace(sql=none) -%}
-    {%- for foreign in contract_constraints(dataset, 'foreign_key') -%}
-        {%- if column.name in foreign['columns'] and not found.sql -%}
-            {%- set to_column = foreign['to_columns'][foreign['columns'].index(column.name)] -%}
-            {%- set found.sql = 'parent._key_' ~ to_column if loop.first else 'cast(null as varchar)' -%}
-            {%- set found.sql = 'coalesce(' ~ found.sql ~ ', _key_' ~ column.name ~ ')' -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {{ found.sql or 'coalesce(_key_' ~ column.name ~ ', record_id)' }}
-{%- endmacro %}

@@ -88,11 +88,6 @@
         ], recursive := true),
 {% endmacro %}
 
-{#- SQL of a list of texts. -#}
-{% macro sql_list(texts) -%}
-    cast([{% for text in texts %}{{ sql_text(text) }}{{ ', ' if not loop.last }}{% endfor %}] as varchar[])
-{%- endmacro %}
-
 {#- SQL of the number of a category, in the order of the contract from 1; 0 where it is missing. -#}
 {% macro code_of(column) -%}
     cast(coalesce(list_position([
@@ -252,36 +247,3 @@ select
 from placed
 cross join edges
 {% endmacro %}
-
-{#- SQL of a value in lower case, where it is a text. -#}
-{% macro folded(column) -%}
-    {{ 'lower(' ~ column.name ~ ')' if column.data_type == 'varchar' else column.name }}
-{%- endmacro %}
-
-{#-
-    SQL of the keys of a row as hashes, and of where it stands among the rows of one parent: by the column
-    that gives the order, or, where no LLM writes that one, in the order of the answers.
--#}
-{% macro family_columns(dataset, is_run=false) %}
-    {%- set parent = contract_parent(dataset) -%}
-    {%- set order = contract_children(dataset).get('order') -%}
-    {%- set written = contract_columns(dataset) | selectattr('name', 'equalto', order) | list %}
-        {{ hash_of(contract_key(dataset)) }} as _key,
-        {{ hash_of(parent['columns'] if parent else []) }} as _parent_key,
-        cast(
-        {%- if not order -%} null
-        {%- elif written and written[0].kind == 'date' -%} epoch({{ order }})
-        {%- elif written -%} {{ order }}
-        {%- elif is_run -%}
-            10000000 * cast(split_part(synthetic_rows.record_id, '-', -2) as bigint)
-            + cast(split_part(synthetic_rows.record_id, '-', -1) as bigint)
-        {%- else -%} coalesce(try_cast({{ order }} as double), epoch(try_cast({{ order }} as timestamp)))
-        {%- endif %} as double) as _place_in_family,
-{%- endmacro %}
-
-{#- SQL of the hash of a key, null where there is none or a part of it is missing. -#}
-{% macro hash_of(columns) -%}
-    {%- if columns -%} if({{ key_text(columns) }} is null, null, hash({{ key_text(columns) }}))
-    {%- else -%} cast(null as ubigint)
-    {%- endif -%}
-{%- endmacro %}

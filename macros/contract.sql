@@ -126,3 +126,8 @@
 {% macro sql_text(value) %}
     {%- do return("'" ~ (value | string | replace("'", "''")) ~ "'") -%}
 {% endmacro %}
+
+{#- SQL of a list of texts. -#}
+{% macro sql_list(texts) -%}
+    cast([{% for text in texts %}{{ sql_text(text) }}{{ ', ' if not loop.last }}{% endfor %}] as varchar[])
+{%- endmacro %}

@@ -102,3 +102,8 @@ texts_of_{{ source }} as (
 
 ),
 {% endmacro %}
+
+{#- SQL of a value in lower case, where it is a text. -#}
+{% macro folded(column) -%}
+    {{ 'lower(' ~ column.name ~ ')' if column.data_type == 'varchar' else column.name }}
+{%- endmacro %}

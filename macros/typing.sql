@@ -189,3 +189,9 @@
 {% macro is_compacted(column) %}
     {%- do return(codes(column) | length > 0 or (column.get('population') or {}).get('days_after') is not none) -%}
 {% endmacro %}
+
+{#- Whether a value that was typed had been written in another way than was asked for. -#}
+{% macro was_rewritten(column) -%}
+    {%- if is_compacted(column) or column.kind == 'date' -%} not is_coded and {% endif -%}
+    ({{ is_normalised(column) }})
+{%- endmacro %}

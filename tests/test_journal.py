@@ -113,6 +113,7 @@ def send(journal: Journal, number: int, usd_at_most: float = 10.0, **asked: Any)
         "dictated_values": None,
         "quota_cells": None,
         "drawn_values": None,
+        "parents": None,
         "custom_id": None,
     }
     journal.dispatches.sent(number, usd_at_most, row | asked)
@@ -161,6 +162,7 @@ def test_what_a_killed_process_had_heard_is_an_answer_that_broke_off(home: Home)
         "dictated_values": {"gender": {"Male": 4}},
         "quota_cells": None,
         "drawn_values": None,
+        "parents": None,
         "custom_id": None,
     }
     assert received_at > saved["requested_at"]

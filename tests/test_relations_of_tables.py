@@ -164,9 +164,15 @@ def test_constraints_of_dbt_declare_keys() -> None:
     child = model("stays")
     child["columns"][0]["constraints"] = [{"type": "foreign_key", **to}]
     child["config"]["meta"]["children"] = {"order": "sex"}
+    with pytest.raises(ValueError, match="is no date and no number"):
+        contract_of(child)
+    years = {"label": "years", "kind": "integer", "min": 0, "max": 9}
+    child["columns"][1] = {"name": "years", "data_type": "integer", "config": {"meta": years}}
+    child["config"]["meta"]["children"] = {"order": "years", "counts": {"shares": {"0": 1, 2: 3}}}
     contract = contract_of(child)
+    assert (contract.counts.minimum, contract.counts.maximum) == (0, 2)
     assert contract.foreign_keys == (ForeignKey(("patient",), "patients", ("patient",)),)
-    assert contract.ordered_by == "sex"
+    assert contract.ordered_by == "years"
     with pytest.raises(ValueError, match="needs to: ref"):
         contract_of(model("x", constraints=[{"type": "foreign_key", "columns": ["patient"]}]))
     with pytest.raises(KeyError, match="nobody"):

@@ -143,8 +143,7 @@ final as (
     left join leaks on scored_runs.run_id = leaks.run_id and scored_runs.dataset = leaks.dataset
     left join nearer on scored_runs.run_id = nearer.run_id and scored_runs.dataset = nearer.dataset
     left join shown_per_prompt
-    on scored_runs.dataset = shown_per_prompt.dataset
-    and runs.prompt = shown_per_prompt.prompt
+    on scored_runs.dataset = shown_per_prompt.dataset and runs.prompt = shown_per_prompt.prompt
 
 )
 

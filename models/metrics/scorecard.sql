@@ -131,18 +131,15 @@ final as (
 
     from runs
     left join headline_scores
-    on runs.run_id = headline_scores.run_id
-    and runs.dataset = headline_scores.dataset
+    on runs.run_id = headline_scores.run_id and runs.dataset = headline_scores.dataset
     left join plausibility
-    on runs.run_id = plausibility.run_id
-    and runs.dataset = plausibility.dataset
+    on runs.run_id = plausibility.run_id and runs.dataset = plausibility.dataset
     left join utility on runs.run_id = utility.run_id and runs.dataset = utility.dataset
     left join structure on runs.run_id = structure.run_id and runs.dataset = structure.dataset
     left join subgroups on runs.run_id = subgroups.run_id and runs.dataset = subgroups.dataset
     left join privacy on runs.run_id = privacy.run_id and runs.dataset = privacy.dataset
     left join worst_columns
-    on runs.run_id = worst_columns.run_id
-    and runs.dataset = worst_columns.dataset
+    on runs.run_id = worst_columns.run_id and runs.dataset = worst_columns.dataset
     left join worst_pairs on runs.run_id = worst_pairs.run_id and runs.dataset = worst_pairs.dataset
     left join scored_runs on runs.run_id = scored_runs.run_id and runs.dataset = scored_runs.dataset
     left join reference_files on runs.dataset = reference_files.dataset
