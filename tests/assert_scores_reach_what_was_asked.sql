@@ -3,7 +3,7 @@
 with scorecard as (
 
     select * from {{ ref('scorecard') }}
-    where coalesce(provider, '') not in ('independent', 'holdout')
+    where coalesce(provider, '') not in ('independent', 'holdout', 'kept')
 
 ),
 

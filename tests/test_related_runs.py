@@ -23,6 +23,7 @@ from generators.landing import reference
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.landing.reference import land_csv
+from generators.variety.families import Parent, family_brief, told_labels
 from generators.warehouse.transform import run_dbt
 from generators.wire_formats import write_rows
 from synthcare.contracts.contract import Contract, contract_of, load_contract
@@ -230,6 +231,18 @@ def test_stays_are_written_for_patients_that_somebody_has(
     assert len(asked_for_stays(server)) == len(server.requests) == 1
     writers = query(home, "select dataset, llm, provider from marts.generation_runs order by 1")
     assert writers == [(PATIENTS, "kept", "kept"), (STAYS, "gpt-4o", "openai")]
+
+
+def test_no_name_of_a_parent_is_told() -> None:
+    people = load_contract("admissions")
+    (row,) = stand_in_rows(people, 1)
+    texts = dict(zip(people.labels, row, strict=True))
+    told = {label: texts[label] for label in told_labels(people)}
+    brief = family_brief(load_contract(STAYS), [Parent("r-1-1", 2, told)], [2], people)
+    names = {texts[label] for label in ("Name", "Doctor", "Hospital")}
+    assert not any(name in brief.text for name in names)
+    assert texts["Medical Condition"] in brief.text
+    assert brief.text.splitlines()[2].count(", ") == brief.text.splitlines()[3].count(", ")
 
 
 def test_a_preview_asks_for_some_stays_only(home: Home, server: StandIn, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from generators.asking.runs import Run
 from generators.drawing.children import draw_counts
 from generators.drawing.draws import as_text
 from generators.home import Home
-from generators.variety.families import Parent
+from generators.variety.families import Parent, told_labels
 from generators.warehouse.database import open_warehouse
 
 
@@ -20,7 +20,8 @@ def parents_of(home: Home, run: Run) -> list[Parent]:
     them would be again. Raises SynthcareError where the contract does not say how many.
     """
     of, key = run.parent.contract, run.contract.foreign_keys[0]
-    values = [column.name for column in of.columns]
+    told = [column for column in of.columns if column.label in told_labels(of)]
+    values = [column.name for column in told]
     chosen = ", ".join(["record_id", *values, *key.to_columns])
     with open_warehouse(home) as warehouse:
         found = warehouse.execute(
@@ -47,7 +48,7 @@ def parents_of(home: Home, run: Run) -> list[Parent]:
         Parent(
             row[0],
             count,
-            {c.label: as_text(c, value) for c, value in zip(of.columns, row[1:], strict=False)},
+            {c.label: as_text(c, value) for c, value in zip(told, row[1:], strict=False)},
             dict(zip(key.to_columns, own, strict=True)),
         )
         for row, own, count in zip(found, keys, counts, strict=True)

@@ -192,7 +192,9 @@ def report_command(dataset: str, fail_under: dict[str, float], as_json: bool) ->
     help="CSV is safe to open in a spreadsheet.",
 )
 @click.option("--to", "path", type=click.Path(path_type=Path), help="The file or folder to write.")
-@click.option("--dataset", type=click.Choice(datasets()), help="A table that the run must have.")
+@click.option(
+    "--dataset", type=click.Choice(datasets()), help="Fail unless the run has this table."
+)
 @json_option
 def export_command(
     run_id: str, export_format: str, path: Path | None, dataset: str | None, as_json: bool
@@ -240,7 +242,7 @@ def contract_group() -> None:
     "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path)
 )
 @click.option("--name", required=True, help="What the dataset is to be called, in snake_case.")
-@click.option("--columns", help="The columns to take, separated by commas; all if left out.")
+@click.option("--columns", help="The columns to take of one file, separated by commas.")
 @dialect_options
 @json_option
 def infer_command(
@@ -248,8 +250,8 @@ def infer_command(
 ) -> None:
     """Propose a contract for a CSV or Parquet FILE, with the models that it needs.
 
-    Several files are tables that belong together, each a dataset: the name, and what its file is
-    called.
+    Several files are tables that belong together: with --name clinic, patients.csv becomes the
+    dataset clinic_patients.
     """
     need_checkout()
     dialect = dialect_of(**said)
@@ -276,9 +278,7 @@ def infer_command(
 @click.argument("real", type=click.Path(path_type=Path))
 @click.argument("synthetic", type=click.Path(path_type=Path))
 @click.option("--dataset", type=click.Choice(datasets()), help="Contract of both tables.")
-@click.option(
-    "--contract", type=click.Path(path_type=Path), help="The same as a properties file of dbt."
-)
+@click.option("--contract", type=click.Path(path_type=Path), help="The same as a YAML file.")
 @click.option("--group", help="Column whose rows of one value belong together, as a patient's.")
 @click.option("--columns", help="Columns to compare, separated by commas; all if not given.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page here, too.")

@@ -131,7 +131,7 @@ def generation_options(command: click.Command) -> click.Command:
             ),
             _option(
                 "--rows",
-                "Accepted rows wanted per run; of the top table, where several belong together.",
+                "Accepted rows wanted per run; of what others belong to, such as patients.",
                 type=count,
                 default=100,
             ),
@@ -169,7 +169,8 @@ def generation_options(command: click.Command) -> click.Command:
             ),
             _option(
                 "--keep-parents",
-                "Rows of the top table that you have: only what belongs to them is written.",
+                "Rows of the top table with their keys, CSV or Parquet: only what belongs to them is "
+                "written. The LLM is told their values, but no key and no identifier.",
                 type=click.Path(path_type=Path),
             ),
             dataset_option,

@@ -43,7 +43,7 @@ from generators.variety import QUOTAS, VARIETIES
 from generators.warehouse.builds import nodes_passed, note_build
 from generators.warehouse.transform import run_dbt
 from readers.dialect import Dialect
-from synthcare.contracts.contract import Contract, load_contract
+from synthcare.contracts.contract import Contract, datasets, load_contract
 from synthcare.contracts.relations import ancestors
 from synthcare.errors import SynthcareError
 
@@ -88,11 +88,19 @@ class Workflow:
                 landed = land_stand_in(self.home, contract)
             self._tell_landed(landed)
         self.console.print(
-            f"next: synthcare run --dataset {self.contract.dataset} --llm independent --llm holdout"
-            " --rows 100",
-            markup=False,
+            f"next: synthcare {self._next(has_file=csv_path is not None)}", markup=False
         )
         return asdict(landed)
+
+    def _next(self, *, has_file: bool) -> str:
+        """The command that comes after a reference: that of what belongs to it, else a run."""
+        children = (load_contract(dataset) for dataset in datasets())
+        for child in children:
+            is_of_this = any(key.to == self.contract.dataset for key in child.foreign_keys)
+            if is_of_this and landed_reference(self.home, child) is None:
+                file = f" --csv {child.reference.file}" if has_file else ""
+                return f"reference --dataset {child.dataset}{file}"
+        return f"run --dataset {self.contract.dataset} --llm independent --llm holdout --rows 100"
 
     def ensure_reference(self) -> dict[str, str]:
         """Land stand-ins where there is no reference; return the SHA-256 of each, by dataset."""

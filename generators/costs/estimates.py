@@ -12,7 +12,7 @@ from generators.costs.tokens import count_tokens
 from generators.drawing.children import draw_counts
 from generators.drawing.stand_in import stand_in_rows
 from generators.variety import QUOTAS, make_brief
-from generators.variety.families import MOST_PARENTS, Parent, family_brief
+from generators.variety.families import MOST_PARENTS, Parent, family_brief, told_labels
 from generators.variety.quotas import apportion, cell_shares
 
 _SECONDS_TO_FIRST_TOKEN = 0.4
@@ -85,9 +85,11 @@ def _own_text(run: Run, rows: int) -> str:
 def _families_text(run: Run, rows: int) -> str:
     """What a request for so many rows says of what they belong to, of drawn rows."""
     of = run.parent.contract
+    told = told_labels(of)
+    drawn = (dict(zip(of.labels, texts, strict=True)) for texts in stand_in_rows(of, rows))
     parents = [
-        Parent(str(number), 1, dict(zip(of.labels, texts, strict=True)))
-        for number, texts in enumerate(stand_in_rows(of, rows), 1)
+        Parent(str(number), 1, {label: texts[label] for label in told})
+        for number, texts in enumerate(drawn, 1)
     ]
     counts = draw_counts(run.contract, run.seed, [parent.record_id for parent in parents])
     places = [place for place, count in enumerate(itertools.accumulate(counts)) if count <= rows]

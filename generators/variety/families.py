@@ -18,7 +18,7 @@ MOST_PARENTS = 50
 class Parent:
     """An accepted row that others are to belong to, and how many: `children`.
 
-    `texts` are its values by label, `keys` its key by column.
+    `texts` are its values by label, without those that name somebody; `keys` its key by column.
     """
 
     record_id: str
@@ -30,6 +30,14 @@ class Parent:
 def cell_of(record_id: str) -> Cell:
     """The rows that belong to a record, as they are counted."""
     return (("record_id", record_id),)
+
+
+def told_labels(contract: Contract) -> list[str]:
+    """Labels of the columns that a request tells of a parent: all but names, numbers and the like.
+
+    What belongs to somebody does not depend on a name, and the row may be of a real person.
+    """
+    return [column.label for column in contract.columns if column.kind != "identifier"]
 
 
 def family_brief(
@@ -44,7 +52,7 @@ def family_brief(
         [key, str(count), *parent.texts.values()]
         for key, parent, count in zip(keys, parents, counts, strict=True)
     ]
-    labels = [KEY, _ROWS, *of.labels]
+    labels = [KEY, _ROWS, *told_labels(of)]
     order = ", in the order in which they happened" if contract.ordered_by else ""
     return Brief(
         text=(
