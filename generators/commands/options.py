@@ -169,8 +169,8 @@ def generation_options(command: click.Command) -> click.Command:
             ),
             _option(
                 "--keep-parents",
-                "Rows of the top table with their keys, CSV or Parquet: only what belongs to them is "
-                "written. The LLM is told their values, but no key and no identifier.",
+                "File of rows of the top table, with keys: only what belongs to them is written. "
+                "The LLM is told their values, but no key and no identifier.",
                 type=click.Path(path_type=Path),
             ),
             dataset_option,
