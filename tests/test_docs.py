@@ -25,8 +25,9 @@ QUERIES = re.findall(r"\.sql\('''(.*?)'''\)\.show\(\)\"\n```\n```\n(.*?)\n```", 
     "command", sorted({*re.findall(r"^\$ \.venv/bin/synthcare ([^#\n]+)", DOCS, flags=re.M)})
 )
 def test_commands_are_understood(command: str) -> None:
-    # `patients` stands for a dataset of the reader's.
-    name, *arguments = shlex.split(command.replace("--dataset patients", f"--dataset {DATASET}"))
+    # These stand for datasets of the reader's.
+    own = r"--dataset (patients|clinic_\w+)\b"
+    name, *arguments = shlex.split(re.sub(own, f"--dataset {DATASET}", command))
     understood = main.commands[name]
     if isinstance(understood, click.Group):
         name, *arguments = arguments
