@@ -106,6 +106,8 @@ class Run:
         """What a person calls it, e.g. `smollm2 basic/improved/slices` (and variety)."""
         levels = "/".join(filter(None, [self.prompt_level, self.instruction_level, self.variety]))
         table = f"({self.contract.dataset})" if self.is_related else ""
+        if self.kept:
+            return f"{KEPT} {table}"
         return " ".join(filter(None, [self.llm.name, levels, table]))
 
     def as_row(self) -> dict[str, Any]:

@@ -25,7 +25,13 @@ def show_progress(console: Console, runs: Sequence[Run], rows: int) -> Iterator[
         console=console,
     ) as bars:
         tasks = {
-            run: bars.add_task(run.label, total=rows, rate="", start=False, visible=not run.parent)
+            run: bars.add_task(
+                run.label,
+                total=run.kept.rows if run.kept else rows,
+                rate="",
+                start=False,
+                visible=not run.parent,
+            )
             for runs_of_one in runs
             for run in runs_of_one.tables
         }
