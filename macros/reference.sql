@@ -128,5 +128,5 @@ select * from final
 
 {#- SQL of the texts of a key as one, null where a part of it is missing. -#}
 {% macro key_text(columns) -%}
-    {{ columns | join(" || '|' || ") }}
+    {{ columns | join(' || chr(31) || ') }}
 {%- endmacro %}

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,3 +195,10 @@ def plain_name(label: str) -> str:
 def quoted(label: str) -> str:
     """A label as SQL names a column."""
     return '"' + label.replace('"', '""') + '"'
+
+
+def key_text(columns: Iterable[str], table: str = "") -> str:
+    """SQL of the texts of a key as one, null where a part of it is missing."""
+    of = f"{table}." if table else ""
+    # A control character, so that no two keys of several columns become one.
+    return " || chr(31) || ".join(f"nullif(trim({of}{quoted(x)}), '')" for x in columns)

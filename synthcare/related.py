@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from readers.tables import plain_name, quoted, read_table
+from readers.tables import key_text, plain_name, quoted, read_table
 from synthcare.coding import Typed, coded, typed
 from synthcare.contracts.contract import Contract
 from synthcare.contracts.links import Brought, foreign_keys_of, order_of
@@ -320,12 +320,12 @@ def _typed(
     member, name = members[number], f"{side}_{number}"
     if member.foreign_keys:
         (key, *_) = member.foreign_keys
-        child, top, place = _key("children", key.columns), quoted(_TOP), quoted(_PLACE)
+        child, top, place = key_text(key.columns, "children"), quoted(_TOP), quoted(_PLACE)
         otherwise = f"coalesce(parent_top, concat('none ', coalesce({child}, {place}::varchar)))"
         query = f"""
             with parents as (
 
-                select {_key("t", key.to_columns)} as parent_key, min({top}) as parent_top
+                select {key_text(key.to_columns, "t")} as parent_key, min({top}) as parent_top
                 from {side}_{places[key.to]}_texts as t
                 group by parent_key
 
@@ -346,15 +346,9 @@ def _typed(
         known = next(
             key.to_columns for of in members for key in of.foreign_keys if key.to == member.name
         )
-        query = f"select *, {_key('t', known)} as {quoted(_TOP)} from {name}_texts as t"  # noqa: S608
+        query = f"select *, {key_text(known, 't')} as {quoted(_TOP)} from {name}_texts as t"  # noqa: S608
     database.execute(f"create or replace table {name}_texts as {query}")
     return typed(database, member.contract, _TOP, name=name, has_bounds=member.is_declared)
-
-
-def _key(table: str, columns: Sequence[str]) -> str:
-    """SQL of a key as one text, null where a part of it is missing."""
-    parts = [f"nullif(trim({table}.{quoted(column)}), '')" for column in columns]
-    return " || '\x1f' || ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -487,7 +481,7 @@ def _scores(relation: Relation) -> dict[str, Score]:
 
 def _key_hashes(table: Typed, columns: Sequence[str]) -> np.ma.MaskedArray:
     """A number for the key of each row (rows,), masked where it is missing."""
-    key = _key("t", columns)
+    key = key_text(columns, "t")
     query = f"select hash({key}) as found, {key} is null as lacks from {table.name}_texts as t"  # noqa: S608
     found = table.database.execute(query).fetchnumpy()
     return np.ma.masked_array(np.ma.getdata(found["found"]), np.ma.getdata(found["lacks"]))

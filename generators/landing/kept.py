@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from readers.dialect import Dialect
-from readers.tables import quoted, read_table
+from readers.tables import key_text, quoted, read_table
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 
@@ -39,11 +39,7 @@ def read_kept(contract: Contract, path: Path) -> Kept:
         called = dict(zip(contract.file_labels, table.labels, strict=True))
         texts = ", ".join(f"trim({quoted(called[label])})" for label in contract.file_labels)
         rows = database.execute(f"select {texts} from written").fetchall()  # noqa: S608
-        parts = (
-            f"nullif(trim({quoted(called[contract.key_labels[name]])}), '')"
-            for name in contract.key
-        )
-        key = " || '|' || ".join(parts)
+        key = key_text(called[contract.key_labels[name]] for name in contract.key)
         (known,) = database.execute(f"select count(distinct {key}) from written").fetchone()  # noqa: S608
     if not rows:
         raise SynthcareError(f"{path} has a header and no rows.")

@@ -17,7 +17,7 @@ from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.warehouse.database import open_warehouse
 from readers.dialect import Dialect
-from readers.tables import quoted, read_table
+from readers.tables import key_text, quoted, read_table
 from synthcare.contracts.contract import Contract, load_contract
 from synthcare.errors import SynthcareError
 
@@ -206,10 +206,8 @@ def _key_notes(
 
 
 def _key(contract: Contract, names: Sequence[str], table: str = "") -> str:
-    """SQL of the texts of a key as one, null where a part of it is missing."""
-    of = f"{table}." if table else ""
-    parts = (f"nullif(trim({of}{quoted(contract.key_labels[name])}), '')" for name in names)
-    return " || '|' || ".join(parts)
+    """SQL of the key that these columns of the contract are in its raw table."""
+    return key_text((contract.key_labels[name] for name in names), table)
 
 
 def stand_in_keys(contract: Contract) -> tuple[int, dict[str, list[str]]]:
