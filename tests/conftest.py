@@ -7,11 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from generators.home import Home
 from synthcare.contracts.contract import Contract, load_contract
 from synthcare.project import PROJECT
 from tests.driver import DATASET, ENTITIES, HANDLER, HOSTILE, Flow, cli, csv_row
+
+# No test depends on how fast the machine is, or how much else it does.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 # Fixtures that take long to set up.
 SHARED = {"flow", "world", "kaggle", "scored", "brought", "changed", "built", "stays"}

@@ -41,8 +41,8 @@ class Behaviour:
     for. `faults` come first, one a request; then a share of `fault_rate` of all requests has one of
     `random_faults`. An answer takes 0.4 s and 1 s for 80 tokens, times `slowness`. Limits are a
     minute's worth, counted with the prompt and max_tokens when a request comes in. `batch_lines`
-    stand before the answers of a batch. Rows are of the one of `datasets` whose labels the
-    developer message names.
+    stand before the answers of a batch; `models` are what it says that it serves. Rows are of the
+    one of `datasets` whose labels the developer message names.
     """
 
     datasets: tuple[str, ...] = ("admissions",)
@@ -57,6 +57,7 @@ class Behaviour:
     batch_seconds: float = 0.0
     batch_status: str = "completed"
     batch_lines: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 class StandIn(ThreadingHTTPServer):
@@ -68,8 +69,8 @@ class StandIn(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, behaviour: Behaviour, key: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, behaviour: Behaviour, key: str, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.behaviour, self.key, self.key_of_batches = behaviour, key, key
         self.faults = deque(behaviour.faults)
         self.requests: list[tuple[str, dict[str, str], dict[str, Any]]] = []
@@ -203,6 +204,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             with self.server.lock:
                 self.server.in_flight += 1
+                most = max(self.server.count["most_in_flight"], self.server.in_flight)
+                self.server.count["most_in_flight"] = most
             try:
                 self._complete(body)
             finally:
@@ -219,6 +222,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, stats)
         elif self._is_refused():
             return
+        elif self.path == "/v1/models" and (models := self.server.behaviour.models):
+            self._send(200, {"object": "list", "data": [{"id": model} for model in models]})
         elif match := re.fullmatch(r"/v1/files/([^/]+)/content", self.path):
             self._send_bytes(200, self.server.files[match[1]], "application/jsonl")
         elif match := re.fullmatch(r"/v1/batches/([^/?]+)", self.path):
@@ -546,9 +551,11 @@ def _rows(text: str, finish: str | None) -> int:
 
 
 @contextmanager
-def serve(text: str | None = None, *, key: str, **behaviour: Any) -> Iterator[StandIn]:
-    """Run a stand-in on a free loopback port while the block lasts."""
-    server = StandIn(Behaviour(text=text, **behaviour), key)
+def serve(
+    text: str | None = None, *, key: str, port: int = 0, **behaviour: Any
+) -> Iterator[StandIn]:
+    """Run a stand-in on a loopback port (0: any that is free) while the block lasts."""
+    server = StandIn(Behaviour(text=text, **behaviour), key, port)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -115,6 +115,7 @@ def send(journal: Journal, number: int, usd_at_most: float = 10.0, **asked: Any)
         "drawn_values": None,
         "parents": None,
         "custom_id": None,
+        "server": None,
     }
     journal.dispatches.sent(number, usd_at_most, row | asked)
 
@@ -164,6 +165,7 @@ def test_what_a_killed_process_had_heard_is_an_answer_that_broke_off(home: Home)
         "drawn_values": None,
         "parents": None,
         "custom_id": None,
+        "server": None,
     }
     assert received_at > saved["requested_at"]
     assert last["request_number"] == 5

@@ -11,7 +11,7 @@ from click.testing import Result
 from generators.asking.llms import load_llm
 from generators.home import Home
 from generators.prompts import Prompt
-from generators.providers import Request, open_provider
+from generators.providers import Request, open_providers
 from generators.warehouse.transform import run_dbt
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
@@ -171,8 +171,8 @@ def test_an_unknown_model_is_said(
 ) -> None:
     async def ask() -> None:
         unknown = replace(load_llm(llm), model="no-such-model")
-        async with open_provider(unknown, home, contract) as provider:
-            await provider.complete(
+        async with open_providers(unknown, home, contract) as providers:
+            await providers[None].complete(
                 Request(
                     number=1,
                     rows_before=0,

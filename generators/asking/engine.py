@@ -17,7 +17,7 @@ from generators.asking.work import Work
 from generators.costs.budget import Budget
 from generators.home import Home
 from generators.landing.journal import Journal, Spent
-from generators.providers import open_provider
+from generators.providers import open_providers
 from generators.variety.brief import Cell
 from generators.variety.families import cell_of
 from generators.warehouse.transform import parse_ahead
@@ -224,7 +224,7 @@ async def open_asker(
             yield batches.ask
     else:
         async with (
-            open_provider(run.llm, home, run.contract) as provider,
-            open_scheduler(run.llm, provider, budget, told) as scheduler,
+            open_providers(run.llm, home, run.contract) as providers,
+            open_scheduler(run.llm, providers, budget, told) as scheduler,
         ):
             yield scheduler.ask

@@ -1,6 +1,6 @@
 """The LLMs that llms.yml names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
@@ -20,7 +20,8 @@ class LLM:
     """How to reach an LLM and how to ask it; llms.yml explains each key.
 
     `model` is None for a baseline. `concurrency` is the most requests at once. Limits are those of
-    the account, None where there are none or the provider's headers say them. `tokens_per_second`
+    the account, None where there are none or the provider's headers say them. Where there are
+    several `base_urls`, which serve the same model, both are of each. `tokens_per_second`
     is what one answer is written at; only the plan's estimate of the time uses it. `sampling` goes
     into every request as it is, `reasoning_tokens` are room beside that of the rows.
     """
@@ -32,6 +33,7 @@ class LLM:
     concurrency: int
     model: str | None = None
     base_url: str | None = None
+    base_urls: Sequence[str] = field(default=(), hash=False)
     api_key_env: str | None = None
     api_version: str | None = None
     model_path: str | None = None
@@ -49,12 +51,36 @@ class LLM:
 
     def __post_init__(self) -> None:
         check_wire_format(
-            self.name, self.provider, self.wire_format, has_base_url=bool(self.base_url)
+            self.name,
+            self.provider,
+            self.wire_format,
+            has_base_url=bool(self.base_url or self.base_urls),
         )
+        self._check_base_urls()
+
+    def _check_base_urls(self) -> None:
+        urls = self.base_urls
+        if not urls:
+            return
+        is_list = isinstance(urls, list | tuple) and all(isinstance(url, str) for url in urls)
+        if not is_list or len(set(urls)) < len(urls):
+            raise SynthcareError(
+                f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once."
+            )
+        if self.base_url or self.api_version or self.provider != "openai":
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has base_urls, which go with provider openai only, and "
+                "neither with base_url nor with api_version."
+            )
 
     @property
     def is_baseline(self) -> bool:
         return self.provider in BASELINES
+
+    @property
+    def slots(self) -> int:
+        """The most requests at once, over all servers."""
+        return self.concurrency * max(1, len(self.base_urls))
 
     @property
     def has_no_limit(self) -> bool:

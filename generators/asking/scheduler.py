@@ -1,17 +1,18 @@
-"""Sends the requests of one LLM: as many at once as it bears, as soon as its limits allow."""
+"""Sends the requests of one LLM: as many at once as its servers bear, as soon as limits allow."""
 
 import asyncio
 import heapq
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from generators.asking.llms import LLM
-from generators.asking.pace import Pace
 from generators.asking.runs import utc_now
+from generators.asking.servers import Departure, Server
 from generators.asking.work import CAP_REACHED, Work
 from generators.costs.budget import Budget
 from generators.landing.dispatches import LOST, REFUSED
@@ -47,28 +48,30 @@ class _Sending:
 class Scheduler:
     """The requests of all runs of one LLM, those of earlier runs first.
 
-    `failure` is what made it stop for good, if anything did: then nothing more is sent, and what is
-    under way is still received.
+    Each goes to the server with most room. One that nobody answers at is left out for a while, and
+    one that refuses for good is left out for good, as long as there are others. `failure` is what
+    made it stop for good, if anything did: then nothing more is sent, and what is under way is
+    still received.
     """
 
     def __init__(
         self,
         llm: LLM,
-        provider: Provider,
+        providers: Mapping[str | None, Provider],
         budget: Budget,
         group: asyncio.TaskGroup,
         told: Callable[[str], None],
     ) -> None:
         self.failure: SynthcareError | None = None
         self._told, self._told_until, self._heard_at = told, 0.0, time.monotonic()
-        self._llm, self._provider, self._budget, self._group = llm, provider, budget, group
-        self._pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
+        self._llm, self._budget, self._group = llm, budget, group
+        self._servers: Sequence[Server] = [
+            Server(llm, provider, name, time.monotonic) for name, provider in providers.items()
+        ]
         self._works: list[Work] = []
         self._again: list[tuple[float, int, _Sending]] = []  # a heap of (when, tie-break, what)
         self._tie_break = itertools.count()
         self._in_flight = 0
-        self._allowed = float(llm.concurrency)
-        self._lowered_at = 0.0
         self._has_answered = False
         self._random = random.Random(llm.name)  # noqa: S311 (jitter)
         self._changed = asyncio.Event()
@@ -99,13 +102,14 @@ class Scheduler:
 
     def _send_what_may_go(self) -> float | None:
         """Send; return the seconds until more may go by itself, None if only an event lets it."""
-        while self._in_flight < int(self._allowed):
+        while servers := [server for server in self._servers if server.room > 0]:
             sending, delay = self._next()
             if sending is None:
                 return delay
             request = sending.request
             tokens = sending.work.tokens_about(request)
-            if delay := self._pace.delay(tokens):
+            server = min(servers, key=lambda server: (server.pace.delay(tokens), -server.room))
+            if delay := server.pace.delay(tokens):
                 self._put_back(sending, at=0.0)
                 self._tell_of_wait(delay, "for its limits of requests and tokens a minute")
                 return delay
@@ -116,14 +120,15 @@ class Scheduler:
                 sending.work.end_request()
                 sending.work.stop(CAP_REACHED)
                 continue
-            marks = self._pace.take(tokens)
-            asked = sending.work.asked(request, utc_now())
+            departure = server.depart(tokens)
+            asked = sending.work.asked(request, utc_now()) | {"server": server.name}
             sending.work.journal.dispatches.sent(request.number, sending.usd_at_most, asked)
             if not self._in_flight:
                 self._heard_at = time.monotonic()
             self._in_flight += 1
-            self._group.create_task(self._send(sending, marks))
-        return None
+            self._group.create_task(self._send(sending, server, departure))
+        now = time.monotonic()
+        return min((s.back_at - now for s in self._servers if s.back_at > now), default=None)
 
     def _next(self) -> tuple[_Sending | None, float | None]:
         """What to send next, or the seconds until there is something."""
@@ -141,8 +146,8 @@ class Scheduler:
     def _put_back(self, sending: _Sending, at: float) -> None:
         heapq.heappush(self._again, (at, next(self._tie_break), sending))
 
-    async def _send(self, sending: _Sending, marks: tuple) -> None:
-        requested_at, began = utc_now(), time.monotonic()
+    async def _send(self, sending: _Sending, server: Server, departure: Departure) -> None:
+        requested_at = utc_now()
         sending.attempts += 1
         stream = sending.work.journal.streams.begin(sending.request.number)
 
@@ -151,7 +156,7 @@ class Scheduler:
             stream.hear(piece)
 
         try:
-            completion = await self._provider.complete(sending.request, heard)
+            completion = await server.provider.complete(sending.request, heard)
         except asyncio.CancelledError:  # somebody stops the command
             stream.leave()
             raise
@@ -161,50 +166,58 @@ class Scheduler:
                 sending.request.number, REFUSED if why.is_refused else LOST
             )
             sending.work.unanswered += not why.is_refused
-            self._ask_again(sending, why, began)
+            self._ask_again(sending, server, departure, why)
         except SynthcareError as error:
             self._budget.settle(sending.usd_at_most, 0.0)
             sending.work.journal.dispatches.ended(sending.request.number, REFUSED)
-            sending.work.end_request()
-            self._fail(error)
+            self._lose(server, sending, error)
         else:
-            if not self._receive(sending, completion, marks, requested_at):
+            was_left_out = server.is_left_out
+            server.answered(departure, completion)
+            if was_left_out and not server.is_left_out:
+                self._told(f"{server.name} answers again")
+            if not self._receive(sending, server, completion, requested_at):
                 stream.leave()
         finally:
             stream.end()
             self._in_flight -= 1
+            server.in_flight -= 1
             self._changed.set()
 
     def _receive(
-        self, sending: _Sending, completion: Completion, marks: tuple, requested_at: object
+        self, sending: _Sending, server: Server, completion: Completion, requested_at: datetime
     ) -> bool:
         """Whether the answer is in the journal; if not, its stream is left to the next session."""
         self._has_answered = True
         self._heard_at = time.monotonic()
-        self._allowed = min(self._allowed + 1, self._llm.concurrency)
-        self._pace.learn(marks, requests=completion.requests_limit, tokens=completion.tokens_limit)
         self._budget.settle(sending.usd_at_most, sending.work.usd(completion, sending.usd_at_most))
         is_kept = False
         try:
-            sending.work.receive(sending.request, completion, requested_at)
+            sending.work.receive(sending.request, completion, requested_at, server=server.name)
             is_kept = True
         except SynthcareError as error:  # the disk is full
             self._fail(error)
         sending.work.end_request()
         return is_kept
 
-    def _ask_again(self, sending: _Sending, why: Unanswered, began: float) -> None:
-        now = time.monotonic()
-        if why.is_overload and began > self._lowered_at:
-            # Once for all that were under way together.
-            self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), now
-        if why.retry_after:
-            self._pace.pause(why.retry_after)
-        if hopeless := self._why_hopeless(sending, why):
+    def _ask_again(
+        self, sending: _Sending, server: Server, departure: Departure, why: Unanswered
+    ) -> None:
+        server.failed(departure, why)
+        # A single server is not left out: each request waits for itself.
+        rest = server.rests_after(departure, why) if len(self._servers) > 1 else None
+        if rest:
+            self._told(f"{server.name} is left out for {rest:.0f} seconds: {why}")
+        if why.retry_after and why.retry_after > _LONGEST_PAUSE_SECONDS:
+            self._lose(server, sending, SynthcareError(self._too_long(why)))
+        elif (tried := self._tried(sending)) >= self._most_attempts(why):
             sending.work.end_request()
-            self._fail(SynthcareError(hopeless))
+            said = f"{why} Tried {tried} times; run the same command again to go on."
+            self._fail(SynthcareError(said))
         elif self.failure or sending.work.stopped_because:
             sending.work.end_request()
+        elif any(other.room > 0 for other in self._servers if other is not server):
+            self._put_back(sending, at=0.0)
         else:
             longest = min(
                 _LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (sending.attempts - 1)
@@ -212,16 +225,32 @@ class Scheduler:
             # With jitter: those that failed together do not come back together.
             backoff = max(why.retry_after or 0.0, self._random.uniform(longest / 2, longest))
             self._tell_of_wait(backoff, f"to ask again: {why}")
-            self._put_back(sending, at=now + backoff)
+            self._put_back(sending, at=time.monotonic() + backoff)
 
-    def _why_hopeless(self, sending: _Sending, why: Unanswered) -> str | None:
-        if why.retry_after and why.retry_after > _LONGEST_PAUSE_SECONDS:
-            minutes = f"{why.retry_after / 60:,.0f} minutes"
-            return f"{self._llm.name} asks to wait for {minutes} ({why}). Run it again then."
+    def _too_long(self, why: Unanswered) -> str:
+        minutes = f"{why.retry_after / 60:,.0f} minutes"
+        return f"{self._llm.name} asks to wait for {minutes} ({why}). Run it again then."
+
+    def _tried(self, sending: _Sending) -> int:
+        """How often a request was sent, or all servers were left out and tried again."""
+        return max(sending.attempts, min(server.rests for server in self._servers))
+
+    def _most_attempts(self, why: Unanswered) -> int:
         is_out_of_reach = (why.is_unreachable or why.is_unreadable) and not self._has_answered
-        if sending.attempts < (_ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS):
-            return None
-        return f"{why} Tried {sending.attempts} times; run the same command again to go on."
+        return _ATTEMPTS_TO_REACH if is_out_of_reach else _ATTEMPTS
+
+    def _lose(self, server: Server, sending: _Sending, error: SynthcareError) -> None:
+        """Ask one server no more, and the others for what it was asked for; without any, fail."""
+        others = [other for other in self._servers if other is not server]
+        if not others or self.failure or sending.work.stopped_because:
+            sending.work.end_request()
+            if not others:
+                self._fail(error)
+            return
+        if server in self._servers:
+            self._told(f"{server.name} is asked no more: {error}")
+        self._servers = others
+        self._put_back(sending, at=0.0)
 
     def _tell_of_wait(self, seconds: float, for_what: str) -> None:
         """Tell of a long wait, once while it lasts."""
@@ -252,11 +281,17 @@ class Scheduler:
 
 @asynccontextmanager
 async def open_scheduler(
-    llm: LLM, provider: Provider, budget: Budget, told: Callable[[str], None]
+    llm: LLM,
+    providers: Mapping[str | None, Provider],
+    budget: Budget,
+    told: Callable[[str], None],
 ) -> AsyncIterator[Scheduler]:
-    """A scheduler that sends while the block lasts; `told` is what a person is told by."""
+    """A scheduler that sends while the block lasts; `told` is what a person is told by.
+
+    `providers` are those of each server, by its address, which nobody needs where there is one.
+    """
     async with asyncio.TaskGroup() as group:
-        scheduler = Scheduler(llm, provider, budget, group, told)
+        scheduler = Scheduler(llm, providers, budget, group, told)
         dispatcher = group.create_task(scheduler.dispatch())
         yield scheduler
         dispatcher.cancel()

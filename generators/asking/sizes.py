@@ -71,5 +71,5 @@ def rows_per_request(run: Run, rows: int, *, is_spread: bool) -> int:
     """Rows of each of the requests for `rows` rows; spread, they fill the slots of the LLM."""
     if not is_spread:
         return run.llm.rows_per_request
-    in_each = max(FEWEST_ROWS, math.ceil(rows / run.llm.concurrency))
+    in_each = max(FEWEST_ROWS, math.ceil(rows / run.llm.slots))
     return min(run.llm.rows_per_request, in_each)

@@ -160,8 +160,12 @@ class Work:
         completion: Completion,
         requested_at: datetime,
         received_at: datetime | None = None,
+        server: str | None = None,
     ) -> None:
-        """Journal an answer that was received now. Raises SynthcareError where it cannot."""
+        """Journal an answer that was received now. Raises SynthcareError where it cannot.
+
+        `server` is the address that answered, where the LLM has several.
+        """
         asked = self.asked(request, requested_at) | {"requested_at": requested_at}
         # Half of a surrogate pair has no UTF-8, and so no place in a warehouse.
         text = completion.text.encode(errors="replace").decode()
@@ -175,6 +179,7 @@ class Work:
                 output_tokens=completion.output_tokens,
                 reasoning_tokens=completion.reasoning_tokens,
                 received_at=received_at or utc_now(),
+                server=server,
             )
         )
         self.endings[completion.finish_reason] += 1

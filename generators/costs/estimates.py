@@ -125,7 +125,7 @@ def total(estimates: Sequence[tuple[Run, Estimate]]) -> Estimate:
 
 
 def _seconds(llm: LLM, requests: int, input_tokens: int, output_tokens: int) -> float:
-    """Time for requests of equal length: in waves of `concurrency`, or as the limits let them go.
+    """Time for requests of equal length: in waves of `slots`, or as the limits let them go.
 
     A minute's worth of each limit may go out at once.
     """
@@ -140,6 +140,6 @@ def _seconds(llm: LLM, requests: int, input_tokens: int, output_tokens: int) -> 
         )
         if per_minute
     ]
-    return max(math.ceil(requests / llm.concurrency) * answer, *limited, 0.0) + (
+    return max(math.ceil(requests / llm.slots) * answer, *limited, 0.0) + (
         answer if any(limited) else 0.0
     )

@@ -140,7 +140,7 @@ def _rows_of(llm: LLM, today: date) -> Iterator[PriceRow]:
 
 def _price(llm: LLM, tier: str, usage: Usage, today: date) -> PriceCalculation:
     """Raises LookupError where the package does not know the model, or who serves it."""
-    url = llm.base_url or URLS.get(llm.provider)
+    url = llm.base_url or next(iter(llm.base_urls), None) or URLS.get(llm.provider)
     if not url:
         raise LookupError
     return calc_price(

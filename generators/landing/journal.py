@@ -31,7 +31,8 @@ _KEYS = ("request_number", "rows_requested", "input_tokens", "cached_tokens", "o
 class Response:
     """One answer, as received. Times are UTC; tokens are None where the provider did not say.
 
-    `custom_id` is what a file that was imported calls it.
+    `custom_id` is what a file that was imported calls it, `server` the address that answered where
+    the LLM has several.
 
     What the request asked for is in `slice_text`, in words, and in the values that it gave away,
     its quotas, the values that it handed over and the parents that it named; see
@@ -56,6 +57,7 @@ class Response:
     drawn_values: dict[str, Any] | None = None
     parents: dict[str, Any] | None = None
     custom_id: str | None = None
+    server: str | None = None
 
 
 @dataclass(frozen=True)

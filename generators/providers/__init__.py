@@ -124,33 +124,43 @@ def check_provider(llm: LLM, *, is_batch: bool) -> None:
         raise SynthcareError(
             f"--batch is OpenAI's, and '{llm.name}' has provider '{llm.provider}'. Leave it out."
         )
+    if is_batch and llm.base_urls:
+        raise SynthcareError(f"--batch is for one server, and '{llm.name}' has base_urls.")
 
 
 @asynccontextmanager
-async def open_provider(llm: LLM, home: Home, contract: Contract) -> AsyncIterator[Provider]:
-    """The provider of `llm`, ready to be asked; what it started is stopped at the end.
+async def open_providers(
+    llm: LLM, home: Home, contract: Contract
+) -> AsyncIterator[dict[str | None, Provider]]:
+    """The providers of `llm`, ready to be asked; what they started is stopped at the end.
 
-    Clients are imported here, because each takes up to a second and a run needs one.
+    They are by their address where there are several; one alone has the name None. Clients are
+    imported here, because each takes up to a second and a run needs one.
     """
     match llm.provider:
+        case "openai" if llm.base_urls:
+            from generators.providers.fleet import open_fleet
+
+            async with open_fleet(llm) as providers:
+                yield providers
         case "openai":
             from generators.providers.openai_api import OpenAICompatible
 
             async with aclosing(OpenAICompatible(llm)) as provider:
-                yield provider
+                yield {None: provider}
         case "llama":
             from generators.providers.llama_api import LlamaAPI
 
             async with aclosing(LlamaAPI(llm)) as provider:
-                yield provider
+                yield {None: provider}
         case "local":
             from generators.providers.local import serve_locally
             from generators.providers.openai_api import OpenAICompatible
 
             with serve_locally(llm) as base_url:
                 async with aclosing(OpenAICompatible(llm, local_base_url=base_url)) as provider:
-                    yield provider
+                    yield {None: provider}
         case "independent" | "holdout":
             from generators.providers.baselines import open_baseline
 
-            yield open_baseline(llm.provider, home, contract)
+            yield {None: open_baseline(llm.provider, home, contract)}

@@ -13,6 +13,8 @@ from generators.wire_formats.grammar import csv_grammar
 from generators.wire_formats.schema import json_schema
 from synthcare.errors import SynthcareError
 
+_SECONDS_FOR_MODELS = 5.0
+
 
 class OpenAICompatible:
     """A chat-completions endpoint. `local_base_url` is that of the embedded server."""
@@ -31,6 +33,14 @@ class OpenAICompatible:
         if self._llm.stream:
             arguments |= {"stream": True, "stream_options": {"include_usage": True}}
         return await ask(openai, self._client, self._llm, arguments, heard)
+
+    async def served_models(self) -> frozenset[str] | None:
+        """What the server says that it serves; None where it does not say it soon."""
+        try:
+            page = await self._client.with_options(timeout=_SECONDS_FOR_MODELS).models.list()
+            return frozenset(str(model.id) for model in page.data)
+        except Exception:  # whatever it says in place of a list: it need not have one
+            return None
 
     async def aclose(self) -> None:
         """Close the connections."""

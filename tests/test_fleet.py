@@ -1,0 +1,274 @@
+"""Several servers behind one LLM: shared out, left out where they fail, tried again."""
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from generators.asking.engine import open_asker
+from generators.asking.llms import LLM, load_llm
+from generators.asking.runs import Run, plan_run
+from generators.asking.work import Work
+from generators.costs.budget import Budget
+from generators.home import Home
+from generators.landing.journal import Journal
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
+from tests.driver import cli, query
+from tests.loopback import StandIn, serve
+
+KEY = "sk-test"
+NOBODY = "http://127.0.0.1:9/v1"  # the port of discard, where nobody listens
+
+
+@pytest.fixture(autouse=True)
+def quick(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:  # home takes keys away
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setattr("generators.asking.scheduler._FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr("generators.asking.servers._FIRST_REST_SECONDS", 0.2)
+
+
+def llm_of(urls: Sequence[str], **changes: Any) -> LLM:
+    """gpt-4o behind several addresses, which are its own here and no option of the command."""
+    return replace(load_llm("gpt-4o"), base_urls=tuple(urls), **changes)
+
+
+def plan(contract: Contract, urls: Sequence[str], **changes: Any) -> Run:
+    return plan_run(
+        contract,
+        llm_of(urls, rows_per_request=5, **changes),
+        prompt_level="basic",
+        instruction_level="basic",
+        seed=1,
+    )
+
+
+def ask(home: Home, run: Run, rows: int) -> tuple[Work, list[dict[str, Any]], list[str]]:
+    """The work of one session, what is journalled, and what a person was told."""
+    told: list[str] = []
+
+    async def session() -> None:
+        async with open_asker(home, run, Budget(None), told.append) as asker:
+            await asker(work, rows)
+
+    with Journal(home.landing / run.run_id, run.as_row()) as journal:
+        work = Work(run, journal, 0, lambda *_: None)
+        asyncio.run(asyncio.wait_for(session(), 120))
+    path = home.landing / run.run_id / "responses.jsonl"
+    text = path.read_text() if path.exists() else ""
+    return work, [json.loads(line) for line in text.splitlines()], told
+
+
+@contextmanager
+def serving(number: int, **behaviour: Any) -> Iterator[list[StandIn]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(serve(key=KEY, **behaviour)) for _ in range(number)]
+
+
+def servers_of(responses: Sequence[dict[str, Any]]) -> Counter[str]:
+    return Counter(response["server"] for response in responses)
+
+
+def rows_in(responses: Sequence[dict[str, Any]]) -> int:
+    return sum(response["response_text"].count("\n") for response in responses)
+
+
+def test_requests_are_shared_out_and_the_journal_says_who_answered(
+    home: Home, contract: Contract
+) -> None:
+    with serving(3, slowness=0.1) as servers:
+        urls = [server.base_url for server in servers]
+        work, responses, told = ask(home, plan(contract, urls, concurrency=2), 120)
+    assert rows_in(responses) == 120
+    assert servers_of(responses) == {s.base_url: s.count["answers"] for s in servers}
+    assert min(servers_of(responses).values()) >= 5
+    assert [server.count["most_in_flight"] for server in servers] == [2, 2, 2]
+    assert told == []
+    assert work.stopped_because is None
+
+
+def test_the_warehouse_says_who_answered(home: Home) -> None:
+    with serving(2) as servers:
+        entry = {
+            **{"provider": "openai", "model": "gpt-4o-2024-08-06", "wire_format": "csv"},
+            **{"rows_per_request": 5, "concurrency": 1, "api_key_env": "OPENAI_API_KEY"},
+            "base_urls": [server.base_url for server in servers],
+        }
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("generators.asking.llms.read_yaml", lambda _: {"fleet": entry})
+            done = cli("generate", "--llm", "fleet", "--rows", "20")
+    assert done.exit_code == 0, done.output
+    found = query(home, "select distinct server from raw.llm_responses order by all")
+    assert [url for (url,) in found] == sorted(server.base_url for server in servers)
+
+
+def test_a_server_that_is_killed_loses_no_row_and_is_left_out(
+    home: Home, contract: Contract
+) -> None:
+    with ExitStack() as stack:
+        there = [stack.enter_context(in_a_process(slowness=0.2)) for _ in range(3)]
+        urls = [url for url, _ in there]
+        threading.Timer(1.0, there[0][1].kill).start()
+        work, responses, told = ask(home, plan(contract, urls, concurrency=4), 250)
+    broken = [one for one in responses if one["finish_reason"] == "broken"]
+    assert rows_in(responses) >= 250
+    assert work.stopped_because is None
+    assert len({one["request_number"] for one in responses}) == len(responses)
+    assert len(broken) + work.unanswered <= 4  # what was in flight there, and no more
+    assert f"{urls[0]} is left out for" in told[0]
+    assert not any(f"{url} is left out" in line for url in urls[1:] for line in told)
+
+
+def test_a_server_that_was_down_is_tried_again(home: Home, contract: Contract) -> None:
+    with serving(1, slowness=0.2) as (up,), ExitStack() as stack:
+        url = free_address()
+        later = threading.Timer(1.0, lambda: stack.enter_context(serve_at(url, slowness=0.2)))
+        later.start()
+        _, responses, told = ask(home, plan(contract, [up.base_url, url], concurrency=2), 300)
+        later.join()
+    assert rows_in(responses) == 300
+    assert servers_of(responses)[url] > 5
+    assert re.fullmatch(
+        rf"{url} is left out for \d seconds: gpt-4o cannot be reached at {url}/\. Check base_url\.",
+        told[0],
+    )
+    assert told[-1] == f"{url} answers again"
+
+
+def test_a_server_that_fails_at_each_request_is_left_out(home: Home, contract: Contract) -> None:
+    with serving(1, slowness=0.1) as (well,), serving(1, fault_rate=1, random_faults=(500,)) as bad:
+        urls = [well.base_url, bad[0].base_url]
+        work, responses, told = ask(home, plan(contract, urls, concurrency=2), 200)
+    assert work.stopped_because is None
+    assert rows_in(responses) == 200
+    assert servers_of(responses) == {well.base_url: 40}
+    assert 3 <= len(bad[0].requests) <= 12
+    assert f"{urls[1]} is left out for" in told[0]
+
+
+def test_a_server_that_is_overloaded_is_asked_for_less_and_not_left_out(
+    home: Home, contract: Contract
+) -> None:
+    with serving(2, fault_rate=0.2, random_faults=(429,), retry_after=0.01) as servers:
+        urls = [server.base_url for server in servers]
+        work, responses, told = ask(home, plan(contract, urls, concurrency=4), 200)
+    assert rows_in(responses) == 200
+    assert work.stopped_because is None
+    assert told == []
+
+
+def test_a_server_that_refuses_the_key_is_asked_no_more(home: Home, contract: Contract) -> None:
+    with serving(1, slowness=0.1) as (well,), serve(key="sk-other") as other:
+        urls = [other.base_url, well.base_url]
+        work, responses, told = ask(home, plan(contract, urls, concurrency=2), 100)
+    assert rows_in(responses) == 100
+    assert work.stopped_because is None
+    assert told == [
+        f"{other.base_url} is asked no more: gpt-4o refused the key in OPENAI_API_KEY. Check that "
+        "it is valid."
+    ]
+
+
+def test_where_all_refuse_it_fails_as_one_does(home: Home, contract: Contract) -> None:
+    with serve(key="sk-other") as one, serve(key="sk-other") as other:
+        work, responses, _ = ask(home, plan(contract, [one.base_url, other.base_url]), 100)
+    assert responses == []
+    assert work.has_failed
+    assert work.stopped_because.startswith("gpt-4o refused the key in OPENAI_API_KEY.")
+
+
+def test_where_nobody_listens_it_fails_soon(home: Home, contract: Contract) -> None:
+    urls = [NOBODY, NOBODY.replace("9", "19")]
+    work, _, _ = ask(home, plan(contract, urls), 100)
+    assert work.has_failed
+    assert "Tried 3 times; run the same command again to go on." in work.stopped_because
+
+
+def test_servers_of_different_models_are_refused(home: Home, contract: Contract) -> None:
+    with (
+        serve(key=KEY, models=("gpt-4o-2024-08-06",)) as one,
+        serve(key=KEY, models=("b",)) as two,
+        pytest.raises(SynthcareError) as raised,
+    ):
+        ask(home, plan(contract, [one.base_url, two.base_url]), 5)
+    assert str(raised.value) == (
+        f"The servers of 'gpt-4o' serve different models: {one.base_url} gpt-4o-2024-08-06; "
+        f"{two.base_url} b. Name in base_urls of llms.yml those that serve gpt-4o-2024-08-06."
+    )
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        # All have it, beside others; a name of llama.cpp's own; one does not say.
+        (("gpt-4o-2024-08-06", "a"), ("b", "gpt-4o-2024-08-06")),
+        (("model.gguf",), ("model.gguf",)),
+        (("a",), ()),
+    ],
+)
+def test_servers_of_one_model_are_asked(
+    home: Home, contract: Contract, models: tuple[tuple[str, ...], ...]
+) -> None:
+    with serve(key=KEY, models=models[0]) as one, serve(key=KEY, models=models[1]) as two:
+        _, responses, _ = ask(home, plan(contract, [one.base_url, two.base_url]), 20)
+    assert rows_in(responses) == 20
+
+
+def test_no_secret_of_an_address_is_written_down(home: Home, contract: Contract) -> None:
+    with serving(2) as servers:
+        urls = [s.base_url.replace("//", "//user:hunter2@") + "?key=hunter2" for s in servers]
+        _, responses, _ = ask(home, plan(contract, urls), 5)
+    assert "hunter2" not in json.dumps(responses)
+    for path in home.landing.rglob("*.jsonl"):
+        assert "hunter2" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"base_urls": "http://a"}, "is no list of addresses"),
+        ({"base_urls": ["http://a", "http://a"]}, "is no list of addresses, each once"),
+        ({"base_urls": ["http://a"], "base_url": "http://b"}, "neither with base_url"),
+        ({"base_urls": ["http://a"], "provider": "llama"}, "go with provider openai only"),
+    ],
+)
+def test_an_entry_that_contradicts_itself_is_refused(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(SynthcareError, match=said):
+        replace(load_llm("gpt-4o"), **changes)
+
+
+def free_address() -> str:
+    with serve(key=KEY) as server:
+        return server.base_url
+
+
+@contextmanager
+def serve_at(url: str, **behaviour: Any) -> Iterator[StandIn]:
+    with serve(key=KEY, port=urlsplit(url).port, **behaviour) as server:
+        yield server
+
+
+@contextmanager
+def in_a_process(**behaviour: Any) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The address of a stand-in that can be killed, and its process."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.loopback", json.dumps(behaviour | {"key": KEY})],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process.stdout.readline().strip(), process
+        process.send_signal(signal.SIGKILL)
