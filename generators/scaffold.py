@@ -9,10 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from generators.variety.brief import KEY
 from synthcare.contracts.contract import datasets, load_contract
 from synthcare.contracts.infer import Inferred
 from synthcare.contracts.relations import foreign_keys
-from synthcare.errors import SynthcareError
+from synthcare.errors import SynthcareError, some
 from synthcare.files import new_file, read_yaml
 from synthcare.project import PROJECT
 
@@ -44,9 +45,15 @@ def scaffold(tables: Tables, project: Path = PROJECT) -> list[Path]:
     texts: dict[Path, str] = {}
     for name, (file, inferred) in tables.items():
         _check_name(name, known)
+        _check_labels(name, inferred)
         contract = project / "models" / "marts" / f"{name}.yml"
-        texts[contract] = _contract(name, known[0], file, inferred, project)
-        texts |= _models(name, known, tables, project)
+        models = _models(name, known, tables, project)
+        if taken := {contract, *models} & texts.keys():
+            raise SynthcareError(
+                f"Two of the datasets {some(tables)} would have the same file "
+                f"{min(taken).name}. Call one of the files otherwise."
+            )
+        texts |= {contract: _contract(name, known[0], file, inferred, project), **models}
     texts[project / "dbt_project.yml"] = _declared(project / "dbt_project.yml", [*known, *tables])
     before = {path: path.read_text() for path in texts if path.exists()}
     try:
@@ -71,6 +78,15 @@ def _check_name(name: str, known: Collection[str]) -> None:
         raise SynthcareError(f"'{name}' is no name for a dataset: use up to 41 of a-z, 0-9 and _.")
     if name in known:
         raise SynthcareError(f"There is a dataset {name} already. Use another --name.")
+
+
+def _check_labels(name: str, inferred: Inferred) -> None:
+    labels = [_meta(column).get("label", "") for column in inferred.columns]
+    if inferred.children and KEY.lower() in map(str.lower, labels):
+        raise SynthcareError(
+            f"A column of {name} is called {KEY}, as the keys of what its rows belong to are where "
+            "they are asked for. Give it another name in the file."
+        )
 
 
 def _models(name: str, known: Sequence[str], tables: Tables, project: Path) -> dict[Path, str]:

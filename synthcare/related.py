@@ -307,6 +307,18 @@ def _bring(database: duckdb.DuckDBPyConnection, path: Path, name: str, member: _
     source = "written" if member.is_declared else "rows"
     database.execute(f"create table {name}_texts as select {chosen} from {source}")  # noqa: S608
     _drop_what_was_read(database)
+    for label in member.keys:
+        _without_decimals(database, f"{name}_texts", quoted(label))
+
+
+def _without_decimals(database: duckdb.DuckDBPyConnection, table: str, column: str) -> None:
+    """Write keys as whole numbers where all are: pandas has 2.0 for 2 where one is missing."""
+    database.execute(
+        f"""
+        update {table} set {column} = regexp_replace(trim({column}), '\\.0+$', '')
+        where (select bool_and(regexp_full_match(trim({column}), '-?\\d+\\.0+')) from {table})
+        """  # noqa: S608 (a name of ours, and a quoted one)
+    )
 
 
 def _typed(

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from generators.home import Home
+from generators.scaffold import scaffold
 from generators.warehouse.transform import run_dbt
 from synthcare.contracts.contract import read_contract
 from synthcare.contracts.counts import describe_counts
@@ -321,9 +322,55 @@ def test_a_circle_is_refused(tmp_path: Path) -> None:
     refused(tables, tmp_path, "cannot belong to each other in a circle")
 
 
-def test_a_parent_of_ten_thousand_is_named(tmp_path: Path) -> None:
+def test_a_circle_of_two_is_refused(tmp_path: Path) -> None:
+    persons = pd.DataFrame(
+        {"person_id": range(60), "team_id": [n % 20 for n in range(60)], "x": SEXES * 30}
+    )
+    teams = pd.DataFrame(
+        {"team_id": range(20), "person_id": [3 * n for n in range(20)], "y": SEXES * 10}
+    )
+    tables = {"persons": persons, "teams": teams}
+    refused(tables, tmp_path, "cannot belong to each other in a circle")
+
+
+def test_what_says_more_of_each_parent_is_no_parent_itself(tmp_path: Path) -> None:
+    details = patients(60)[["Patient ID"]].assign(weight=[n % 7 for n in range(60)])
+    found, _ = inferred(
+        {"patients": patients(60), "details": details, "stays": stays([1, 2, 3] * 20)}, tmp_path
+    )
+    parents = {name: [to for _, _, to in keys(of) if to] for name, of in found.items()}
+    assert parents == {
+        "clinic_patients": [],
+        "clinic_details": ["ref('clinic_patients')"],
+        "clinic_stays": ["ref('clinic_patients')"],
+    }
+
+
+def test_datasets_whose_files_would_be_the_same_are_refused(tmp_path: Path) -> None:
+    project = Copy(tmp_path / "project").folder
+    tables = {"patients": patients(60), "patients_rejected": stays([1, 2, 3] * 20)}
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    found, _ = infer_related("x", [tmp_path / f"{name}.csv" for name in tables])
+    before = files(project)
+    with pytest.raises(SynthcareError, match=r"would have the same file x_patients_rejected\.sql"):
+        scaffold(found, project)
+    assert files(project) == before
+
+
+def test_a_column_called_as_keys_are_is_refused(tmp_path: Path) -> None:
+    tables = {"patients": patients(), "stays": stays(COUNTS).rename(columns={"Ward": "key"})}
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    found, _ = infer_related("x", [tmp_path / f"{name}.csv" for name in tables])
+    with pytest.raises(SynthcareError, match="A column of x_stays is called Key, as the keys of"):
+        scaffold(found, Copy(tmp_path / "project").folder)
+
+
+@pytest.mark.parametrize("others", [199, 40])
+def test_a_parent_of_ten_thousand_is_named(tmp_path: Path, others: int) -> None:
     _, doubts = inferred(
-        {"patients": patients(200), "stays": stays([10_000, *[1] * 199])}, tmp_path
+        {"patients": patients(1 + others), "stays": stays([10_000, *[1] * others])}, tmp_path
     )
     assert any("one row of patients has 10,000 of them, where 99 %" in doubt for doubt in doubts)
 

@@ -122,6 +122,21 @@ def test_orphans_cost_integrity(real: Tables) -> None:
     assert values(cards)["key_integrity"] == pytest.approx(0.75, abs=0.01)
 
 
+@pytest.mark.parametrize("missing", [0, 3])
+def test_whole_numbers_that_pandas_made_decimals_are_the_same_keys(
+    real: Tables, cards: Scorecards, missing: int
+) -> None:
+    synthetic = families(300, 2)
+    keys = synthetic["stays"]["patient_id"].astype(float)
+    keys.iloc[:missing] = float("nan")
+    found = values(
+        synthcare.score(real, synthetic | {"stays": synthetic["stays"].assign(patient_id=keys)})
+    )
+    expected = 1 - missing / len(keys)
+    assert found["key_integrity"] == pytest.approx(expected, abs=1e-9)
+    assert found["cardinality"] == pytest.approx(values(cards)["cardinality"], abs=0.02)
+
+
 def test_what_a_page_shows(cards: Scorecards, tmp_path: Path) -> None:
     page = cards.save_html(tmp_path / "cards.html").read_text()
     assert page.count("<rect") == 2 and page.count('<line class="tie"') == 1

@@ -195,10 +195,11 @@ class _Session:
             if work.endings.total() == answers and work.stopped_because:
                 return work.stopped_because  # and there is nothing to be counted
             before, counts = counts, (await self.judge.count())[run]
-            # Real families are asked for once: what is rejected of them would be again.
-            is_all_there_is = run.has_keys and run.parent is not None
-            if is_all_there_is or not goal.is_short(counts):
+            if not goal.is_short(counts):
                 return None
+            if run.has_keys and run.parent is not None:
+                # Real families are asked for once: what is rejected of them would be again.
+                return f"real rows were rejected{goal.shortage(counts)}"
             if work.stopped_because:
                 return work.stopped_because
             found = counts.found - before.found

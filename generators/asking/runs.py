@@ -29,13 +29,20 @@ COST, TIME = "cost", "time"
 PREFERENCES = (COST, TIME)
 
 
+# Of CSV it could not be told whether a mark such as <b> belongs to a real key.
+_AS_JSON = {"wire_format": "json", "written_fields": None}
+
 # Rows that somebody keeps are no LLM's.
-_OF_KEPT = dict.fromkeys(
-    (
-        *("model", "prompt_level", "instruction_level", "variety", "written_fields"),
-        *("drawn_columns", "price_tier", "developer_message", "user_message", "drawn_from"),
+_OF_KEPT = (
+    _AS_JSON
+    | dict.fromkeys(
+        (
+            *("model", "prompt_level", "instruction_level", "variety"),
+            *("drawn_columns", "price_tier", "developer_message", "user_message", "drawn_from"),
+        )
     )
-) | {"llm": KEPT, "provider": KEPT, "wire_format": "json"}
+    | {"llm": KEPT, "provider": KEPT}
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +141,7 @@ class Run:
             "user_message": prompt.user_message if prompt else None,
             "drawn_from": self.drawn_from,
             "started_at": utc_now(),
-        } | (_OF_KEPT if self.kept else {})
+        } | (_OF_KEPT if self.kept else _AS_JSON if self.has_keys else {})
 
 
 def plan_run(

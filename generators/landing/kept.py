@@ -50,5 +50,4 @@ def read_kept(contract: Contract, path: Path) -> Kept:
             "each row one, or leave out the others."
         )
     records = [dict(zip(contract.file_labels, row, strict=True)) for row in rows]
-    # Of CSV it could not be told whether a mark such as <b> belongs to a value.
     return Kept(json.dumps({"rows": records}, ensure_ascii=False), len(rows))

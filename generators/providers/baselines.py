@@ -5,6 +5,7 @@ They answer in CSV, like an LLM, and go the same way through landing, typing and
 
 import csv
 import io
+import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from generators.home import Home
 from generators.providers import Completion, Heard, Provider, Request
 from generators.warehouse.database import open_warehouse
 from generators.wire_formats import write_rows
-from generators.wire_formats.layout import mark_of
+from generators.wire_formats.layout import ROWS, mark_of
 from synthcare.contracts.contract import Column, Contract
 from synthcare.errors import SynthcareError
 
@@ -54,15 +55,15 @@ class Baseline:
         return Completion(text=text, finish_reason="stop")
 
     def _with_keys(self, text: str, places: Sequence[int]) -> str:
-        """CSV rows with names above them, and their own keys behind them."""
+        """The rows of a CSV text as JSON, each with its own keys, as `landing.kept` has them."""
         mark = mark_of(self._contract)
         own = [self._contract.key_labels[name] for name in _own_columns(self._contract)]
-        written = io.StringIO()
-        writer = csv.writer(written, lineterminator="\n")
-        writer.writerow([*filter(None, [mark]), *self._contract.labels, *own])
-        for row, place in zip(csv.reader(io.StringIO(text)), places, strict=True):
-            writer.writerow([*row, *self._real.own[place]])
-        return written.getvalue()
+        names = [*filter(None, [mark]), *self._contract.labels, *own]
+        records = [
+            dict(zip(names, [*row, *self._real.own[place]], strict=True))
+            for row, place in zip(csv.reader(io.StringIO(text)), places, strict=True)
+        ]
+        return json.dumps({ROWS: records}, ensure_ascii=False)
 
 
 def _own_columns(contract: Contract) -> list[str]:

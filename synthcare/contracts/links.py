@@ -67,12 +67,15 @@ def foreign_keys_of(
     candidates = _candidates(database, tables)
     for is_numbering in (False, True):
         unlinked = _alone(found)
-        for child, candidate in filter(None, map(_best, candidates)):
+        for child, candidate in (chosen for of_two in candidates for chosen in _chosen(of_two)):
             if candidate.is_numbering == is_numbering and (
                 not is_numbering or {child, candidate.key.to} & unlinked
             ):
                 found[child].append(candidate)
     _check_keys(database, tables, candidates, found)
+    found = {
+        name: [x for x in own if not _is_beside(x.key, own, found)] for name, own in found.items()
+    }
     keys = {name: [candidate.key for candidate in own] for name, own in found.items()}
     levels = depths(keys)
     rows = {table.name: table.rows for table in tables}
@@ -107,12 +110,40 @@ def _candidates(
     ]
 
 
-def _best(candidates: Sequence[tuple[str, _Candidate]]) -> tuple[str, _Candidate] | None:
-    """A column that repeats before one that does not; of several, the one with fewest orphans."""
-    return min(
-        ((child, candidate) for child, candidate in candidates if candidate.is_key),
-        key=lambda found: (not found[1].repeats, found[1].lost),
-        default=None,
+def _chosen(candidates: Sequence[tuple[str, _Candidate]]) -> list[tuple[str, _Candidate]]:
+    """Of two tables a column that repeats before one that does not, the one with fewest orphans.
+
+    Behind it comes what makes a circle of them: another column, in the other table.
+    """
+    found = [(child, candidate) for child, candidate in candidates if candidate.is_key]
+    found.sort(key=lambda one: (not one[1].repeats, one[1].lost))
+    if not found:
+        return []
+    (child, best), *others = found
+    turned = (best.key.to_columns, best.key.columns)
+    back = [
+        (other, candidate)
+        for other, candidate in others
+        if other != child
+        and (candidate.key.columns, candidate.key.to_columns) != turned
+        and not candidate.is_numbering
+    ]
+    return [(child, best), *back[:1]]
+
+
+def _is_beside(
+    key: ForeignKey, own: Sequence[_Candidate], found: Mapping[str, Sequence[_Candidate]]
+) -> bool:
+    """Whether a key leads to a table that merely says more of the rows of another one.
+
+    So stays belong to patients, and not to their details, which have one row for each patient.
+    """
+    others = {(x.key.columns, x.key.to, x.key.to_columns) for x in own}
+    return any(
+        not above.repeats
+        and above.key.columns == key.to_columns
+        and (key.columns, above.key.to, above.key.to_columns) in others
+        for above in found[key.to]
     )
 
 
