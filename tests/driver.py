@@ -62,11 +62,11 @@ def csv_row(**values: str) -> str:
     return ",".join((_ROW | values).values())
 
 
-def response(number: int, text: str = "text") -> Response:
-    """A response of the run `RUN`."""
+def response(number: int, text: str = "text", run_id: str = "r") -> Response:
+    """A response of the run `RUN`, or of another one."""
     return Response(
-        response_id=f"r-{number}",
-        run_id="r",
+        response_id=f"{run_id}-{number}",
+        run_id=run_id,
         request_number=number,
         rows_requested=4,
         slice_text=None,

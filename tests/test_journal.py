@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from generators.costs.prices import Price
@@ -137,7 +138,7 @@ def test_what_a_killed_process_had_heard_is_an_answer_that_broke_off(home: Home)
         journal.streams.begin(4).hear(" \n")
     with Journal(folder, RUN) as journal:
         assert (journal.saved, journal.killed) == (1, 2)
-        assert journal.answered == {1, 2}
+        assert [n for n in range(4) if n in journal.answered] == [1, 2]
         assert journal.rows_requested == 8
         assert journal.last_request_number == 4
         assert journal.dispatches.unsettled.requests == 2
@@ -248,3 +249,80 @@ def test_a_run_that_was_not_begun_leaves_nothing(home: Home) -> None:
     with Journal(home.landing / "r", RUN):
         pass
     assert list(home.landing.iterdir()) == []
+
+
+def append(folder: Path, *numbers: int) -> None:
+    with Journal(folder, RUN) as journal:
+        for number in numbers:
+            journal.append(response(number, f"text {number}"))
+
+
+def landed_numbers(home: Home) -> list[int]:
+    found = query(home, "select request_number from raw.llm_responses order by all")
+    return [number for (number,) in found]
+
+
+def test_only_what_is_new_is_read(home: Home, folder: Path) -> None:
+    land(home)
+    append(folder, *range(3, 20))
+    land(home)
+    append(folder, 20)
+    # Were the first line read again, it would be named as corrupt.
+    journal = folder / "responses.jsonl"
+    text = journal.read_bytes()
+    assert len(text) > 2 * 4096
+    journal.write_bytes(b"x" + text[1:])
+    assert land(home) == 1
+    assert landed_numbers(home) == [*range(1, 21)]
+
+
+@pytest.mark.parametrize("size", [1, 5_000])
+def test_lines_that_came_since_are_landed(home: Home, folder: Path, size: int) -> None:
+    land(home)
+    with Journal(folder, RUN) as journal:
+        journal.append(response(3, size * "x"))
+    assert land(home) == 1
+    append(folder, 4, 5)
+    assert land(home) == 2
+    assert land(home) == 0
+    assert landed_numbers(home) == [1, 2, 3, 4, 5]
+
+
+def test_a_corrupt_line_behind_landed_ones_is_named_by_its_number(home: Home, folder: Path) -> None:
+    land(home)
+    with (folder / "responses.jsonl").open("ab") as file:
+        file.write(b"{broken\n")
+    with pytest.raises(SynthcareError, match=r"responses\.jsonl, line 3, is no entry"):
+        land(home)
+    assert landed_numbers(home) == [1, 2]
+
+
+def test_a_journal_that_was_replaced_is_landed_whole(home: Home, folder: Path) -> None:
+    land(home)
+    journal = folder / "responses.jsonl"
+    first, second = journal.read_bytes().splitlines(keepends=True)
+    # As long as before, and with another line in the place of the second.
+    other = json.loads(second) | {"response_id": "r-3", "request_number": 3}
+    journal.write_bytes(first + json.dumps(other).encode() + b"\n")
+    assert land(home) == 1
+    assert landed_numbers(home) == [1, 2, 3]
+    journal.write_bytes(first)  # and shorter
+    assert land(home) == 0
+
+
+def test_what_was_deleted_from_the_warehouse_is_landed_again(home: Home, folder: Path) -> None:
+    land(home)
+    with duckdb.connect(home.warehouse) as warehouse:
+        warehouse.execute("delete from raw.llm_responses where request_number = 1")
+    assert land(home) == 1
+    assert landed_numbers(home) == [1, 2]
+
+
+def test_a_line_that_is_being_written_is_landed_when_it_is_whole(home: Home, folder: Path) -> None:
+    journal = folder / "responses.jsonl"
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-10])
+    assert land(home) == 1
+    journal.write_bytes(whole)
+    assert land(home) == 1
+    assert landed_numbers(home) == [1, 2]

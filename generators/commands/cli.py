@@ -209,6 +209,19 @@ def export_command(
     _print_json(as_json, exported)
 
 
+@main.command("merge")
+@click.argument("homes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+def merge_command(homes: tuple[Path, ...], as_json: bool) -> None:
+    """Bring here the runs of other HOMES, folders that SYNTHCARE_HOME named elsewhere.
+
+    Doing it again changes nothing. A run that went on there is taken whole; two runs of one name
+    that differ are refused, and nothing is brought then.
+    """
+    workflow = _start(datasets()[0], as_json)
+    _print_json(as_json, workflow.merge(homes))
+
+
 @main.command("privacy")
 @click.argument("run")
 @click.option(

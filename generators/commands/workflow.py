@@ -29,6 +29,7 @@ from generators.landing.exports import export_run, tables_of_run
 from generators.landing.imports import import_file
 from generators.landing.kept import read_kept
 from generators.landing.loading import land
+from generators.landing.merging import merge
 from generators.landing.reference import (
     LandedReference,
     land_csv,
@@ -365,6 +366,28 @@ class Workflow:
         unread = self._tell_unread(list(generated["runs"]))
         self.console.print("next: synthcare report")
         return {"ledger": runs, **unread}
+
+    def merge(self, homes: Sequence[Path]) -> Summary:
+        """Bring the runs of other homes here and land them."""
+        merged = merge(self.home, homes)
+        responses = land(self.home)
+        self.console.print(
+            f"{merged.new} journals came, {merged.longer} went on elsewhere, {merged.known} were "
+            f"here already: {responses:,} new responses. `synthcare report` scores them."
+        )
+        for dataset, sha256 in sorted(merged.drawn_from):
+            reference = landed_reference(self.home, load_contract(dataset))
+            if reference is None or reference.sha256 != sha256:
+                self.console.print(
+                    f"baselines of {dataset} were drawn from a reference that is not here, and are "
+                    f"not scored before it is: synthcare reference --dataset {dataset}"
+                )
+        return {
+            "new": merged.new,
+            "longer": merged.longer,
+            "known": merged.known,
+            "new_responses": responses,
+        }
 
     def report(self, fail_under: Mapping[str, float] = MappingProxyType({})) -> Summary:
         """Build and test everything with dbt, print the scorecard and write the pages.

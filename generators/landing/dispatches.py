@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,27 +30,33 @@ class Dispatches:
 
     Lines are handed to the operating system and not waited for, because a kill takes nothing from
     it. `under_way` are the lines of requests that were in flight when an earlier process ended, by
-    number; `usd_at_most` is by number too.
+    number. `usd_at_most` is by number too, for those whose cost no answer has told.
     """
 
-    def __init__(self, path: Path, answered: set[int]) -> None:
+    def __init__(
+        self, path: Path, answered: Container[int], without_tokens: Container[int]
+    ) -> None:
         self._path, self._file = path, path.open("a+b")
         cut_torn_line(self._file, path)
         self.usd_at_most: dict[int, float] = {}
         self.under_way: dict[int, dict[str, Any]] = {}
-        self._perhaps_paid: list[int] = []
+        self.last_request_number = 0
+        self._perhaps_paid = [
+            line["request_number"]
+            for line in read_lines(path, "request_number")
+            if line.get("ended", REFUSED) != REFUSED
+        ]
+        lost = set(self._perhaps_paid)
         for line in read_lines(path, "request_number"):
             number = line["request_number"]
-            if "ended" not in line:
-                self.usd_at_most[number] = line.get("usd_at_most") or 0.0
-                self.under_way[number] = line
+            if "ended" in line:
+                self.under_way.pop(number, None)
                 continue
-            self.under_way.pop(number, None)
-            if line["ended"] != REFUSED:
-                self._perhaps_paid.append(number)
-        for number in answered:
-            self.under_way.pop(number, None)
-        self.last_request_number = max(self.usd_at_most, default=0)
+            self.last_request_number = max(self.last_request_number, number)
+            if number not in answered:
+                self.under_way[number] = line
+            if number not in answered or number in without_tokens or number in lost:
+                self.usd_at_most[number] = line.get("usd_at_most") or 0.0
 
     @property
     def unsettled(self) -> Unsettled:
@@ -67,6 +74,11 @@ class Dispatches:
         if how != REFUSED:
             self._perhaps_paid.append(request_number)
         self._write({"request_number": request_number, "ended": how})
+
+    def told(self, request_number: int) -> None:
+        """Forget what a request can have cost at most: its answer says what it has."""
+        if request_number not in self._perhaps_paid:
+            self.usd_at_most.pop(request_number, None)
 
     def give_up(self) -> int:
         """Note that those under way were killed; return how many they are."""

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from generators.costs.prices import Price
 from generators.landing.dispatches import Dispatches
 from generators.landing.jsonl import cut_torn_line, read_lines
+from generators.landing.numbers import Numbers
 from generators.landing.streams import BROKEN, Streams
 from generators.landing.submissions import Submissions
 from synthcare.errors import SynthcareError
@@ -24,7 +26,8 @@ REQUESTS_FILE = "requests.jsonl"
 BATCHES_FILE = "batches.jsonl"
 STREAMS_FOLDER = "streams"
 
-_KEYS = ("request_number", "rows_requested", "input_tokens", "cached_tokens", "output_tokens")
+_TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
+_KEYS = ("request_number", "rows_requested", *_TOKENS)
 
 
 @dataclass(frozen=True)
@@ -100,20 +103,33 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         cut_torn_line(self._file, path)
-        entries = list(read_lines(path, *_KEYS))
-        self.answered = {entry["request_number"] for entry in entries}
-        self.rows_requested = sum(entry["rows_requested"] or 0 for entry in entries)
-        self.dispatches = Dispatches(self._folder / REQUESTS_FILE, self.answered)
+        self.answered, self.rows_requested = Numbers(), 0
+        self._tokens = Counter(dict.fromkeys(_TOKENS, 0))
+        self._without_tokens: set[int] = set()
+        for entry in read_lines(path, *_KEYS):
+            self.rows_requested += entry["rows_requested"] or 0
+            self._count(entry)
+        self.dispatches = Dispatches(
+            self._folder / REQUESTS_FILE, self.answered, self._without_tokens
+        )
         self.submissions = Submissions(self._folder / BATCHES_FILE)
         self.streams = Streams(self._folder / STREAMS_FOLDER)
         self.saved = self._save_streams()
         self.killed = self.dispatches.give_up()
         self.last_request_number = max(
-            *self.answered,
+            self.answered.last,
             self.dispatches.last_request_number,
             self.submissions.last_request_number,
-            0,
         )
+
+    def _count(self, entry: dict[str, Any]) -> None:
+        """Count an answer, and what it has cost if it says so."""
+        number = entry["request_number"]
+        self.answered.add(number)
+        if entry["input_tokens"] is None or entry["output_tokens"] is None:
+            self._without_tokens.add(number)
+        else:
+            self._tokens.update({name: entry[name] or 0 for name in _TOKENS})
 
     def _save_streams(self) -> int:
         """Journal what a killed process had heard; return the number of answers."""
@@ -153,9 +169,11 @@ class Journal:
         with writing(self._path):
             for response in responses:
                 text = _as_unicode(response.response_text)
-                line = json.dumps(asdict(response) | {"response_text": text}, default=_as_json)
-                self._file.write(line.encode() + b"\n")
-                self.answered.add(response.request_number)
+                entry = asdict(response) | {"response_text": text}
+                self._file.write(json.dumps(entry, default=_as_json).encode() + b"\n")
+                self._count(entry)
+                if response.request_number not in self._without_tokens:
+                    self.dispatches.told(response.request_number)
             self._file.flush()
             os.fsync(self._file.fileno())
 
@@ -167,17 +185,9 @@ class Journal:
         """
         if price is None:
             return Spent(0.0, 0.0)
-        known, unknown = 0.0, self.dispatches.unsettled.usd_at_most
+        known, unknown = price.usd(**self._tokens), self.dispatches.unsettled.usd_at_most
         unknown += sum(batch.usd_at_most for batch in self.submissions.under_way())
-        for entry in read_lines(self._path, *_KEYS):
-            if entry["input_tokens"] is None or entry["output_tokens"] is None:
-                unknown += self.dispatches.usd_at_most.get(entry["request_number"], 0.0)
-            else:
-                known += price.usd(
-                    input_tokens=entry["input_tokens"],
-                    cached_tokens=entry["cached_tokens"] or 0,
-                    output_tokens=entry["output_tokens"],
-                )
+        unknown += sum(self.dispatches.usd_at_most.get(n, 0.0) for n in self._without_tokens)
         return Spent(known, known + unknown)
 
     def __enter__(self) -> "Journal":

@@ -1,6 +1,7 @@
 """Files of JSON lines that a killed process may have left with half a line at the end."""
 
 import json
+import os
 from collections.abc import Iterator
 from io import BufferedRandom
 from pathlib import Path
@@ -8,32 +9,52 @@ from typing import Any
 
 from synthcare.errors import SynthcareError
 
+_BLOCK_BYTES = 2**16
 
-def read_lines(path: Path, *keys: str) -> Iterator[dict[str, Any]]:
-    """Entries of a file, without a last line that has no end.
+
+def read_lines(path: Path, *keys: str, start: int = 0) -> Iterator[dict[str, Any]]:
+    """Entries of a file from byte `start` on, without a last line that has no end.
 
     Raises SynthcareError, naming file and line, where one is no JSON object with these `keys`.
     """
     with path.open("rb") as file:
+        file.seek(start)
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return  # being written, or torn: the next run of this plan cuts it off
             try:
                 entry = json.loads(line)
             except ValueError as error:
-                raise _corrupt(path, number) from error
+                raise _corrupt(path, start, number) from error
             if not isinstance(entry, dict) or not all(key in entry for key in keys):
-                raise _corrupt(path, number)
+                raise _corrupt(path, start, number)
             yield entry
+
+
+def end_of_lines(path: Path) -> int:
+    """Bytes of a file up to the end of its last whole line."""
+    with path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - _BLOCK_BYTES)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                return start + found + 1
+            end = start
+    return 0
 
 
 def cut_torn_line(file: BufferedRandom, path: Path) -> None:
     """Cut off what stands behind the last line end of `file`, which is open for appending."""
-    file.truncate(path.read_bytes().rfind(b"\n") + 1)
+    file.truncate(end_of_lines(path))
 
 
-def _corrupt(path: Path, number: int) -> SynthcareError:
+def _corrupt(path: Path, start: int, number: int) -> SynthcareError:
+    with path.open("rb") as file:
+        blocks = iter(lambda: file.read(min(_BLOCK_BYTES, start - file.tell())), b"")
+        number += sum(block.count(b"\n") for block in blocks)
     return SynthcareError(
         f"{path}, line {number}, is no entry of a journal. Mend or delete that line; "
-        "nothing was loaded from the file."
+        "nothing new was loaded from the file."
     )

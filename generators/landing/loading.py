@@ -1,34 +1,76 @@
 """Loads journals into the raw schema, any number of times with the same result."""
 
+import hashlib
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import duckdb
 
 from generators.home import Home
 from generators.landing.journal import RESPONSES_FILE, RUN_FILE, read_run
-from generators.landing.jsonl import read_lines
+from generators.landing.jsonl import end_of_lines, read_lines
 from generators.warehouse.database import open_warehouse, raw_tables
 from synthcare.errors import SynthcareError
 
+_TAIL_BYTES = 4096
+
+
+class Landed(NamedTuple):
+    """How far a journal is loaded, and the SHA-256 of what stands before that place.
+
+    By that it is known again: a journal that was mended or replaced is loaded from its beginning.
+    """
+
+    byte_count: int
+    tail_sha256: str
+
+    @classmethod
+    def of(cls, journal: Path, byte_count: int) -> "Landed":
+        """What is so far in the file."""
+        with journal.open("rb") as file:
+            file.seek(max(0, byte_count - _TAIL_BYTES))
+            tail = file.read(min(_TAIL_BYTES, byte_count))
+        return cls(byte_count, hashlib.sha256(tail).hexdigest())
+
 
 def land(home: Home) -> int:
-    """Load every journal of the landing folder; return the number of responses that were new.
+    """Load what is new in the journals of the landing folder; return the number of new responses.
 
-    Raises SynthcareError where a journal is corrupt or the warehouse is locked. A journal is loaded
-    whole or not at all.
+    Raises SynthcareError where a journal is corrupt or the warehouse is locked. What is new in a
+    journal is loaded whole or not at all.
     """
-    folders = sorted(path.parent for path in home.landing.glob(f"*/{RUN_FILE}"))
+    folders = sorted(path.parent for path in home.landing.glob(f"[!.]*/{RUN_FILE}"))
     with open_warehouse(home) as warehouse:
-        return sum(_land_run(warehouse, folder) for folder in folders)
+        known = _known(warehouse)
+        return sum(_land_run(warehouse, folder, known.get(folder.name)) for folder in folders)
 
 
-def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
-    run = read_run(folder)
+def _known(warehouse: duckdb.DuckDBPyConnection) -> dict[str, Landed]:
+    """How far each journal is loaded, by folder; of none where somebody has changed what was."""
+    rows = warehouse.execute(
+        """
+        select journal, byte_count, tail_sha256 from raw.llm_journals
+        where
+            (select count(*) from raw.llm_responses)
+            = (select sum(response_count) from raw.llm_journals)
+        """
+    ).fetchall()
+    return {name: Landed(*landed) for name, *landed in rows}
+
+
+def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed | None) -> int:
     journal = folder / RESPONSES_FILE
-    for _ in read_lines(journal, "response_id", "run_id"):
+    if landed and landed != Landed.of(journal, landed.byte_count):
+        landed = None
+    start, end = landed.byte_count if landed else 0, end_of_lines(journal)
+    if landed and start == end:
+        return 0
+    run = read_run(folder)
+    for _ in read_lines(journal, "response_id", "run_id", start=start):
         pass  # a corrupt line is named before anything is loaded
     warehouse.begin()
     try:
@@ -38,25 +80,63 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path) -> int:
             f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
             [run.get(name) for name in names],
         )
-        with _whole_lines(journal) as lines:
-            landed = _load(warehouse, lines, run["dataset"])
+        with _lines(journal, start, end) as lines:
+            count = _load(warehouse, lines, run["dataset"])
+        _note(warehouse, folder.name, run, Landed.of(journal, end), count if landed else None)
         warehouse.commit()
     except duckdb.Error as error:
         warehouse.rollback()
         raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
-    return landed
+    return count
+
+
+def _note(
+    warehouse: duckdb.DuckDBPyConnection,
+    name: str,
+    run: Mapping[str, Any],
+    landed: Landed,
+    new: int | None,
+) -> None:
+    """Note how far a journal is loaded; `new` responses came to it, None where all are counted."""
+    warehouse.execute(
+        """
+        insert or replace into raw.llm_journals by name
+        select
+            $journal as journal,
+            $byte_count as byte_count,
+            $tail_sha256 as tail_sha256,
+            case
+                when $new is null
+                    then (
+                        select count(*) from raw.llm_responses
+                        where run_id = $run_id and dataset = $dataset
+                    )
+                else
+                    $new + (select response_count from raw.llm_journals where journal = $journal)
+            end as response_count,
+        """,
+        {
+            "journal": name,
+            "run_id": run["run_id"],
+            "dataset": run["dataset"],
+            "new": new,
+            **landed._asdict(),
+        },
+    )
 
 
 @contextmanager
-def _whole_lines(journal: Path) -> Iterator[Path]:
-    """The journal, or a copy without its last line where that one is torn or being written."""
-    text = journal.read_bytes()
-    if text.endswith(b"\n") or not text:
+def _lines(journal: Path, start: int, end: int) -> Iterator[Path]:
+    """The journal if that is all of it; else, or while it is written, a copy of these bytes."""
+    if start == 0 and end == journal.stat().st_size:
         yield journal
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, journal.open("rb") as file:
         copy = Path(folder) / journal.name
-        copy.write_bytes(text[: text.rfind(b"\n") + 1])
+        with copy.open("wb") as lines:
+            file.seek(start)
+            shutil.copyfileobj(file, lines)
+            lines.truncate(end - start)
         yield copy
 
 

@@ -1,0 +1,136 @@
+"""Runs of several homes come together, any number of times, and never two of one name."""
+
+import fcntl
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from generators.home import Home
+from generators.landing.journal import Journal
+from generators.landing.merging import Merged, merge
+from synthcare.errors import SynthcareError
+from tests.driver import RUN, cli, query, response
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Home:
+    """Another home, with two runs."""
+    other = Home(tmp_path / "there")
+    write(other, "r", 1, 2)
+    write(other, "s", 1)
+    return other
+
+
+def write(home: Home, run_id: str, *numbers: int, text: str = "text", **changes: object) -> Path:
+    """Journal answers of a run, which is begun if it is not there; return its folder."""
+    with Journal(home.landing / run_id, RUN | {"run_id": run_id} | changes) as journal:
+        for number in numbers:
+            journal.append(response(number, text, run_id=run_id))
+    return home.landing / run_id
+
+
+def answers(home: Home) -> list[tuple[str, int]]:
+    return query(home, "select run_id, request_number from raw.llm_responses order by all")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def counts(merged: Merged) -> tuple[int, int, int]:
+    return merged.new, merged.longer, merged.known
+
+
+def test_runs_of_other_homes_are_brought_once(home: Home, there: Home, tmp_path: Path) -> None:
+    third = Home(tmp_path / "third")
+    write(third, "t", 1)
+    write(home, "u", 1)
+    done = cli("merge", str(there.root), str(third.root), "--json")
+    assert json.loads(done.stdout) == {"new": 3, "longer": 0, "known": 0, "new_responses": 5}
+    assert answers(home) == [("r", 1), ("r", 2), ("s", 1), ("t", 1), ("u", 1)]
+    before = files(home.landing)
+    again = cli("merge", str(there.root), str(third.root))
+    assert "0 journals came, 0 went on elsewhere, 3 were here already: 0 new" in again.output
+    assert files(home.landing) == before
+    assert {name.split("/")[0] for name in before} == {"r", "s", "t", "u"}
+
+
+def test_a_run_that_went_on_elsewhere_is_taken_whole(home: Home, there: Home) -> None:
+    merge(home, [there.root])
+    write(there, "r", 3)
+    assert counts(merge(home, [there.root])) == (0, 1, 1)
+    assert cli("merge", str(there.root)).exit_code == 0
+    assert answers(home) == [("r", 1), ("r", 2), ("r", 3), ("s", 1)]
+    # And one that went on here stays as it is.
+    write(home, "r", 4)
+    before = files(home.landing)
+    assert counts(merge(home, [there.root])) == (0, 0, 2)
+    assert files(home.landing) == before
+
+
+def test_of_two_homes_the_one_that_went_further_counts(
+    home: Home, there: Home, tmp_path: Path
+) -> None:
+    shutil.copytree(there.root, tmp_path / "copy")
+    write(Home(tmp_path / "copy"), "r", 3)
+    for order in ([there.root, tmp_path / "copy"], [tmp_path / "copy", there.root]):
+        shutil.rmtree(home.landing, ignore_errors=True)
+        merge(home, order)
+        assert files(home.landing) == files(tmp_path / "copy" / "landing")
+
+
+def test_a_baseline_that_was_drawn_in_both_places_is_one_run(home: Home, there: Home) -> None:
+    for of in (home, there):
+        write(of, "holdout", 1, drawn_from="abc")
+    merged = merge(home, [there.root])
+    assert counts(merged) == (2, 0, 1)
+    assert merged.drawn_from == {(RUN["dataset"], "abc")}
+    done = cli("merge", str(there.root))
+    assert "were drawn from a reference that is not here" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "said"),
+    [
+        ("text", {"seed": 7}, "are different plans under one name: seed differ"),
+        ("other", {}, "are one plan that was asked for in both places"),
+    ],
+)
+def test_two_runs_of_one_name_are_refused_and_nothing_comes(
+    home: Home, there: Home, text: str, changes: dict[str, object], said: str
+) -> None:
+    write(home, "s", 1, text=text, **changes)
+    before = files(home.root)
+    with pytest.raises(SynthcareError, match=said) as raised:
+        merge(home, [there.root])
+    assert "\n" not in str(raised.value)
+    assert files(home.root) == before
+    assert cli("merge", str(there.root)).exit_code == 2
+
+
+def test_a_journal_that_is_being_written_is_not_copied(home: Home, there: Home) -> None:
+    with (there.landing / "s" / "responses.jsonl").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(SynthcareError, match="Another process is writing"):
+            merge(home, [there.root])
+    assert counts(merge(home, [there.root]))[2] == 1  # what came before it is here
+
+
+@pytest.mark.parametrize("name", ["nowhere", "empty"])
+def test_a_folder_that_is_no_home_is_refused(home: Home, tmp_path: Path, name: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SynthcareError, match="has no runs in a folder landing"):
+        merge(home, [tmp_path / name])
+
+
+def test_merging_a_home_with_itself_changes_nothing(home: Home) -> None:
+    write(home, "r", 1)
+    before = files(home.root)
+    assert counts(merge(home, [home.root])) == (0, 0, 1)
+    assert files(home.root) == before
