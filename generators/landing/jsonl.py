@@ -12,11 +12,19 @@ from synthcare.errors import SynthcareError
 _BLOCK_BYTES = 2**16
 
 
-def read_lines(path: Path, *keys: str, start: int = 0) -> Iterator[dict[str, Any]]:
-    """Entries of a file from byte `start` on, without a last line that has no end.
+def read_lines(path: Path, *keys: str) -> Iterator[dict[str, Any]]:
+    """Entries of a file, without a last line that has no end.
 
     Raises SynthcareError, naming file and line, where one is no JSON object with these `keys`.
     """
+    for entry, _ in read_sized_lines(path, *keys):
+        yield entry
+
+
+def read_sized_lines(
+    path: Path, *keys: str, start: int = 0
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """The same from byte `start` on, each with the bytes of its line."""
     with path.open("rb") as file:
         file.seek(start)
         for number, line in enumerate(file, start=1):
@@ -28,7 +36,7 @@ def read_lines(path: Path, *keys: str, start: int = 0) -> Iterator[dict[str, Any
                 raise _corrupt(path, start, number) from error
             if not isinstance(entry, dict) or not all(key in entry for key in keys):
                 raise _corrupt(path, start, number)
-            yield entry
+            yield entry, len(line)
 
 
 def end_of_lines(path: Path) -> int:

@@ -1,7 +1,7 @@
 """Loads journals into the raw schema, any number of times with the same result."""
 
 import hashlib
-import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +12,13 @@ import duckdb
 
 from generators.home import Home
 from generators.landing.journal import RESPONSES_FILE, RUN_FILE, read_run
-from generators.landing.jsonl import end_of_lines, read_lines
+from generators.landing.jsonl import end_of_lines, read_sized_lines
 from generators.warehouse.database import open_warehouse, raw_tables
 from synthcare.errors import SynthcareError
 
 _TAIL_BYTES = 4096
+_SLICE_BYTES = 2**27
+_TOLD_FROM_BYTES = 2**28  # which take ten seconds and more
 
 
 class Landed(NamedTuple):
@@ -40,8 +42,8 @@ class Landed(NamedTuple):
 def land(home: Home) -> int:
     """Load what is new in the journals of the landing folder; return the number of new responses.
 
-    Raises SynthcareError where a journal is corrupt or the warehouse is locked. What is new in a
-    journal is loaded whole or not at all.
+    Raises SynthcareError where a journal is corrupt or the warehouse is locked. Nothing new of a
+    corrupt journal is loaded.
     """
     folders = sorted(path.parent for path in home.landing.glob(f"[!.]*/{RUN_FILE}"))
     with open_warehouse(home) as warehouse:
@@ -69,25 +71,51 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed
     start, end = landed.byte_count if landed else 0, end_of_lines(journal)
     if landed and start == end:
         return 0
+    if end - start > _TOLD_FROM_BYTES:
+        print(f"loading {folder.name}: {(end - start) / 2**20:,.0f} MB", file=sys.stderr)
     run = read_run(folder)
-    for _ in read_lines(journal, "response_id", "run_id", start=start):
-        pass  # a corrupt line is named before anything is loaded
-    warehouse.begin()
-    try:
-        names = raw_tables()["llm_runs"].columns
-        marks = ", ".join("?" for _ in names)
-        warehouse.execute(
-            f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
-            [run.get(name) for name in names],
-        )
-        with _lines(journal, start, end) as lines:
-            count = _load(warehouse, lines, run["dataset"])
-        _note(warehouse, folder.name, run, Landed.of(journal, end), count if landed else None)
-        warehouse.commit()
-    except duckdb.Error as error:
-        warehouse.rollback()
-        raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
+    # A corrupt line is named before anything is loaded.
+    slices = [*_slices(journal, start)] or [_Slice(0, 0, 0)]
+    count = 0
+    for part in slices:
+        warehouse.begin()
+        try:
+            names = raw_tables()["llm_runs"].columns
+            marks = ", ".join("?" for _ in names)
+            warehouse.execute(
+                f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
+                [run.get(name) for name in names],
+            )
+            with _copied(journal, part) as lines:
+                new = _load(warehouse, lines, run["dataset"], part.longest_line)
+            of_earlier = new if landed or part.start else None
+            _note(warehouse, folder.name, run, Landed.of(journal, part.end), of_earlier)
+            warehouse.commit()
+        except duckdb.Error as error:
+            warehouse.rollback()
+            raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
+        count += new
     return count
+
+
+class _Slice(NamedTuple):
+    """Whole lines of a journal that are loaded at once, in bytes from its beginning."""
+
+    start: int
+    end: int
+    longest_line: int
+
+
+def _slices(journal: Path, start: int) -> Iterator[_Slice]:
+    """What a journal has from `start` on, so that what is loaded at once fits into memory."""
+    end, longest = start, 0
+    for _, size in read_sized_lines(journal, "response_id", "run_id", start=start):
+        if end > start and end + size - start > _SLICE_BYTES:
+            yield _Slice(start, end, longest)
+            start, longest = end, 0
+        end, longest = end + size, max(longest, size)
+    if end > start:
+        yield _Slice(start, end, longest)
 
 
 def _note(
@@ -126,21 +154,18 @@ def _note(
 
 
 @contextmanager
-def _lines(journal: Path, start: int, end: int) -> Iterator[Path]:
-    """The journal if that is all of it; else, or while it is written, a copy of these bytes."""
-    if start == 0 and end == journal.stat().st_size:
-        yield journal
-        return
+def _copied(journal: Path, part: _Slice) -> Iterator[Path]:
+    """A file of these lines alone: the journal may be written meanwhile."""
     with tempfile.TemporaryDirectory() as folder, journal.open("rb") as file:
         copy = Path(folder) / journal.name
-        with copy.open("wb") as lines:
-            file.seek(start)
-            shutil.copyfileobj(file, lines)
-            lines.truncate(end - start)
+        file.seek(part.start)
+        copy.write_bytes(file.read(part.end - part.start))
         yield copy
 
 
-def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path, dataset: str) -> int:
+def _load(
+    warehouse: duckdb.DuckDBPyConnection, lines: Path, dataset: str, longest_line: int
+) -> int:
     """Load the lines, to which the dataset is added: it is the same in all of them."""
     columns = dict(raw_tables()["llm_responses"].columns)
     del columns["dataset"]
@@ -152,18 +177,18 @@ def _load(warehouse: duckdb.DuckDBPyConnection, journal: Path, dataset: str) -> 
             $dataset as dataset,
 
         from read_json(
-            $journal,
+            $lines,
             format = 'newline_delimited',
             columns = $columns,
             maximum_object_size = $size
         )
         """,
         {
-            "journal": str(journal),
+            "lines": str(lines),
             "dataset": dataset,
             "columns": columns,
             # The default of 16 MB is too small for a large import.
-            "size": min(max(16_777_216, journal.stat().st_size + 1), 2**32 - 1),
+            "size": min(max(2**24, longest_line + 1), 2**32 - 1),
         },
     ).fetchone()
     return row[0]
