@@ -53,11 +53,11 @@ def test_parquet_has_the_texts_as_they_are(exported: tuple[str, Path]) -> None:
     assert [doctor for (doctor,) in doctors] == FORMULAS
 
 
-def test_a_run_without_rows_is_named(exported: tuple[str, Path]) -> None:
+def test_a_run_that_is_not_there_is_named(exported: tuple[str, Path]) -> None:
     _, folder = exported
     done = cli("export", "--run", "'; drop schema marts; --", "--to", folder / "x.csv")
     assert done.exit_code == 2
-    assert "has no accepted rows" in done.stderr
+    assert done.stderr.startswith("Error: There is no run '; drop schema marts; --. marts.")
     assert not (folder / "x.csv").exists()
 
 

@@ -32,8 +32,12 @@ def tables_of_run(home: Home, run_id: str, dataset: str | None) -> list[Contract
     with open_warehouse(home) as warehouse:
         query = "select dataset from raw.llm_runs where run_id = $run_id order by dataset"
         names = [name for (name,) in warehouse.execute(query, {"run_id": run_id}).fetchall()]
-    if not names or dataset not in (None, *names):
-        raise _no_rows(f"{run_id} has no accepted rows{f' of {dataset}' if dataset else ''}")
+    if not names:
+        raise SynthcareError(
+            f"There is no run {run_id}. marts.generation_runs lists them; write its run_id whole."
+        )
+    if dataset not in (None, *names):
+        raise _no_rows(f"{run_id} has no accepted rows of {dataset}")
     related = (ancestors(load_contract(name), load_contract) for name in names)
     found = {contract.dataset: contract for contracts in related for contract in contracts}
     return [found[name] for name in parents_first({n: c.foreign_keys for n, c in found.items()})]
