@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-parsing bench-scores lint format prices lock clean
+.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-scores lint format prices lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -43,6 +43,9 @@ bench-parsing: setup ## Measure the parsing of a million responses and write doc
 
 bench-defects: setup ## Measure which score finds which defect and write docs/benchmarks.md (hours; PARTS=2000x5 for 5 repeats)
 	@$(BIN)/python -m tests.benchmarks.defects $(PARTS)
+
+bench-landing: setup ## Measure the landing of ten million answers and write docs/benchmarks.md (ten minutes)
+	@$(BIN)/python -m tests.benchmarks.landing
 
 bench-infer: setup ## Measure contract infer and write docs/benchmarks.md (two minutes)
 	@$(BIN)/python -m tests.benchmarks.infer

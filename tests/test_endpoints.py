@@ -836,7 +836,7 @@ def test_a_key_that_is_missing_or_odd_is_said(monkeypatch: pytest.MonkeyPatch) -
     [
         (401, "o3 refused the key in O3_KEY. Check that it is valid."),
         (403, "o3 refused the key in O3_KEY. Check that it is valid."),
-        (404, "/v1/ has no model 'o3'. Check model and base_url of 'o3' in llms.yml."),
+        (404, "/v1 has no model 'o3'. Check model and base_url of 'o3' in llms.yml."),
         (402, "o3 answered 402: Bad luck."),
         (413, "o3 answered 413: Bad luck."),
     ],

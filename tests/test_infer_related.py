@@ -333,6 +333,16 @@ def test_a_circle_of_two_is_refused(tmp_path: Path) -> None:
     refused(tables, tmp_path, "cannot belong to each other in a circle")
 
 
+def test_tables_that_share_two_keys_are_no_circle(tmp_path: Path) -> None:
+    ids = {"patient_id": [f"p{n}" for n in range(60)], "stay_id": [f"s{n}" for n in range(60)]}
+    tables = {
+        "stays": pd.DataFrame(ids | {"ward": [WARDS[n % 3] for n in range(60)]}),
+        "labs": pd.DataFrame(ids | {"sodium": [130 + n % 17 for n in range(60)]}),
+    }
+    found, _ = inferred(tables, tmp_path)
+    assert len([key for of in found.values() for key in keys(of) if key[2]]) == 1
+
+
 def test_what_says_more_of_each_parent_is_no_parent_itself(tmp_path: Path) -> None:
     details = patients(60)[["Patient ID"]].assign(weight=[n % 7 for n in range(60)])
     found, _ = inferred(

@@ -1,6 +1,7 @@
 """The journal survives kills, and landing it again changes nothing."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +309,39 @@ def test_a_journal_that_was_replaced_is_landed_whole(home: Home, folder: Path) -
     assert landed_numbers(home) == [1, 2, 3]
     journal.write_bytes(first)  # and shorter
     assert land(home) == 0
+
+
+def test_a_journal_is_loaded_in_slices(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generators.landing.loading._SLICE_BYTES", 1200)  # two lines of them
+    append(folder, *range(3, 10))
+    assert land(home) == 9
+    append(folder, 10, 11, 12)
+    assert land(home) == 3
+    assert landed_numbers(home) == [*range(1, 13)]
+    assert query(home, "select journal, response_count, byte_count from raw.llm_journals") == [
+        ("r", 12, (folder / "responses.jsonl").stat().st_size)
+    ]
+
+
+def test_a_copy_of_a_folder_does_not_let_all_be_read_again(home: Home, folder: Path) -> None:
+    shutil.copytree(folder, home.landing / "copy")
+    assert land(home) == 2
+    journal = folder / "responses.jsonl"
+    append(folder, *range(3, 20))
+    land(home)
+    journal.write_bytes(b"x" + journal.read_bytes()[1:])
+    assert land(home) == 0
+
+
+@pytest.mark.parametrize("number", [-1, 10**13, "1", 1.5])
+def test_a_request_whose_number_is_none_is_named(folder: Path, number: object) -> None:
+    journal = folder / "responses.jsonl"
+    first = json.loads(journal.read_bytes().splitlines()[0])
+    journal.write_text(json.dumps(first | {"request_number": number}) + "\n")
+    with pytest.raises(SynthcareError, match="which is no number"):
+        Journal(folder, RUN)
 
 
 def test_what_was_deleted_from_the_warehouse_is_landed_again(home: Home, folder: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from generators.home import Home
+from generators.landing.dispatches import LOST
 from generators.landing.journal import Journal
+from generators.landing.loading import land
 from generators.landing.merging import Merged, merge
 from synthcare.errors import SynthcareError
 from tests.driver import RUN, cli, query, response
@@ -25,7 +27,7 @@ def there(tmp_path: Path) -> Home:
 
 def write(home: Home, run_id: str, *numbers: int, text: str = "text", **changes: object) -> Path:
     """Journal answers of a run, which is begun if it is not there; return its folder."""
-    with Journal(home.landing / run_id, RUN | {"run_id": run_id} | changes) as journal:
+    with Journal(home.landing / run_id, RUN | {"run_id": run_id, "seed": 1} | changes) as journal:
         for number in numbers:
             journal.append(response(number, text, run_id=run_id))
     return home.landing / run_id
@@ -119,7 +121,81 @@ def test_a_journal_that_is_being_written_is_not_copied(home: Home, there: Home) 
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(SynthcareError, match="Another process is writing"):
             merge(home, [there.root])
-    assert counts(merge(home, [there.root]))[2] == 1  # what came before it is here
+        assert not home.landing.exists()
+    assert counts(merge(home, [there.root])) == (2, 0, 0)
+
+
+def test_a_journal_here_that_is_being_written_stays(home: Home, there: Home) -> None:
+    with (
+        Journal(write(home, "r", 1), RUN),  # whose process goes on
+        pytest.raises(SynthcareError, match="Another process is writing"),
+    ):
+        merge(home, [there.root])
+
+
+def test_what_was_sent_and_not_answered_here_is_not_forgotten(home: Home, there: Home) -> None:
+    with Journal(write(home, "r", 1, 2), RUN) as journal:
+        journal.dispatches.sent(3, 10.0, {})
+        journal.dispatches.ended(3, LOST)
+    write(there, "r", 3)
+    before = files(home.root)
+    with pytest.raises(SynthcareError, match="was asked for in both places"):
+        merge(home, [there.root])
+    assert files(home.root) == before
+    # Their copy of the same, which went on, is taken.
+    shutil.rmtree(there.landing)
+    shutil.copytree(home.landing, there.landing)
+    write(there, "r", 4)
+    assert counts(merge(home, [there.root])) == (0, 1, 0)
+    with Journal(home.landing / "r", RUN) as journal:
+        assert journal.dispatches.unsettled.usd_at_most == 10.0
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("run.json", "{", r"run\.json is no JSON"),
+        ("responses.jsonl", None, r"has no responses\.jsonl: it is half a copy"),
+        ("responses.jsonl", "{broken\n", "line 1, is no entry of a journal"),
+    ],
+)
+def test_half_a_copy_is_refused_before_anything_comes(
+    home: Home, there: Home, file: str, text: str | None, said: str
+) -> None:
+    path = there.landing / "s" / file
+    if text is None:
+        path.unlink()
+    else:
+        path.write_text(text)
+    with pytest.raises(SynthcareError, match=said):
+        merge(home, [there.root])
+    assert not home.landing.exists()
+
+
+def test_what_was_heard_on_both_sides_is_no_hindrance(home: Home, there: Home) -> None:
+    merge(home, [there.root])
+    write(there, "r", 3)
+    for of in (home, there):
+        (of.landing / "r" / "streams").mkdir()
+        (of.landing / "r" / "streams" / "9.txt").write_text("x")
+    assert counts(merge(home, [there.root])) == (0, 1, 1)
+
+
+def test_a_folder_here_in_which_nothing_was_begun_is_filled(home: Home, there: Home) -> None:
+    (home.landing / "r").mkdir(parents=True)
+    assert counts(merge(home, [there.root])) == (2, 0, 0)
+
+
+def test_another_run_under_the_name_of_a_landed_one_is_not_mixed_with_it(
+    home: Home, there: Home
+) -> None:
+    write(home, "r", 1, text="ours")
+    land(home)
+    shutil.rmtree(home.landing)
+    merge(home, [there.root])
+    with pytest.raises(SynthcareError, match="has another answer under r-1"):
+        land(home)
+    assert query(home, "select response_text from raw.llm_responses") == [("ours",)]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from generators.wire_formats import check_wire_format
 from synthcare.errors import SynthcareError
@@ -62,10 +63,11 @@ class LLM:
         urls = self.base_urls
         if not urls:
             return
-        is_list = isinstance(urls, list | tuple) and all(isinstance(url, str) for url in urls)
-        if not is_list or len(set(urls)) < len(urls):
+        is_list = isinstance(urls, list | tuple) and all(map(_is_address, urls))
+        if not is_list or len({shown_address(url) for url in urls}) < len(urls):
             raise SynthcareError(
-                f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once."
+                f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once, such as "
+                "http://gpu-1:8000/v1."
             )
         if self.base_url or self.api_version or self.provider != "openai":
             raise SynthcareError(
@@ -90,6 +92,21 @@ class LLM:
     def changed(self, **values: object) -> "LLM":
         """The same LLM with other values; those that are None stay as they are."""
         return replace(self, **{key: value for key, value in values.items() if value is not None})
+
+
+def shown_address(url: str) -> str:
+    """An address without a user's name, a password or a query, which may be a secret."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
+
+
+def _is_address(url: object) -> bool:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return False
+    return parts is not None and parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def load_llm(name: str, project: Path = PROJECT) -> LLM:

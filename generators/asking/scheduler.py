@@ -181,7 +181,7 @@ class Scheduler:
         finally:
             stream.end()
             self._in_flight -= 1
-            server.in_flight -= 1
+            server.ended(departure)
             self._changed.set()
 
     def _receive(
@@ -207,7 +207,10 @@ class Scheduler:
         # A single server is not left out: each request waits for itself.
         rest = server.rests_after(departure, why) if len(self._servers) > 1 else None
         if rest:
-            self._told(f"{server.name} is left out for {rest:.0f} seconds: {why}")
+            seconds = "a second" if rest <= 1 else f"{rest:.0f} seconds"
+            self._told(f"{server.name} is left out for {seconds}: {why}")
+        if len(self._servers) > 1 and (rest or why.is_overload or why.is_unreachable):
+            sending.attempts -= 1  # it says something of the server, and nothing of the request
         if why.retry_after and why.retry_after > _LONGEST_PAUSE_SECONDS:
             self._lose(server, sending, SynthcareError(self._too_long(why)))
         elif (tried := self._tried(sending)) >= self._most_attempts(why):

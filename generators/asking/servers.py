@@ -9,7 +9,8 @@ from generators.asking.pace import Pace
 from generators.landing.streams import BROKEN
 from generators.providers import Completion, Provider, Unanswered
 
-_FAULTS_TO_REST = 3  # in a row; one alone may be of the request
+# In a row: one alone may be of the request, and an overload passes.
+_FAULTS_TO_REST, _OVERLOADS_TO_REST = 3, 8
 _FIRST_REST_SECONDS, _LONGEST_REST_SECONDS = 1.0, 60.0
 
 
@@ -40,7 +41,7 @@ class Server:
         self._most = llm.concurrency
         self._allowed = float(llm.concurrency)
         self._lowered_at = self._rested_at = 0.0
-        self._faults = 0
+        self._faults = self._overloads = 0
         self.rests = 0
 
     @property
@@ -58,14 +59,19 @@ class Server:
         self.in_flight += 1
         return Departure(self._clock(), self.pace.take(tokens))
 
+    def ended(self, departure: Departure) -> None:
+        """Note that a request is no longer under way; of those before a rest none is counted."""
+        self.in_flight -= departure.at > self._rested_at
+
     def answered(self, departure: Departure, completion: Completion) -> None:
-        """Learn from an answer; one that broke off is no sign that the server is well."""
+        """Learn from an answer; one that broke off does not say that a server is back."""
         self.pace.learn(
             departure.marks, requests=completion.requests_limit, tokens=completion.tokens_limit
         )
-        if completion.finish_reason == BROKEN or departure.at <= self._rested_at:
+        is_well = completion.finish_reason != BROKEN or not self.is_left_out
+        if not is_well or departure.at <= self._rested_at:
             return
-        self._faults = self.rests = 0
+        self._faults = self._overloads = self.rests = 0
         self._allowed = min(self._allowed + 1, self._most)
 
     def failed(self, departure: Departure, why: Unanswered) -> None:
@@ -80,16 +86,18 @@ class Server:
         """The seconds for which it is left out from now on, if it is; each time twice as long.
 
         That is where nobody answered there, or not once for several requests. Then it is tried with
-        a single one.
+        a single one, whatever it may still have under way.
         """
-        if why.is_overload or departure.at <= self._rested_at:
+        if departure.at <= self._rested_at:
             return None
-        self._faults += 1
-        if not why.is_unreachable and self._faults < _FAULTS_TO_REST:
+        self._overloads += why.is_overload
+        self._faults += not why.is_overload
+        is_tired = self._faults >= _FAULTS_TO_REST or self._overloads >= _OVERLOADS_TO_REST
+        if not (why.is_unreachable or is_tired):
             return None
         rest = min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2**self.rests)
         self.rests += 1
         self._rested_at = self._clock()
         self.back_at = self._rested_at + rest
-        self._allowed = 1.0
+        self._allowed, self.in_flight = 1.0, 0
         return rest

@@ -46,7 +46,7 @@ class Dispatches:
             for line in read_lines(path, "request_number")
             if line.get("ended", REFUSED) != REFUSED
         ]
-        lost = set(self._perhaps_paid)
+        self._lost = set(self._perhaps_paid)
         for line in read_lines(path, "request_number"):
             number = line["request_number"]
             if "ended" in line:
@@ -55,7 +55,7 @@ class Dispatches:
             self.last_request_number = max(self.last_request_number, number)
             if number not in answered:
                 self.under_way[number] = line
-            if number not in answered or number in without_tokens or number in lost:
+            if number not in answered or number in without_tokens or number in self._lost:
                 self.usd_at_most[number] = line.get("usd_at_most") or 0.0
 
     @property
@@ -73,11 +73,12 @@ class Dispatches:
         """Note that it ended without an answer: REFUSED, LOST or KILLED."""
         if how != REFUSED:
             self._perhaps_paid.append(request_number)
+            self._lost.add(request_number)
         self._write({"request_number": request_number, "ended": how})
 
     def told(self, request_number: int) -> None:
         """Forget what a request can have cost at most: its answer says what it has."""
-        if request_number not in self._perhaps_paid:
+        if request_number not in self._lost:
             self.usd_at_most.pop(request_number, None)
 
     def give_up(self) -> int:

@@ -26,6 +26,7 @@ REQUESTS_FILE = "requests.jsonl"
 BATCHES_FILE = "batches.jsonl"
 STREAMS_FOLDER = "streams"
 
+_MOST_REQUESTS = 2**31  # as the warehouse holds their numbers
 _TOKENS = ("input_tokens", "cached_tokens", "output_tokens")
 _KEYS = ("request_number", "rows_requested", *_TOKENS)
 
@@ -107,6 +108,11 @@ class Journal:
         self._tokens = Counter(dict.fromkeys(_TOKENS, 0))
         self._without_tokens: set[int] = set()
         for entry in read_lines(path, *_KEYS):
+            if not _is_number(entry["request_number"]):
+                raise SynthcareError(
+                    f"{path} has an entry of request {entry['request_number']!r}, which is no "
+                    "number. Mend or delete that line."
+                )
             self.rows_requested += entry["rows_requested"] or 0
             self._count(entry)
         self.dispatches = Dispatches(
@@ -217,6 +223,10 @@ def read_run(folder: Path) -> dict[str, Any]:
         raise SynthcareError(
             f"{folder / RUN_FILE} is no JSON. Mend it, or move {folder} away."
         ) from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < _MOST_REQUESTS
 
 
 def _write_atomically(path: Path, text: str) -> None:

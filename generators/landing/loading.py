@@ -15,6 +15,7 @@ from generators.landing.journal import RESPONSES_FILE, RUN_FILE, read_run
 from generators.landing.jsonl import end_of_lines, read_sized_lines
 from generators.warehouse.database import open_warehouse, raw_tables
 from synthcare.errors import SynthcareError
+from synthcare.files import writing
 
 _TAIL_BYTES = 4096
 _SLICE_BYTES = 2**27
@@ -55,10 +56,17 @@ def _known(warehouse: duckdb.DuckDBPyConnection) -> dict[str, Landed]:
     """How far each journal is loaded, by folder; of none where somebody has changed what was."""
     rows = warehouse.execute(
         """
+        with runs as (
+
+            -- A folder that was copied or renamed is the same run once more.
+            select max(response_count) as response_count
+            from raw.llm_journals
+            group by run_id, dataset
+
+        )
+
         select journal, byte_count, tail_sha256 from raw.llm_journals
-        where
-            (select count(*) from raw.llm_responses)
-            = (select sum(response_count) from raw.llm_journals)
+        where (select count(*) from raw.llm_responses) >= (select sum(response_count) from runs)
         """
     ).fetchall()
     return {name: Landed(*landed) for name, *landed in rows}
@@ -76,6 +84,7 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed
     run = read_run(folder)
     # A corrupt line is named before anything is loaded.
     slices = [*_slices(journal, start)] or [_Slice(0, 0, 0)]
+    is_whole = start == 0 and _has_responses(warehouse, run)
     count = 0
     for part in slices:
         warehouse.begin()
@@ -87,15 +96,56 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed
                 [run.get(name) for name in names],
             )
             with _copied(journal, part) as lines:
+                if is_whole:
+                    _check_same(warehouse, lines, journal, part.longest_line)
                 new = _load(warehouse, lines, run["dataset"], part.longest_line)
             of_earlier = new if landed or part.start else None
             _note(warehouse, folder.name, run, Landed.of(journal, part.end), of_earlier)
             warehouse.commit()
+        except SynthcareError:
+            warehouse.rollback()
+            raise
         except duckdb.Error as error:
             warehouse.rollback()
             raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
         count += new
     return count
+
+
+def _has_responses(warehouse: duckdb.DuckDBPyConnection, run: Mapping[str, Any]) -> bool:
+    return bool(
+        warehouse.execute(
+            "select 1 from raw.llm_responses where run_id = $1 and dataset = $2 limit 1",
+            [run["run_id"], run["dataset"]],
+        ).fetchone()
+    )
+
+
+def _check_same(
+    warehouse: duckdb.DuckDBPyConnection, lines: Path, journal: Path, longest_line: int
+) -> None:
+    """Raise SynthcareError where a response that is loaded says something else in the file."""
+    found = warehouse.execute(
+        """
+        select lines.response_id
+        from read_json(
+            $lines,
+            format = 'newline_delimited',
+            columns = {'response_id': 'varchar', 'response_text': 'varchar'},
+            maximum_object_size = $size
+        ) as lines
+        inner join raw.llm_responses on lines.response_id = llm_responses.response_id
+        where lines.response_text <> llm_responses.response_text
+        limit 1
+        """,
+        {"lines": str(lines), "size": _object_size(longest_line)},
+    ).fetchone()
+    if found:
+        raise SynthcareError(
+            f"{journal} has another answer under {found[0]} than the one that is loaded: it is "
+            "another journal. Move it away; or, for all that is in the landing folder now, delete "
+            "the warehouse and land the reference again."
+        )
 
 
 class _Slice(NamedTuple):
@@ -131,6 +181,8 @@ def _note(
         insert or replace into raw.llm_journals by name
         select
             $journal as journal,
+            $run_id as run_id,
+            $dataset as dataset,
             $byte_count as byte_count,
             $tail_sha256 as tail_sha256,
             case
@@ -159,7 +211,8 @@ def _copied(journal: Path, part: _Slice) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder, journal.open("rb") as file:
         copy = Path(folder) / journal.name
         file.seek(part.start)
-        copy.write_bytes(file.read(part.end - part.start))
+        with writing(copy):
+            copy.write_bytes(file.read(part.end - part.start))
         yield copy
 
 
@@ -187,8 +240,12 @@ def _load(
             "lines": str(lines),
             "dataset": dataset,
             "columns": columns,
-            # The default of 16 MB is too small for a large import.
-            "size": min(max(2**24, longest_line + 1), 2**32 - 1),
+            "size": _object_size(longest_line),
         },
     ).fetchone()
     return row[0]
+
+
+def _object_size(longest_line: int) -> int:
+    """The default of 16 MB is too small for a large import."""
+    return min(max(2**24, longest_line + 1), 2**32 - 1)

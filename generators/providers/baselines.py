@@ -1,6 +1,7 @@
 """Baselines drawn from the reference table: what every LLM should be held against.
 
-They answer in CSV, like an LLM, and go the same way through landing, typing and scores.
+They answer in CSV, like an LLM, or in JSON where rows have real keys, and go the same way through
+landing, typing and scores.
 """
 
 import csv

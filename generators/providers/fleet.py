@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-from generators.asking.llms import LLM
+from generators.asking.llms import LLM, shown_address
 from generators.providers.openai_api import OpenAICompatible
 from synthcare.errors import SynthcareError
 
@@ -22,7 +21,7 @@ async def open_fleet(llm: LLM) -> AsyncIterator[dict[str, OpenAICompatible]]:
         fleet = {}
         for url in llm.base_urls:
             client = OpenAICompatible(replace(llm, base_url=url, base_urls=()))
-            fleet[_shown(url)] = await stack.enter_async_context(aclosing(client))
+            fleet[shown_address(url)] = await stack.enter_async_context(aclosing(client))
         said = await asyncio.gather(*(client.served_models() for client in fleet.values()))
         _check_models(llm, dict(zip(fleet, said, strict=True)))
         yield fleet
@@ -40,9 +39,3 @@ def _check_models(llm: LLM, served: Mapping[str, frozenset[str] | None]) -> None
             f"The servers of '{llm.name}' serve different models: {said}. Name in base_urls of "
             f"llms.yml those that serve {llm.model}."
         )
-
-
-def _shown(url: str) -> str:
-    """The address without a user's name, a password or a query, which may be a secret."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import ModuleType
 
-from generators.asking.llms import LLM
+from generators.asking.llms import LLM, shown_address
 from generators.providers import Unanswered
 from generators.providers.access import quoted
 from generators.providers.faults import Fault, fault_in
@@ -48,7 +48,7 @@ def meaning(
             return SynthcareError(said)
         case client.NotFoundError():
             return SynthcareError(
-                f"{base_url} has no model '{llm.model}'. "
+                f"{shown_address(str(base_url))} has no model '{llm.model}'. "
                 f"Check model and base_url of '{llm.name}' in llms.yml."
             )
         case client.APIStatusError():
@@ -58,7 +58,7 @@ def meaning(
             return silent(llm)
         case client.APIConnectionError():
             return Unanswered(
-                f"{llm.name} cannot be reached at {base_url}. Check base_url.",
+                f"{llm.name} cannot be reached at {shown_address(str(base_url))}. Check base_url.",
                 is_unreachable=_was_never_sent(error),
                 is_refused=_was_never_sent(error),
             )

@@ -120,12 +120,13 @@ def _chosen(candidates: Sequence[tuple[str, _Candidate]]) -> list[tuple[str, _Ca
     if not found:
         return []
     (child, best), *others = found
-    turned = (best.key.to_columns, best.key.columns)
+    # A key that both tables share is the same either way, and no circle.
+    known = {(one, candidate.key.columns, candidate.key.to_columns) for one, candidate in found}
     back = [
         (other, candidate)
         for other, candidate in others
         if other != child
-        and (candidate.key.columns, candidate.key.to_columns) != turned
+        and (child, candidate.key.to_columns, candidate.key.columns) not in known
         and not candidate.is_numbering
     ]
     return [(child, best), *back[:1]]

@@ -1,8 +1,8 @@
 """Benchmark of the landing: `make bench-landing` writes it to docs/benchmarks.md.
 
 A journal of one run with answers of one short row each. Landed is all of it into an empty
-warehouse, then 100 answers that came since; *opened* is the journal, as for a run that goes on.
-Each in a process of its own, whose peak of memory is given.
+warehouse, then 100 answers that came since, each in a process of its own, whose peak of memory is
+given.
 """
 
 import json
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,7 +29,7 @@ _RUN_ID = RUN["run_id"]
 def main() -> None:
     """Measure each size."""
     lines = [measure(size) for size in SIZES]
-    head = ["answers", "journal", "landed", "memory", "100 more", "memory", "opened", "memory"]
+    head = ["answers", "journal", "landed", "memory", "100 more", "memory"]
     text = table(head, lines)
     print(text)
     caption = __doc__.split("\n\n", 1)[1].strip()
@@ -41,17 +41,18 @@ def measure(size: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         journal = Path(folder) / "landing" / _RUN_ID / RESPONSES_FILE
         write(folder, range(1, size + 1))
-        line = [f"{size:,}", f"{journal.stat().st_size / 1e9:.1f} GB", *alone("land", folder)]
+        line = [f"{size:,}", f"{journal.stat().st_size / 1e9:.1f} GB", *alone(folder)]
         write(folder, range(size + 1, size + 101))
-        line += [*alone("land", folder), *alone("open", folder)]
+        line += alone(folder)
     print(line, flush=True)
     return line
 
 
 def write(folder: str, numbers: range) -> None:
     """Write answers of these numbers to the journal, without waiting for the disk at each."""
-    with Journal(Path(folder) / "landing" / _RUN_ID, RUN) as journal:
-        journal.begin()
+    if numbers.start == 1:
+        with Journal(Path(folder) / "landing" / _RUN_ID, RUN) as journal:
+            journal.begin()
     with (Path(folder) / "landing" / _RUN_ID / RESPONSES_FILE).open("a") as file:
         file.writelines(lines(numbers))
 
@@ -65,10 +66,10 @@ def lines(numbers: range) -> Iterator[str]:
     return (f"{before}{_RUN_ID}-{number}{middle}{number}{after}\n" for number in numbers)
 
 
-def alone(what: str, folder: str) -> list[str]:
-    """Seconds and peak of memory of a task in a process of its own."""
+def alone(folder: str) -> list[str]:
+    """Seconds and peak of memory of landing what is new, in a process of its own."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.landing", what, folder],
+        [sys.executable, "-m", "tests.benchmarks.landing", folder],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -78,20 +79,16 @@ def alone(what: str, folder: str) -> list[str]:
     return [f"{seconds:.1f} s", f"{gigabytes:.1f} GB"]
 
 
-def do(what: str, home: Home) -> None:
-    """Land what is new, or open the journal."""
-    tasks: dict[str, Callable[[], object]] = {
-        "land": lambda: land(home),
-        "open": lambda: Journal(home.landing / _RUN_ID, RUN).__exit__(None, None, None),
-    }
+def land_alone(home: Home) -> None:
+    """Land what is new, and print seconds and the peak of memory in GB."""
     began = time.perf_counter()
-    tasks[what]()
+    land(home)
     seconds = time.perf_counter() - began
-    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+    print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        do(sys.argv[1], Home(Path(sys.argv[2])))
+        land_alone(Home(Path(sys.argv[1])))
     else:
         main()
