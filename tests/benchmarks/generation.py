@@ -194,7 +194,8 @@ def several_servers() -> str:
     """10,240 rows, 20 a request, 64 at once of each server, at a third of the usual speed.
 
     Answers are not streamed: all servers run on the same cores as the client, and pieces of 256
-    streams would be work for both sides. In the last line one of the four servers is killed after
+    streams would be work for both sides. That is also what is lacking to four times, because all
+    requests of a wave come at once. In the last line one of the four servers is killed after
     half a minute. *Lost* are rows of requests that it had under way, which may have been paid; they
     are asked for again elsewhere.
     """
