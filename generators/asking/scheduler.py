@@ -111,7 +111,8 @@ class Scheduler:
             server = min(servers, key=lambda server: (server.pace.delay(tokens), -server.room))
             if delay := server.pace.delay(tokens):
                 self._put_back(sending, at=0.0)
-                self._tell_of_wait(delay, "for its limits of requests and tokens a minute")
+                if len(self._servers) == 1 or not self._in_flight:
+                    self._tell_of_wait(delay, "for its limits of requests and tokens a minute")
                 return delay
             if not self._budget.reserve(sending.usd_at_most):
                 if self._budget.is_waiting:

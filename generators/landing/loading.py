@@ -84,31 +84,48 @@ def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed
     run = read_run(folder)
     # A corrupt line is named before anything is loaded.
     slices = [*_slices(journal, start)] or [_Slice(0, 0, 0)]
-    is_whole = start == 0 and _has_responses(warehouse, run)
-    count = 0
-    for part in slices:
-        warehouse.begin()
-        try:
-            names = raw_tables()["llm_runs"].columns
-            marks = ", ".join("?" for _ in names)
-            warehouse.execute(
-                f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
-                [run.get(name) for name in names],
-            )
-            with _copied(journal, part) as lines:
-                if is_whole:
-                    _check_same(warehouse, lines, journal, part.longest_line)
-                new = _load(warehouse, lines, run["dataset"], part.longest_line)
-            of_earlier = new if landed or part.start else None
-            _note(warehouse, folder.name, run, Landed.of(journal, part.end), of_earlier)
-            warehouse.commit()
-        except SynthcareError:
-            warehouse.rollback()
-            raise
-        except duckdb.Error as error:
-            warehouse.rollback()
-            raise SynthcareError(f"{folder} cannot be loaded: {error}") from error
-        count += new
+    is_again = start == 0 and _has_responses(warehouse, run)
+    return sum(
+        _land_slice(warehouse, journal, run, part, is_again=is_again, is_first=not part.start)
+        for part in slices
+    )
+
+
+def _land_slice(
+    warehouse: duckdb.DuckDBPyConnection,
+    journal: Path,
+    run: Mapping[str, Any],
+    part: "_Slice",
+    *,
+    is_again: bool,
+    is_first: bool,
+) -> int:
+    """Load some lines of a journal, or nothing of them; return how many were new.
+
+    `is_again`: some of them may be loaded. `is_first`: none of the journal's is known to be.
+    """
+    # Before they are read: of a file that is replaced meanwhile, rather too much is read again.
+    reached = Landed.of(journal, part.end)
+    warehouse.begin()
+    try:
+        names = raw_tables()["llm_runs"].columns
+        marks = ", ".join("?" for _ in names)
+        warehouse.execute(
+            f"insert or ignore into raw.llm_runs ({', '.join(names)}) values ({marks})",  # noqa: S608
+            [run.get(name) for name in names],
+        )
+        with _copied(journal, part) as lines:
+            if is_again:
+                _check_same(warehouse, lines, journal, part.longest_line)
+            count = _load(warehouse, lines, run["dataset"], part.longest_line)
+        _note(warehouse, journal.parent.name, run, reached, None if is_first else count)
+        warehouse.commit()
+    except SynthcareError:
+        warehouse.rollback()
+        raise
+    except duckdb.Error as error:
+        warehouse.rollback()
+        raise SynthcareError(f"{journal.parent} cannot be loaded: {error}") from error
     return count
 
 
