@@ -66,7 +66,7 @@ class Scheduler:
         self._told, self._told_until, self._heard_at = told, 0.0, time.monotonic()
         self._llm, self._budget, self._group = llm, budget, group
         self._servers: Sequence[Server] = [
-            Server(llm, provider, name, time.monotonic) for name, provider in providers.items()
+            Server(llm, provider, name) for name, provider in providers.items()
         ]
         self._works: list[Work] = []
         self._again: list[tuple[float, int, _Sending]] = []  # a heap of (when, tie-break, what)

@@ -1,6 +1,6 @@
 """One server of an LLM: how much it bears at once, and whether it can be asked now."""
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,18 +26,15 @@ class Server:
     """What is known of one server: its limits, its load, and since when it has not answered.
 
     `name` is its address, None where the LLM has no other. It is left out until `back_at`, and was
-    so `rests` times in a row. After an overload it is asked for a
-    quarter less at once, then for one more with every answer. Times are those of `clock`.
+    so `rests` times in a row. After an overload it is asked for a quarter less at once, then for
+    one more with every answer.
     """
 
-    def __init__(
-        self, llm: LLM, provider: Provider, name: str | None, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, llm: LLM, provider: Provider, name: str | None) -> None:
         self.name, self.provider = name, provider
         self.in_flight = 0
         self.pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
         self.back_at = 0.0
-        self._clock = clock
         self._most = llm.concurrency
         self._allowed = float(llm.concurrency)
         self._lowered_at = self._rested_at = 0.0
@@ -47,7 +44,7 @@ class Server:
     @property
     def room(self) -> int:
         """How many requests may go out to it now; 0 while it rests."""
-        return 0 if self._clock() < self.back_at else int(self._allowed) - self.in_flight
+        return 0 if time.monotonic() < self.back_at else int(self._allowed) - self.in_flight
 
     @property
     def is_left_out(self) -> bool:
@@ -57,7 +54,7 @@ class Server:
     def depart(self, tokens: int) -> Departure:
         """Count a request of so many tokens that goes out now."""
         self.in_flight += 1
-        return Departure(self._clock(), self.pace.take(tokens))
+        return Departure(time.monotonic(), self.pace.take(tokens))
 
     def ended(self, departure: Departure) -> None:
         """Note that a request is no longer under way; of those before a rest none is counted."""
@@ -80,7 +77,7 @@ class Server:
             self.pace.pause(why.retry_after)
         if why.is_overload and departure.at > self._lowered_at:
             # Once for all that were under way together.
-            self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), self._clock()
+            self._allowed, self._lowered_at = max(1.0, self._allowed * 0.75), time.monotonic()
 
     def rests_after(self, departure: Departure, why: Unanswered) -> float | None:
         """The seconds for which it is left out from now on, if it is; each time twice as long.
@@ -97,7 +94,7 @@ class Server:
             return None
         rest = min(_LONGEST_REST_SECONDS, _FIRST_REST_SECONDS * 2**self.rests)
         self.rests += 1
-        self._rested_at = self._clock()
+        self._rested_at = time.monotonic()
         self.back_at = self._rested_at + rest
         self._allowed, self.in_flight = 1.0, 0
         return rest

@@ -25,7 +25,8 @@ _TOLD_FROM_BYTES = 2**28  # which take ten seconds and more
 class Landed(NamedTuple):
     """How far a journal is loaded, and the SHA-256 of what stands before that place.
 
-    By that it is known again: a journal that was mended or replaced is loaded from its beginning.
+    By that it is known again: a journal that was mended is loaded from its beginning, one that says
+    something else under the same ids is refused.
     """
 
     byte_count: int
