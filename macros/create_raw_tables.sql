@@ -3,6 +3,7 @@
 {% macro create_raw_tables() %}
     {% if execute %}
         {% do run_query('create schema if not exists raw') %}
+        {% do run_query('create sequence if not exists raw.landing_order') %}
 
         {% set columns_there = run_query(
             "select table_name || '.' || column_name from duckdb_columns() where schema_name = 'raw'"

@@ -14,7 +14,6 @@ parents as (
 
     select
         record_id as _parent_record,
-        parsed_with as parent_parsed_with,
         len(reject_reasons) = 0 as is_parent_accepted,
         struct_pack(
             {%- for column in contract_columns(parent.to) %}
@@ -99,12 +98,6 @@ places_in_families as (
         {%- endif -%}
     {%- endfor -%}
     {{ found.sql or 'coalesce(_key_' ~ column.name ~ ', record_id)' }}
-{%- endmacro %}
-
-{#- The logic of all that a row belongs to, which judges whether it can be accepted. -#}
-{% macro logic_above(dataset) -%}
-    {%- set parent = contract_parent(dataset) -%}
-    {{ (cast_logic(parent.to) ~ logic_above(parent.to)) if parent }}
 {%- endmacro %}
 
 {#-

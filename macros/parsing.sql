@@ -26,6 +26,7 @@ whole as (
 
     select
         response_id,
+        landed_number,
         dataset,
         replace(response_text, chr(13) || chr(10), chr(10)) as plain_text,
         coalesce(len(written_fields), len({{ labels() }})) as width,
@@ -41,22 +42,17 @@ whole as (
 
 {#- The model around `logic`, CTEs that end with `records`: those of responses that it has not read yet. -#}
 {% macro new_records(logic) %}
+{{- reads_responses(logic) }}
 with responses as not materialized (
 
     select * from {{ ref('stg_llm_responses') }}
-    {%- if is_incremental() %}
-    where response_id not in (select response_id from {{ this }})
-    {%- endif %}
+    {{ where_unread(logic) }}
 
 ),
 
 {{ logic }}
 
-select
-    *,
-    {{ sql_text(local_md5(logic)) }} as logic_hash,
-
-from records
+select * from records
 {% endmacro %}
 
 {#- The value of a CSV line between two commas: quoted, or without a quote. -#}
@@ -156,45 +152,3 @@ from records
 {% macro labels_among(names) -%}
     len(list_intersect({{ plain_names(names) }}, {{ labels(plain=true) }}))
 {%- endmacro %}
-
-{#-
-    Incremental models keep in `logic_hash` the hash of the SQL that made a row, contract included. As
-    a pre-hook this forgets the rows that other SQL made, so that the build makes them anew.
--#}
-{% macro forget_rows_of_other_logic() %}
-    {%- if is_incremental() %}
-    delete from {{ this }}
-    where logic_hash <> {{ sql_text(
-        modules.re.search("'([0-9a-f]{32})' as logic_hash", model['compiled_code']).group(1)
-    ) }}
-    {%- endif %}
-{% endmacro %}
-
-{#- The same, for the typed rows of responses that were read in another way. -#}
-{% macro forget_rows_parsed_anew() %}
-    {%- if is_incremental() %}
-    delete from {{ this }}
-    where (response_id, parsed_with) not in (
-        select (response_id, parsed_with) from {{ ref('stg_llm_records') }}
-    )
-    {%- set parent = contract_parent(this.identifier[4:-5]) %}
-    {%- if parent %}
-    ;
-    -- So are those whose parent was read anew, or judged in another way.
-    delete from {{ this }}
-    where response_id in (
-        select children.response_id
-        from {{ this }} as children
-        left join {{ ref('int_' ~ parent.to ~ '_cast') }} as parents
-            on children.parent_record_id = parents.record_id
-        where
-            children.parent_record_id is not null
-            and (
-                parents.parsed_with is distinct from children.parent_parsed_with
-                or coalesce(len(parents.reject_reasons) = 0, false)
-                = list_contains(children.reject_reasons, 'parent_rejected')
-            )
-    )
-    {%- endif %}
-    {%- endif %}
-{% endmacro %}

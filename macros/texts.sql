@@ -31,7 +31,6 @@ placed_{{ source }} as (
         {%- endif %}
         written.run_id,
         written.response_id,
-        written.parsed_with,
         written.is_cut_off,
         written.doubt,
         len(written.field_values)

@@ -70,14 +70,14 @@ class Parser:
 
 
 def _readings(warehouse: duckdb.DuckDBPyConnection) -> Any:
-    """What the Python model returns."""
+    """The rows that the Python model returns."""
     model = runpy.run_path(str(PROJECT / "models/staging/stg_llm_readings.py"))["model"]
     dbt = SimpleNamespace(
         config=lambda **_: None,
         is_incremental=False,
         ref=lambda name: warehouse.table(f"staging.{name}"),
     )
-    return model(dbt, warehouse)
+    return model(dbt, warehouse).read_all()
 
 
 def _records(warehouse: duckdb.DuckDBPyConnection) -> dict[str, list[dict[str, Any]]]:

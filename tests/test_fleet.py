@@ -1,13 +1,11 @@
 """Several servers behind one LLM: shared out, left out where they fail, tried again."""
 
-import asyncio
 import json
 import re
 import signal
 import subprocess
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -17,18 +15,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from generators.asking.engine import open_asker
 from generators.asking.llms import LLM, load_llm
 from generators.asking.runs import Run, plan_run
-from generators.asking.work import Work
-from generators.costs.budget import Budget
 from generators.home import Home
-from generators.landing.journal import Journal
 from generators.landing.loading import land
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import query
+from tests.fleets import ask, rows_in, servers_of
 from tests.loopback import StandIn, serve
 
 KEY = "sk-test"
@@ -57,34 +52,10 @@ def plan(contract: Contract, urls: Sequence[str], **changes: Any) -> Run:
     )
 
 
-def ask(home: Home, run: Run, rows: int) -> tuple[Work, list[dict[str, Any]], list[str]]:
-    """The work of one session, what is journalled, and what a person was told."""
-    told: list[str] = []
-
-    async def session() -> None:
-        async with open_asker(home, run, Budget(None), told.append) as asker:
-            await asker(work, rows)
-
-    with Journal(home.landing / run.run_id, run.as_row()) as journal:
-        work = Work(run, journal, 0, lambda *_: None)
-        asyncio.run(asyncio.wait_for(session(), 120))
-    path = home.landing / run.run_id / "responses.jsonl"
-    text = path.read_text() if path.exists() else ""
-    return work, [json.loads(line) for line in text.splitlines()], told
-
-
 @contextmanager
 def serving(number: int, **behaviour: Any) -> Iterator[list[StandIn]]:
     with ExitStack() as stack:
         yield [stack.enter_context(serve(key=KEY, **behaviour)) for _ in range(number)]
-
-
-def servers_of(responses: Sequence[dict[str, Any]]) -> Counter[str]:
-    return Counter(response["server"] for response in responses)
-
-
-def rows_in(responses: Sequence[dict[str, Any]]) -> int:
-    return sum(response["response_text"].count("\n") for response in responses)
 
 
 def test_requests_are_shared_out_and_the_journal_says_who_answered(

@@ -22,8 +22,9 @@ class LLM:
 
     `model` is None for a baseline. `concurrency` is the most requests at once. Limits are those of
     the account, None where there are none or the provider's headers say them. Where there are
-    several `base_urls`, which serve the same model, both are of each. `tokens_per_second`
-    is what one answer is written at; only the plan's estimate of the time uses it. `sampling` goes
+    several `base_urls` or `replicas`, which serve the same model, both are of each. `ray` is the
+    cluster that starts replicas. `tokens_per_second` is what one answer is written at; only the
+    plan's estimate of the time uses it. `sampling` goes
     into every request as it is, `reasoning_tokens` are room beside that of the rows.
     """
 
@@ -49,6 +50,8 @@ class LLM:
     timeout_seconds: float = 600.0
     sampling: Mapping[str, float] = field(default_factory=dict, hash=False)
     port: int = 0
+    replicas: int = 1
+    ray: str | None = None
 
     def __post_init__(self) -> None:
         check_wire_format(
@@ -58,6 +61,7 @@ class LLM:
             has_base_url=bool(self.base_url or self.base_urls),
         )
         self._check_base_urls()
+        self._check_replicas()
 
     def _check_base_urls(self) -> None:
         urls = self.base_urls
@@ -75,6 +79,26 @@ class LLM:
                 "neither with base_url nor with api_version."
             )
 
+    def _check_replicas(self) -> None:
+        if not self.is_replicated:
+            return
+        is_count = isinstance(self.replicas, int) and self.replicas >= 1
+        if not is_count or not isinstance(self.ray, str | None):
+            raise SynthcareError(
+                f"llms.yml: replicas of '{self.name}' is no number from 1 on, or ray is neither "
+                "`local` nor an address."
+            )
+        if self.provider != "local" or self.port:
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has replicas or ray, which go with provider local only, "
+                "and not with port. Servers that run already are named in base_urls."
+            )
+
+    @property
+    def is_replicated(self) -> bool:
+        """Whether Ray starts its servers."""
+        return self.replicas != 1 or self.ray is not None
+
     @property
     def is_baseline(self) -> bool:
         return self.provider in BASELINES
@@ -82,7 +106,7 @@ class LLM:
     @property
     def slots(self) -> int:
         """The most requests at once, over all servers."""
-        return self.concurrency * max(1, len(self.base_urls))
+        return self.concurrency * max(self.replicas, len(self.base_urls))
 
     @property
     def has_no_limit(self) -> bool:

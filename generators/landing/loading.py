@@ -50,6 +50,9 @@ def land(home: Home) -> int:
     folders = sorted(path.parent for path in home.landing.glob(f"[!.]*/{RUN_FILE}"))
     with open_warehouse(home) as warehouse:
         known = _known(warehouse)
+        if not known:
+            # What is loaded again has other numbers, so that all of it is read again.
+            warehouse.execute("delete from raw.llm_readers")
         return sum(_land_run(warehouse, folder, known.get(folder.name)) for folder in folders)
 
 
@@ -237,9 +240,9 @@ def _copied(journal: Path, part: _Slice) -> Iterator[Path]:
 def _load(
     warehouse: duckdb.DuckDBPyConnection, lines: Path, dataset: str, longest_line: int
 ) -> int:
-    """Load the lines, to which the dataset is added: it is the same in all of them."""
+    """Load the lines, to which their dataset, the same in all of them, and numbers are added."""
     columns = dict(raw_tables()["llm_responses"].columns)
-    del columns["dataset"]
+    del columns["dataset"], columns["landed_number"]
     row = warehouse.execute(
         """
         insert or ignore into raw.llm_responses by name

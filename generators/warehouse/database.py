@@ -85,6 +85,7 @@ def _options() -> dict[str, str]:
 def _create_raw_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create what is not there, and bring what an older version left to the form of today."""
     connection.execute("create schema if not exists raw")
+    connection.execute("create sequence if not exists raw.landing_order")
     for name, table in raw_tables().items():
         connection.execute(f"create table if not exists raw.{name} ({table.definition})")
         _renew(connection, name, table)

@@ -1,10 +1,4 @@
 -- Each line has as many values as were asked for.
-{{ config(
-    materialized='incremental',
-    on_schema_change='sync_all_columns',
-    pre_hook='{{ forget_rows_of_other_logic() }}',
-) }}
-
 {% set logic %}
 {{ whole_responses() }}
 
@@ -12,6 +6,7 @@ in_lines as (
 
     select
         response_id,
+        landed_number,
         dataset,
         width,
         is_unclear,
@@ -42,6 +37,7 @@ split as (
 
     select
         response_id,
+        landed_number,
         is_unclear,
         list_transform(lines, lambda line: {{ csv_values('line') }}) as values_of_lines,
         if(
@@ -66,6 +62,7 @@ rows_of_values as (
 
     select
         response_id,
+        landed_number,
         is_unclear,
         unnest(csv_lines) as record_text,
         unnest(list_slice(values_of_lines, 1, len(csv_lines))) as field_values,
@@ -80,6 +77,7 @@ records as (
     select
         response_id || '-' || place as record_id,
         response_id,
+        landed_number,
         'delimited' as record_format,
         record_text,
         cast(null as varchar[]) as field_names,

@@ -20,17 +20,17 @@ irregular as (
 
     select
         response_id,
+        landed_number,
         response_text,
         coalesce(is_truncated, false) as is_truncated,
         ---------- what is looked for
         {{ labels() }} as labels,
         coalesce(written_fields, list_transform({{ labels() }}, lambda label: [label])) as fields,
-        md5(cast(fields as varchar)) as expected_hash,
 
     from responses
     where
-        response_id not in (select response_id from json_records)
-        and response_id not in (select response_id from csv_records)
+        landed_number not in (select landed_number from json_records)
+        and landed_number not in (select landed_number from csv_records)
         -- of a dataset that the project still has
         and labels is not null
 

@@ -1,10 +1,4 @@
 -- Up to each closing brace there is one flat object, and nothing but commas between.
-{{ config(
-    materialized='incremental',
-    on_schema_change='sync_all_columns',
-    pre_hook='{{ forget_rows_of_other_logic() }}',
-) }}
-
 {% set logic %}
 {{ whole_responses() }}
 
@@ -12,6 +6,7 @@ in_objects as (
 
     select
         response_id,
+        landed_number,
         dataset,
         is_unclear,
         -- without the object around the rows
@@ -60,6 +55,7 @@ objects as (
 
     select
         response_id,
+        landed_number,
         dataset,
         is_unclear,
         unnest(flat_objects) as record_text,
@@ -75,6 +71,7 @@ records as (
     select
         response_id || '-' || place as record_id,
         response_id,
+        landed_number,
         'json' as record_format,
         record_text,
         -- null where the contract's order holds, which is so for nearly all

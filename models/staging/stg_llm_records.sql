@@ -26,8 +26,8 @@ read_records as (
 
     select
         response_id,
+        landed_number,
         taken_for,
-        logic_hash,
         unnest(from_json(records, '[{
             "text": "VARCHAR",
             "names": ["VARCHAR"],
@@ -52,16 +52,16 @@ plain_records as (
 records as (
 
     select
-        * exclude (logic_hash),
+        *,
         false as is_cut_off,
         cast(null as varchar) as doubt,
-        logic_hash,
 
     from plain_records
     union all
     select
         response_id || '-' || place as record_id,
         response_id,
+        landed_number,
         taken_for as record_format,
         record.text as record_text,
         record.names as field_names,
@@ -69,7 +69,6 @@ records as (
         {{ is_unclear('record.text') }} as is_unclear,
         record.is_cut_off,
         record.doubt,
-        logic_hash,
 
     from read_records
 
@@ -98,7 +97,7 @@ joined as (
         ) as written_fields,
 
     from records
-    inner join responses on records.response_id = responses.response_id
+    inner join responses on records.landed_number = responses.landed_number
 
 ),
 
@@ -109,6 +108,7 @@ expanded as (
         ---------- ids
         record_id,
         response_id,
+        landed_number,
         run_id,
         dataset,
 
@@ -138,9 +138,6 @@ expanded as (
         drawn_values,
         parents,
         has_keys,
-
-        ---------- what made it
-        logic_hash as parsed_with,
 
     from joined
 

@@ -18,6 +18,7 @@ joined as (
         responses.run_id,
         responses.dataset,
         responses.request_number,
+        responses.landed_number,
         runs.wire_format,
         runs.written_fields,
         coalesce(runs.has_keys, false) as has_keys,

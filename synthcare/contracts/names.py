@@ -9,7 +9,7 @@ import duckdb
 # Columns that the models of a dataset add to its own.
 OURS = {
     *("record_id", "run_id", "response_id", "was_normalised", "row_number", "is_holdout"),
-    *("normalised_columns", "reject_reasons", "parsed_with", "logic_hash", "record_text"),
+    *("normalised_columns", "reject_reasons", "landed_number", "record_text"),
     *("unit", "block", "dataset", "is_looked_at"),
     # of the records on their way to the mart
     *("drawn_rows", "drawn_values", "field_names", "field_values", "is_coded", "is_cut_off"),
@@ -17,7 +17,7 @@ OURS = {
     *("dictated_values", "is_beyond_quota", "is_repeated"),
     # of what a row belongs to
     *("children_asked", "has_keys", "is_parent_accepted", "key_places", "parent"),
-    *("parent_parsed_with", "parent_record_id", "parents", "parents_asked"),
+    *("parent_record_id", "parents", "parents_asked"),
     # of runs, beside which rows are coded
     *("blocks", "drawn_columns", "is_drawn_by_response", "rows_accepted", "units"),
 }

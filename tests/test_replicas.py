@@ -1,0 +1,165 @@
+"""Replicas of a model of one's own, which Ray starts: SmolLM2, on one machine."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generators.asking.llms import LLM, load_llm
+from generators.asking.runs import Run, plan_run
+from generators.home import Home
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
+from tests.fleets import ask, rows_in, servers_of
+
+HAS_RAY = find_spec("ray") is not None
+# A cluster takes all cores, so that there is one at a time.
+pytestmark = pytest.mark.xdist_group("ray")
+with_ray = pytest.mark.skipif(not HAS_RAY, reason="make setup-ray was not run")
+
+
+def llm_of(**changes: Any) -> LLM:
+    return replace(load_llm("smollm2"), **{"replicas": 2, "concurrency": 2, **changes})
+
+
+def plan(contract: Contract, **changes: Any) -> Run:
+    return plan_run(
+        contract, llm_of(**changes), prompt_level="basic", instruction_level="basic", seed=1
+    )
+
+
+def serving_processes() -> set[int]:
+    """Processes of actors, by what Ray calls them."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::_Serving"):
+                found.add(int(path.parent.name))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+@with_ray
+def test_replicas_share_the_requests(home: Home, contract: Contract) -> None:
+    work, responses, told = ask(home, plan(contract), 20)
+    assert work.stopped_because is None
+    assert rows_in(responses) >= 20
+    assert set(servers_of(responses)) == {"replica 1", "replica 2"}
+    assert told == []
+    assert serving_processes() == set()
+
+
+@with_ray
+def test_a_replica_that_is_killed_comes_back(home: Home, contract: Contract) -> None:
+    killed: list[int] = []
+    run = plan(contract)
+    journal = home.landing / run.run_id / "responses.jsonl"
+
+    def kill() -> None:
+        while not (journal.exists() and journal.read_text()):
+            time.sleep(0.1)
+        killed.append(min(serving_processes()))
+        os.kill(killed[0], signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    work, responses, told = ask(home, run, 60, seconds=400)
+    assert killed
+    assert work.stopped_because is None
+    broken = [one for one in responses if one["finish_reason"] == "broken"]
+    assert rows_in(responses) >= 60 - len(broken)  # whose last line may have no end
+    assert len({one["request_number"] for one in responses}) == len(responses)
+    assert len(broken) + work.unanswered <= 2  # what was in flight there
+    (name,) = {line.split(" is left out")[0] for line in told if " is left out" in line}
+    assert f"{name} answers again" in told
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[str]:
+    """The address of a cluster of two nodes with one core each."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster.add_node(num_cpus=1)
+    yield cluster.address
+    cluster.shutdown()
+
+
+@with_ray
+def test_nodes_of_a_cluster_have_a_replica_each(
+    home: Home, contract: Contract, request: pytest.FixtureRequest
+) -> None:
+    address = request.getfixturevalue("two_nodes")
+    work, responses, _ = ask(home, plan(contract, ray=address), 20)
+    assert work.stopped_because is None
+    # A replica takes a core, and neither node has two.
+    assert set(servers_of(responses)) == {"replica 1", "replica 2"}
+
+
+def refusal(home: Home, run: Run) -> str:
+    with pytest.raises(SynthcareError) as told:
+        ask(home, run, 10)
+    return str(told.value)
+
+
+@with_ray
+def test_more_replicas_than_cores_are_refused(home: Home, contract: Contract) -> None:
+    cores = os.cpu_count() or 1
+    assert refusal(home, plan(contract, replicas=cores + 1)) == (
+        f"'smollm2' has {cores + 1} replicas, and the Ray cluster has {cores} cores: each needs "
+        "one. Make `replicas` less in llms.yml, or add nodes."
+    )
+
+
+@with_ray
+def test_a_cluster_that_is_not_there_is_named(home: Home, contract: Contract) -> None:
+    began = time.monotonic()
+    said = refusal(home, plan(contract, ray="127.0.0.1:9"))
+    assert said.startswith("There is no Ray cluster at 127.0.0.1:9. Start one with")
+    assert time.monotonic() - began < 60
+
+
+@with_ray
+def test_a_model_that_will_not_do_is_said_once(
+    home: Home, contract: Contract, tmp_path: Path
+) -> None:
+    path = tmp_path / "no.gguf"
+    path.write_text("GGUF")
+    said = refusal(home, plan(contract, model_path=str(path)))
+    assert "no.gguf" in said
+    assert "\n" not in said
+
+
+@pytest.mark.skipif(HAS_RAY, reason="Ray is installed")
+def test_without_ray_a_line_says_how_to_get_it(home: Home, contract: Contract) -> None:
+    assert refusal(home, plan(contract)) == (
+        "'smollm2' has replicas, which Ray starts, and Ray is not installed. Run "
+        "`make setup-ray`, or take `replicas` and `ray` out of llms.yml."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"replicas": 0}, "is no number from 1 on"),
+        ({"replicas": "2"}, "is no number from 1 on"),
+        ({"ray": 6379}, "neither `local` nor an address"),
+        ({"provider": "openai", "wire_format": "csv"}, "provider local only"),
+        ({"port": 8080}, "not with port"),
+    ],
+)
+def test_what_replicas_cannot_go_with_is_refused(changes: dict[str, Any], why: str) -> None:
+    with pytest.raises(SynthcareError, match=why):
+        llm_of(**changes)
+
+
+def test_slots_are_those_of_all_replicas() -> None:
+    assert llm_of(replicas=3).slots == 6
+    assert llm_of(replicas=1).slots == 2
