@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-scores lint format prices lock clean setup-ray
+.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-replicas bench-scores lint format prices lock clean setup-ray
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -50,6 +50,9 @@ bench-defects: setup ## Measure which score finds which defect and write docs/be
 bench-landing: setup ## Measure the landing of ten million answers and write docs/benchmarks.md (ten minutes)
 	@$(BIN)/python -m tests.benchmarks.landing
 
+bench-replicas: setup-ray ## Measure replicas that Ray starts and write docs/benchmarks.md (five minutes)
+	@$(BIN)/python -m tests.benchmarks.replicas
+
 bench-infer: setup ## Measure contract infer and write docs/benchmarks.md (two minutes)
 	@$(BIN)/python -m tests.benchmarks.infer
 
@@ -75,4 +78,4 @@ lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 		--no-header --no-annotate --quiet --upgrade -o requirements-ray.lock
 
 clean: ## Remove what was generated, landed and reported; keep .venv
-	@rm -rf landing exports warehouse.duckdb warehouse.duckdb.wal reports/html target logs
+	@rm -rf landing exports warehouse.duckdb warehouse.duckdb.wal warehouse.duckdb.tmp reports/html target logs

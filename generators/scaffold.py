@@ -90,7 +90,7 @@ def _models(name: str, known: Sequence[str], tables: Tables, project: Path) -> d
     example, *others = known
     above = {
         f"stg_reference_{example}": _parents(name, tables),
-        f"int_{example}_cast": _ancestors(name, tables),
+        f"int_{example}_cast": _parents(name, tables),
     }
     texts = {}
     for path in sorted((project / "models").rglob("*.sql")):
@@ -146,14 +146,6 @@ def _parents(name: str, tables: Tables) -> list[str]:
     """The datasets that the rows belong to."""
     _, inferred = tables[name]
     return [key.to for key in foreign_keys({"name": name, "constraints": inferred.constraints})]
-
-
-def _ancestors(name: str, tables: Tables) -> list[str]:
-    """The same, with what those belong to: whether a row is accepted depends on all of them."""
-    found = _parents(name, tables)
-    for parent in found:
-        found += [other for other in _parents(parent, tables) if other not in found]
-    return found
 
 
 def _reference(name: str, file: Path, inferred: Inferred) -> dict[str, str | int]:

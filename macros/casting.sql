@@ -226,11 +226,11 @@ outcomes as (
     {%- set readers = ['stg_llm_json_records', 'stg_llm_csv_records', 'stg_llm_readings'] -%}
     {%- do readers.append('int_' ~ contract_parent(dataset).to ~ '_cast') if contract_parent(dataset) -%}
     {%- set logic = cast_logic(dataset) ~ '-- read by ' ~ logic_of(readers) -%}
-{{ reads_responses(logic) }}
+{{ reads_responses(logic, readers) }}
 with records as not materialized (
 
     select * from {{ ref('stg_llm_records') }}
-    {{ where_unread(logic) }}
+    {{ where_unread(logic, readers) }}
     and dataset = {{ sql_text(dataset) }}
 
 ),

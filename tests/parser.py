@@ -23,6 +23,8 @@ class Parser:
 
     def __init__(self, home: Home) -> None:
         run_dbt(home, "run", "--select", "+int_record_outcomes")
+        with open_warehouse(home) as warehouse:  # so that what is compiled reads any number
+            warehouse.execute("update raw.llm_readers set landed_number = 1e15")
         run_dbt(home, "compile", "--full-refresh")
         compiled = home.root / "target" / "compiled"
         self._models = {

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from generators.home import Home
@@ -103,6 +104,19 @@ def test_what_follows_from_other_records_is_typed_anew(built: Home, table: str) 
     assert tables(built) == before
 
 
+def test_a_warehouse_of_an_older_version_is_read_anew(built: Home) -> None:
+    before = tables(built)
+    with duckdb.connect(str(built.warehouse)) as older:
+        older.execute("drop table raw.llm_readers")
+        for table in TABLES:
+            older.execute(f"update {table} set {TABLES[table]}")
+            older.execute(f"alter table {table} add column logic_hash varchar")
+        for table in ("raw.llm_responses", *[table for table in TABLES if table != CAST]):
+            older.execute(f"alter table {table} drop column landed_number")
+    run_dbt(built, *BUILD)
+    assert tables(built) == before
+
+
 def test_a_build_without_rows_is_no_reading(built: Home) -> None:
     before = tables(built)
     add(built, [csv_row(name="Eve")])
@@ -112,12 +126,31 @@ def test_a_build_without_rows_is_no_reading(built: Home) -> None:
     assert len(tables(built)[-1]) == len(before[-1]) + 1
 
 
-def test_what_was_deleted_and_landed_again_is_there_once(built: Home) -> None:
+def test_what_was_deleted_is_gone_and_is_there_once_when_it_has_landed_again(built: Home) -> None:
     before = tables(built)
     query(built, "delete from raw.llm_responses where request_number = 1")
+    run_dbt(built, *BUILD)
+    assert query(built, f"from {CAST} where response_id = 'r-1'") == []
     land(built)
     run_dbt(built, *BUILD)
     assert tables(built) == before
+
+
+@pytest.mark.parametrize(
+    "first", ["stg_llm_json_records", "stg_llm_readings", "int_admissions_cast"]
+)
+def test_models_that_are_built_alone_neither_lose_nor_double_a_record(
+    built: Home, first: str
+) -> None:
+    before = len(tables(built)[-1])
+    add(built, MORE)
+    run_dbt(built, "run", "--select", first)
+    run_dbt(built, "run", "--select", "stg_llm_readings", "int_admissions_cast")
+    run_dbt(built, *BUILD)
+    found = tables(built)
+    assert len(found[-1]) == before + len(MORE)
+    run_dbt(built, *BUILD, "--full-refresh")
+    assert tables(built) == found
 
 
 def test_a_second_build_of_nothing_changes_nothing(built: Home, tmp_path: Path) -> None:

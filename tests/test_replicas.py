@@ -1,6 +1,7 @@
 """Replicas of a model of one's own, which Ray starts: SmolLM2, on one machine."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -15,8 +16,10 @@ import pytest
 from generators.asking.llms import LLM, load_llm
 from generators.asking.runs import Run, plan_run
 from generators.home import Home
+from generators.providers.replicas import resources
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
 from tests.fleets import ask, rows_in, servers_of
 
 HAS_RAY = find_spec("ray") is not None
@@ -158,6 +161,40 @@ def test_without_ray_a_line_says_how_to_get_it(home: Home, contract: Contract) -
 def test_what_replicas_cannot_go_with_is_refused(changes: dict[str, Any], why: str) -> None:
     with pytest.raises(SynthcareError, match=why):
         llm_of(**changes)
+
+
+def node(cores: float, gpus: float = 0) -> dict[str, Any]:
+    return {"Alive": True, "Resources": {"CPU": cores, **({"GPU": gpus} if gpus else {})}}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "nodes", "cores", "gpus"),
+    [
+        (1, [node(8)], 8, 0),
+        (3, [node(8)], 2, 0),
+        (3, [node(3), node(3)], 1, 0),  # a node with two has no place for another one
+        (2, [node(2), node(6)], 3, 0),
+        (2, [node(8, 1), node(8, 1)], 8, 1),
+        (3, [node(8, 2)], 2, 0),  # two GPUs are not for three
+        (2, [node(8, 2), node(16)], 4, 1),  # where the GPUs are
+        (2, [node(4), {**node(90), "Alive": False}], 2, 0),
+    ],
+)
+def test_replicas_have_what_all_of_them_can_have(
+    replicas: int, nodes: list[dict[str, Any]], cores: int, gpus: int
+) -> None:
+    found = resources(llm_of(replicas=replicas), nodes)
+    assert found == {"num_cpus": cores, "num_gpus": gpus}
+
+
+def test_each_example_of_llms_yml_can_be_used(tmp_path: Path) -> None:
+    text = (PROJECT / "llms.yml").read_text()
+    examples = re.findall(r"(?m)^#   [a-z][a-z-]+:\n(?:#     .*\n)+", text)
+    for example in examples:
+        path = tmp_path / "llms.yml"
+        path.write_text(re.sub(r"(?m)^#   ", "", example))
+        assert load_llm(example.split(":")[0].strip("# "), tmp_path).concurrency
+    assert len(examples) == 5
 
 
 def test_slots_are_those_of_all_replicas() -> None:

@@ -104,9 +104,14 @@ class LLM:
         return self.provider in BASELINES
 
     @property
+    def servers(self) -> int:
+        """How many servers there are."""
+        return max(self.replicas, len(self.base_urls))
+
+    @property
     def slots(self) -> int:
         """The most requests at once, over all servers."""
-        return self.concurrency * max(self.replicas, len(self.base_urls))
+        return self.concurrency * self.servers
 
     @property
     def has_no_limit(self) -> bool:

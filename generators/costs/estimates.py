@@ -131,10 +131,9 @@ def _seconds(llm: LLM, requests: int, input_tokens: int, output_tokens: int) -> 
     """
     if not requests:
         return 0.0
-    servers = max(1, len(llm.base_urls))
     answer = _SECONDS_TO_FIRST_TOKEN + output_tokens / requests / llm.tokens_per_second
     limited = [
-        60 * max(0.0, needed - servers * per_minute) / (servers * per_minute)
+        60 * max(0.0, needed - llm.servers * per_minute) / (llm.servers * per_minute)
         for needed, per_minute in (
             (requests, llm.requests_per_minute),
             (input_tokens + 2 * output_tokens, llm.tokens_per_minute),  # with room for answers

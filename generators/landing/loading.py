@@ -50,9 +50,6 @@ def land(home: Home) -> int:
     folders = sorted(path.parent for path in home.landing.glob(f"[!.]*/{RUN_FILE}"))
     with open_warehouse(home) as warehouse:
         known = _known(warehouse)
-        if not known:
-            # What is loaded again has other numbers, so that all of it is read again.
-            warehouse.execute("delete from raw.llm_readers")
         return sum(_land_run(warehouse, folder, known.get(folder.name)) for folder in folders)
 
 

@@ -10,14 +10,14 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from types import ModuleType
 from typing import Any
 
 from generators.asking.llms import LLM
 from generators.providers import Completion, Heard, Request, Unanswered
-from generators.providers.local import serve_locally
+from generators.providers.local import LOOPBACK, serve_locally
 from generators.providers.openai_api import OpenAICompatible
 from synthcare.errors import SynthcareError
 
@@ -25,7 +25,8 @@ LOCAL = "local"
 
 _TOLD_EVERY_SECONDS = 10.0
 _SECONDS_TO_REACH = 5.0
-_SECONDS_FOR_ADDRESS = 30.0
+_SECONDS_TO_START = 900.0  # for a place in the cluster, and to load the model
+_SECONDS_TO_RESTART = 30.0
 _OBJECT_STORE_BYTES = 100 * 2**20  # texts go over HTTP, and nothing else is handed about
 
 
@@ -37,25 +38,23 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
     fewer cores than replicas, or where the model cannot be served.
     """
     ray = _ray(llm)
-    await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")
-    try:
-        options = _resources(llm, ray.nodes())
+    if ray.is_initialized():
+        raise SynthcareError("One LLM with replicas can be asked at a time. Leave out the others.")
+    async with AsyncExitStack() as stack:
+        stack.callback(ray.shutdown)
+        await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")
+        options = resources(llm, ray.nodes())
         actor = ray.remote(max_restarts=-1, scheduling_strategy="SPREAD", **options)(_Serving)
         key = secrets.token_urlsafe()
-        fleet = {
-            f"replica {number}": Replica(llm, key, actor.remote(llm, key, int(options["num_cpus"])))
-            for number in range(1, llm.replicas + 1)
-        }
-        try:
-            for name, replica in fleet.items():
-                # One after the other: each looks at the memory that is free.
-                await _told_of(replica.find(), f"{llm.name} waits for {name}")
-            yield fleet
-        finally:
-            for replica in fleet.values():
-                await replica.aclose()
-    finally:
-        ray.shutdown()
+        fleet: dict[str, Replica] = {}
+        for number in range(1, llm.replicas + 1):
+            # One after the other: each looks at the memory that is free.
+            name = f"replica {number}"
+            fleet[name] = Replica(llm, key, actor.remote(llm, key, options["num_cpus"]))
+            stack.push_async_callback(fleet[name].aclose)
+            waits = f"{llm.name} waits for a node with {options['num_cpus']} free cores for {name}"
+            await _told_of(fleet[name].find(_SECONDS_TO_START), waits)
+        yield fleet
 
 
 class _Serving:
@@ -71,7 +70,8 @@ class _Serving:
         if self._address is None:
             import ray
 
-            host = "127.0.0.1" if self._llm.ray in (None, LOCAL) else ray.util.get_node_ip_address()
+            is_local = self._llm.ray in (None, LOCAL)
+            host = LOOPBACK if is_local else ray.util.get_node_ip_address()
             self._address = self._server.enter_context(
                 serve_locally(self._llm, host=host, key=self._key, cores=self._cores)
             )
@@ -84,6 +84,7 @@ class Replica:
     def __init__(self, llm: LLM, key: str, actor: Any) -> None:
         self._llm, self._key, self._actor = llm, key, actor
         self._client: OpenAICompatible | None = None
+        self._clients: list[OpenAICompatible] = []
         self._finding = asyncio.Lock()
 
     async def complete(self, request: Request, heard: Heard) -> Completion:
@@ -94,51 +95,60 @@ class Replica:
         except Unanswered as why:
             if why.is_unreachable and self._client is client:
                 self._client = None
-                await client.aclose()
             raise
 
-    async def find(self) -> None:
-        """Ask the actor where its server is, however long it takes to start it."""
-        url = await self._asked()
+    async def find(self, seconds: float) -> None:
+        """Ask the actor where its server is, which it starts if it has none.
+
+        Raises SynthcareError where there is none after so many seconds, or it says why not.
+        """
+        url = await self._asked(seconds)
         self._client = OpenAICompatible(self._llm, local_base_url=url, local_key=self._key)
+        self._clients.append(self._client)
 
     async def _found(self) -> OpenAICompatible:
         async with self._finding:
             if self._client is None:
                 try:
-                    async with asyncio.timeout(_SECONDS_FOR_ADDRESS):
-                        await self.find()
-                except (TimeoutError, _Gone) as error:
-                    raise Unanswered(
-                        f"A replica of {self._llm.name} is being started again.",
-                        is_refused=True,
-                        is_unreachable=True,
-                    ) from error
+                    await self.find(_SECONDS_TO_RESTART)
+                except SynthcareError as error:
+                    raise Unanswered(str(error), is_refused=True, is_unreachable=True) from error
             return self._client
 
-    async def _asked(self) -> str:
-        from ray.exceptions import RayActorError, RayTaskError
+    async def _asked(self, seconds: float) -> str:
+        from ray.exceptions import RayError, RayTaskError
 
         try:
-            return await self._actor.address.remote()
+            async with asyncio.timeout(seconds):
+                return await self._actor.address.remote()
+        except TimeoutError as error:
+            raise SynthcareError(
+                f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds. "
+                "See `ray status`: other work may have the cores."
+            ) from error
         except RayTaskError as error:
-            if isinstance(error.cause, SynthcareError):
-                raise SynthcareError(str(error.cause)) from error
-            raise
-        except RayActorError as error:
-            raise _Gone from error
+            why = error.cause
+            known = isinstance(why, SynthcareError)
+            raise SynthcareError(
+                str(why) if known else self._not_started(f"{type(why).__name__}: {why}")
+            ) from error
+        except RayError as error:
+            raise SynthcareError(self._not_started(str(error))) from error
+
+    def _not_started(self, why: str) -> str:
+        line = why.strip().partition("\n")[0].rstrip(".")
+        return (
+            f"A replica of '{self._llm.name}' did not start: {line}. Each node needs this project "
+            "with the same packages, the model file, and memory for it."
+        )
 
     async def aclose(self) -> None:
-        """Stop the actor, and with it the server."""
+        """Stop the actor, and with it the server; close what asked it."""
         import ray
 
         ray.kill(self._actor)
-        if self._client:
-            await self._client.aclose()
-
-
-class _Gone(Exception):
-    """The actor has died, and is started again by Ray."""
+        for client in self._clients:
+            await client.aclose()
 
 
 def _ray(llm: LLM) -> ModuleType:
@@ -157,8 +167,6 @@ def _ray(llm: LLM) -> ModuleType:
 def _connect(ray: ModuleType, llm: LLM) -> None:
     """Join the cluster that llms.yml names, or start one on this machine."""
     address = llm.ray or LOCAL
-    if ray.is_initialized():
-        raise SynthcareError("One LLM with replicas can be asked at a time. Leave out the others.")
     _check_reachable(address)
     options = {"object_store_memory": _OBJECT_STORE_BYTES} if address == LOCAL else {}
     try:
@@ -191,24 +199,35 @@ def _check_reachable(address: str) -> None:
         ) from error
 
 
-def _resources(llm: LLM, nodes: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """Cores of a replica, as many as all of them can have, and its share of the GPUs."""
+def resources(llm: LLM, nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Cores and GPUs of a replica on these nodes, as Ray lists them, as many as all can have.
+
+    That is a GPU each, or none. Raises SynthcareError where there are not enough cores.
+    """
     there = [node["Resources"] for node in nodes if node["Alive"]]
-    cores = [int(resources.get("CPU", 0)) for resources in there]
-    gpus = sum(resources.get("GPU", 0) for resources in there)
-    for count in range(max(cores, default=0), 0, -1):
-        if sum(core // count for core in cores) >= llm.replicas:
-            return {"num_cpus": count, "num_gpus": min(1, gpus / llm.replicas)}
+    cores = [int(node.get("CPU", 0)) for node in there]
+    gpus = [int(node.get("GPU", 0)) for node in there]
+    for has_gpu in (1, 0):
+        for count in range(max(cores, default=0), 0, -1):
+            places = [core // count for core in cores]
+            if has_gpu:
+                places = map(min, places, gpus)
+            if sum(places) >= llm.replicas:
+                return {"num_cpus": count, "num_gpus": has_gpu}
     raise SynthcareError(
         f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(cores)} cores: "
         "each needs one. Make `replicas` less in llms.yml, or add nodes."
     )
 
 
-async def _told_of(waiting: Any, what: str) -> None:
+async def _told_of(waiting: Coroutine[Any, Any, None], what: str) -> None:
     """Wait, and say for what while it takes long."""
     task = asyncio.ensure_future(waiting)
-    while not (await asyncio.wait([task], timeout=_TOLD_EVERY_SECONDS))[0]:
-        print(what, file=sys.stderr)
-    with suppress(asyncio.CancelledError):
-        await task
+    try:
+        while not (await asyncio.wait([task], timeout=_TOLD_EVERY_SECONDS))[0]:
+            print(what, file=sys.stderr)
+        task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

@@ -55,7 +55,8 @@ def _state(warehouse: duckdb.DuckDBPyConnection) -> str:
     raw = warehouse.execute(
         """
         select
-            (select (count(*), bit_xor(hash(response_id))) from raw.llm_responses),
+            (select (count(*), bit_xor(hash(response_id, landed_number)))
+                from raw.llm_responses),
             (select (count(*), bit_xor(hash(run_id, dataset))) from raw.llm_runs),
             (select (count(*), bit_xor(hash(dataset, sha256, landed_at))) from raw.reference_files)
         """

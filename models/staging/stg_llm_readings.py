@@ -31,34 +31,48 @@ def model(dbt, session) -> pa.RecordBatchReader:
     A response that the same code has read already, for the same columns, is not read again.
     """
     dbt.config(materialized="incremental", on_schema_change="sync_all_columns")
-    logic_hash, reached = _logic(session), 0
-    if dbt.is_incremental:
-        reached = _reached(session, logic_hash)
+    # As macros/incremental.sql does for SQL.
+    above, readable = _inputs(session)
+    logic_hash = hashlib.md5(f"{version()} {above}".encode(), usedforsecurity=False).hexdigest()
+    reached = _reached(session, logic_hash) if dbt.is_incremental else 0
     if reached == 0:
         session.execute(
-            "insert or replace into raw.llm_readers values ($1, $2, 0)", [_MODEL, logic_hash]
+            "insert or replace into raw.llm_readers values ($1, $2, 0, 0)", [_MODEL, logic_hash]
         )
         if dbt.is_incremental:
             session.execute(f"delete from {dbt.this}")  # noqa: S608
-    unread = dbt.ref("stg_llm_irregular_responses").filter(f"landed_number > {reached}")
+    irregular = dbt.ref("stg_llm_irregular_responses")
+    unread = irregular.filter(f"landed_number > {reached} and landed_number <= {readable}")
     return pa.RecordBatchReader.from_batches(SCHEMA, _readings(unread))
 
 
-def _logic(session) -> str:
-    """A hash of what reads, and of what chooses the responses: columns of contracts are in it."""
-    ((above,),) = session.execute(
+def _inputs(session) -> tuple[str, int]:
+    """By which logic SQL has read, the columns of contracts among it, and up to which number."""
+    return session.execute(
         """
-        select string_agg(logic_hash, ' ' order by model) from raw.llm_readers
+        select
+            coalesce(string_agg(logic_hash, ' ' order by model), ''),
+            if(count(*) = 2, min(landed_number), 0),
+
+        from raw.llm_readers
         where model in ('stg_llm_json_records', 'stg_llm_csv_records')
         """
-    ).fetchall()
-    return hashlib.md5(f"{version()} {above}".encode(), usedforsecurity=False).hexdigest()
+    ).fetchall()[0]
 
 
 def _reached(session, logic_hash: str) -> int:
     """The number of the last response that was read by this logic; 0 where none was."""
     found = session.execute(
-        "select landed_number from raw.llm_readers where model = $1 and logic_hash = $2",
+        """
+        select landed_number from raw.llm_readers
+        where
+            model = $1
+            and logic_hash = $2
+            and response_count = (
+                select count(*) from raw.llm_responses
+                where landed_number <= llm_readers.landed_number
+            )
+        """,
         [_MODEL, logic_hash],
     ).fetchall()
     return found[0][0] if found else 0

@@ -175,7 +175,7 @@ def many_rows() -> str:
     """All scores with intervals and noise floors, from typed rows on: seconds as dbt says, memory.
 
     Ten runs of 1,000 rows, and ten of a million each. Parsing and typing come before, in a process
-    of their own; DuckDB takes up to four fifths of the machine's memory for them if it is there.
+    of their own; `memory_limit` of profiles.yml says how much DuckDB takes.
     """
     lines = []
     for size in (1_000, 1_000_000):
