@@ -6,17 +6,18 @@
 -#}
 
 {#-
-    The config of a model that reads responses, and its first line, in which the hash of its logic is.
-    `inputs` are the models whose rows it reads; without any, it reads the responses themselves.
+    The config of a model that reads responses, and its first lines, from which its hooks know the hash
+    of its logic, and the models whose rows it reads; without any, it reads the responses themselves.
 -#}
 {% macro reads_responses(logic, inputs=[]) %}
     {{- config(
         materialized='incremental',
         on_schema_change='sync_all_columns',
         pre_hook='{{ begin_reading() }}',
-        post_hook='{{ note_how_far(' ~ inputs ~ ') }}',
+        post_hook='{{ note_how_far() }}',
     ) -}}
 -- logic {{ local_md5(logic) }}
+-- reads {{ inputs | join(' ') }}
 {%- endmacro %}
 
 {#- A clause: the responses, or records of them, that the model has not read by this logic, and its inputs have. -#}
@@ -59,8 +60,8 @@
 
 {#- A condition: no row was rejected for a parent that is accepted, or the other way; it may have landed late. -#}
 {% macro no_parent_is_judged_otherwise() %}
-    {%- set dataset = this.identifier | replace('int_', '') | replace('_cast', '') -%}
-    {%- set parent = contract_parent(dataset) if dataset in var('datasets') -%}
+    {%- set is_cast = this.identifier.startswith('int_') and this.identifier.endswith('_cast') -%}
+    {%- set parent = contract_parent(this.identifier[4:-5]) if is_cast -%}
     {%- if parent %}
     and not exists (
         select 1
@@ -69,6 +70,7 @@
             on children.parent_record_id = parents.record_id
         where
             children.parent_record_id is not null
+            and not list_contains(children.reject_reasons, 'cut_off')
             and coalesce(len(parents.reject_reasons) = 0, false)
             = list_contains(children.reject_reasons, 'parent_rejected')
     )
@@ -90,9 +92,9 @@
     {{ return(adapter.get_relation(target.database, 'raw', 'llm_readers') is not none) }}
 {%- endmacro %}
 
-{#- The pre-hook: a model that begins forgets what it has. -#}
+{#- The pre-hook: a model that begins forgets what it has; not where dbt builds it without rows. -#}
 {% macro begin_reading() %}
-    {%- if execute %}
+    {%- if execute and not flags.EMPTY %}
     {%- set logic_hash = modules.re.search('-- logic ([0-9a-f]{32})', model['compiled_code']).group(1) %}
     {%- if read_so_far(logic_hash) | int == 0 %}
     insert or replace into raw.llm_readers
@@ -103,13 +105,16 @@
 {%- endmacro %}
 
 {#- The post-hook: how far the model has read now, which is as far as its inputs have. -#}
-{% macro note_how_far(inputs=[]) %}
+{% macro note_how_far(inputs=none) %}
+    {%- if execute %}
+    {%- set inputs = inputs or modules.re.search('-- reads ?(.*)', model['compiled_code']).group(1).split() %}
     {%- set number = read_by(inputs) if inputs else '(select coalesce(max(landed_number), 0) from raw.llm_responses)' %}
     update raw.llm_readers
     set
         landed_number = {{ number }},
         response_count = {{ count_of_responses(number) }}
     where model = {{ sql_text(this.identifier) }} {{ 'and false' if flags.EMPTY }}
+    {%- endif %}
 {%- endmacro %}
 
 {#- Contracts that an older `synthcare contract infer` wrote call these as hooks of their own. -#}

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
+from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
 from tests.driver import RUN, csv_row, query, response
 
@@ -106,7 +106,7 @@ def test_what_follows_from_other_records_is_typed_anew(built: Home, table: str) 
 
 def test_a_warehouse_of_an_older_version_is_read_anew(built: Home) -> None:
     before = tables(built)
-    with duckdb.connect(str(built.warehouse)) as older:
+    with open_warehouse(built) as older:
         older.execute("drop table raw.llm_readers")
         for table in TABLES:
             older.execute(f"update {table} set {TABLES[table]}")

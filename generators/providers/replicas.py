@@ -84,7 +84,7 @@ class Replica:
     def __init__(self, llm: LLM, key: str, actor: Any) -> None:
         self._llm, self._key, self._actor = llm, key, actor
         self._client: OpenAICompatible | None = None
-        self._clients: list[OpenAICompatible] = []
+        self._clients: dict[str, OpenAICompatible] = {}
         self._finding = asyncio.Lock()
 
     async def complete(self, request: Request, heard: Heard) -> Completion:
@@ -93,8 +93,8 @@ class Replica:
         try:
             return await client.complete(request, heard)
         except Unanswered as why:
-            if why.is_unreachable and self._client is client:
-                self._client = None
+            if not why.is_overload and self._client is client:
+                self._client = None  # it may be at another address now
             raise
 
     async def find(self, seconds: float) -> None:
@@ -103,8 +103,11 @@ class Replica:
         Raises SynthcareError where there is none after so many seconds, or it says why not.
         """
         url = await self._asked(seconds)
-        self._client = OpenAICompatible(self._llm, local_base_url=url, local_key=self._key)
-        self._clients.append(self._client)
+        if url not in self._clients:
+            self._clients[url] = OpenAICompatible(
+                self._llm, local_base_url=url, local_key=self._key
+            )
+        self._client = self._clients[url]
 
     async def _found(self) -> OpenAICompatible:
         async with self._finding:
@@ -121,16 +124,16 @@ class Replica:
         try:
             async with asyncio.timeout(seconds):
                 return await self._actor.address.remote()
-        except TimeoutError as error:
-            raise SynthcareError(
-                f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds. "
-                "See `ray status`: other work may have the cores."
-            ) from error
         except RayTaskError as error:
             why = error.cause
             known = isinstance(why, SynthcareError)
             raise SynthcareError(
                 str(why) if known else self._not_started(f"{type(why).__name__}: {why}")
+            ) from error
+        except TimeoutError as error:
+            raise SynthcareError(
+                f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds. "
+                "See `ray status`: other work may have the cores."
             ) from error
         except RayError as error:
             raise SynthcareError(self._not_started(str(error))) from error
@@ -146,9 +149,11 @@ class Replica:
         """Stop the actor, and with it the server; close what asked it."""
         import ray
 
-        ray.kill(self._actor)
-        for client in self._clients:
-            await client.aclose()
+        try:
+            ray.kill(self._actor)
+        finally:
+            for client in self._clients.values():
+                await client.aclose()
 
 
 def _ray(llm: LLM) -> ModuleType:

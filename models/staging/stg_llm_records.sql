@@ -44,7 +44,7 @@ read_records as (
 plain_records as (
 
     select * from json_records
-    union all
+    union all by name
     select * from csv_records
 
 ),
@@ -57,7 +57,7 @@ records as (
         cast(null as varchar) as doubt,
 
     from plain_records
-    union all
+    union all by name
     select
         response_id || '-' || place as record_id,
         response_id,
