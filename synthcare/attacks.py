@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from synthcare.nearest import Measured
 
 _COLUMNS_OF_A_GUESS = 3  # that single somebody out
-_TARGETS_AT_ONCE = 250  # in memory
+_TARGETS_AT_ONCE = 32  # in the processor's cache
 
 Floats = NDArray[np.float64]
 

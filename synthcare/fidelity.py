@@ -46,11 +46,19 @@ class _Similarity:
 
 def column_fidelity(trial: Trial) -> Iterator[Score]:
     """How like the real one each column is, and the mean; other distances beside them."""
+    yield from columns_alike(trial)
+    real, table = trial.reference.train, trial.table
+    for place in _compared(trial):
+        subject = (real.columns[place].name,)
+        for name, value in _other_distances(real, table, place).items():
+            yield Score(name, subject, value)
+
+
+def columns_alike(trial: Trial) -> Iterator[Score]:
+    """How like the real one each column is, and the mean."""
     real, table, halves = trial.reference.train, trial.table, trial.halves
     found = [_column(real, table, halves, place) for place in _compared(trial)]
-    yield from _with_mean("column_fidelity", [similarity for similarity, _ in found], halves)
-    for _, other_distances in found:
-        yield from other_distances
+    yield from _with_mean("column_fidelity", found, halves)
 
 
 def pair_fidelity(trial: Trial) -> Iterator[Score]:
@@ -123,28 +131,31 @@ def _score(
     return Score(name, subject, value, float(value - width), float(value + width), floor)
 
 
-def _column(
-    real: Table, table: Table, halves: Halves, place: int
-) -> tuple[_Similarity, list[Score]]:
-    """The similarity of a column, and distances that are told beside its score."""
+def _column(real: Table, table: Table, halves: Halves, place: int) -> _Similarity:
+    column = real.columns[place]
+    if not column.is_number:
+        return _total_variation(real, table, halves, (place,))
+    _, *steps = distribution_functions(table.known(column), real.known(column))
+    missing = [float(side.counts(place)[0] / len(side)) for side in (table, real)]
+    return _Similarity(
+        (column.name,),
+        kolmogorov_smirnov(*steps, *missing),
+        expected_kolmogorov_smirnov(len(table), len(real)),
+        _binned_kolmogorov_smirnov(real, table, halves, place),
+    )
+
+
+def _other_distances(real: Table, table: Table, place: int) -> dict[str, float | None]:
+    """Of a column, by name, what is told beside its score."""
     column = real.columns[place]
     found = _distances_of_codes(real.counts(place), table.counts(place))
     if column.is_number:
         known, real_known = table.known(column), real.known(column)
-        steps = distribution_functions(known, real_known)
-        missing = [float(side.counts(place)[0] / len(side)) for side in (table, real)]
-        similarity = _Similarity(
-            (column.name,),
-            kolmogorov_smirnov(*steps[1:], *missing),
-            expected_kolmogorov_smirnov(len(table), len(real)),
-            _binned_kolmogorov_smirnov(real, table, halves, place),
-        )
         found["coverage"] = range_coverage(known, real_known)
         if len(known) and len(real_known) and np.ptp(real_known):
-            found["wasserstein_distance"] = wasserstein(*steps) / float(real_known.std())
-    else:
-        similarity = _total_variation(real, table, halves, (place,))
-    return similarity, [Score(name, (column.name,), value) for name, value in found.items()]
+            area = wasserstein(*distribution_functions(known, real_known))
+            found["wasserstein_distance"] = area / float(real_known.std())
+    return found
 
 
 def _binned_kolmogorov_smirnov(real: Table, table: Table, halves: Halves, place: int) -> Floats:

@@ -12,7 +12,7 @@ from synthcare.tables import Table
 # deviation: a digit more or less does not make another person.
 _TOLERANCE = 1 / 20
 
-_ROWS_AT_ONCE, _OTHERS_AT_ONCE = 128, 8_192  # in the processor's cache
+_ROWS_AT_ONCE, _OTHERS_AT_ONCE = 32, 8_192  # in the processor's cache
 _FAR = 1e6  # ranges from any number: stands for a missing one
 _NONE = 255  # differing values of rows that are not compared
 
@@ -98,14 +98,29 @@ class Measured:
 
         Texts differ by 1; numbers by their distance in ranges of the real column, 1 at most.
         """
+        for differs in self._texts_differ(others):
+            yield differs, differs
+        yield from self.numbers_apart(others)
+
+    def texts_apart(self, others: "Measured") -> NDArray[np.uint8]:
+        """How many texts differ, (rows, others)."""
+        count = np.zeros((self.rows, others.rows), dtype=np.uint8)
+        for differs in self._texts_differ(others):
+            count += differs
+        return count
+
+    def _texts_differ(self, others: "Measured") -> Iterator[NDArray[np.bool_]]:
         texts = [*self.categories, *self.identifiers]
         for one, other in zip(texts, [*others.categories, *others.identifiers], strict=True):
-            differs = one[:, None] != other[None, :]
-            yield differs, differs
+            yield one[:, None] != other[None, :]
+
+    def numbers_apart(self, others: "Measured") -> Iterator[tuple[NDArray[np.bool_], NDArray]]:
+        """For each column of numbers what `gaps` says."""
         # Rounding must not make two numbers differ that are a step apart.
         tolerances = (1.001 * self.ruler.tolerances / self.ruler.ranges).astype(np.float32)
         for one, other, most in zip(self.numbers, others.numbers, tolerances, strict=True):
-            gap = np.abs(one[:, None] - other[None, :])
+            gap = one[:, None] - other[None, :]
+            np.abs(gap, out=gap)
             yield gap > most, np.minimum(gap, 1, out=gap)
 
 
@@ -142,9 +157,9 @@ def nearest(
         for start in range(0, rows.rows, _ROWS_AT_ONCE):
             of_rows = slice(start, start + _ROWS_AT_ONCE)
             part = rows.part(of_rows)
-            count = np.zeros((part.rows, other_part.rows), dtype=np.uint8)
-            gower = np.zeros(count.shape, dtype=np.float32)
-            for differs, gap in part.gaps(other_part):
+            count = part.texts_apart(other_part)
+            gower = count.astype(np.float32)  # texts differ by 1
+            for differs, gap in part.numbers_apart(other_part):
                 count += differs
                 gower += gap
             if units is not None:

@@ -8,7 +8,7 @@ import scipy
 from numpy.typing import NDArray
 
 from synthcare.bias import gaps_looked_at, rates
-from synthcare.fidelity import column_fidelity
+from synthcare.fidelity import columns_alike
 from synthcare.groups import Group, groups_of, tally
 from synthcare.halves import Halves
 from synthcare.reference import Reference
@@ -162,8 +162,8 @@ def _within(trial: Trial, group: Group) -> Iterator[_Look]:
     # Halves say how much the group's rows vary; its real ones, which may be fewer, vary as well.
     widen = float(np.sqrt(1 + len(trial.table) / len(trial.reference.train)))
     targets = [column.name for column in columns if column.is_target]
-    for score in column_fidelity(trial):
-        if score.name == "column_fidelity" and score.value is not None:
+    for score in columns_alike(trial):
+        if score.value is not None:
             score = _widened(score, widen)  # noqa: PLW2901
             if not score.subject:
                 what = "its columns are not spread as in real rows"
