@@ -121,6 +121,15 @@ places_in_families as (
         {%- endif %} as double) as _place_in_family,
 {%- endmacro %}
 
+{#- Datasets whose rows belong to others, or that others belong to. -#}
+{% macro related_datasets() %}
+    {%- set found = [] -%}
+    {%- for dataset in var('datasets') if contract_parent(dataset) -%}
+        {%- do found.extend([dataset, contract_parent(dataset).to]) -%}
+    {%- endfor -%}
+    {%- do return(found) -%}
+{% endmacro %}
+
 {#- SQL of the hash of a key, null where there is none or a part of it is missing. -#}
 {% macro hash_of(columns) -%}
     {%- if columns -%} if({{ key_text(columns) }} is null, null, hash({{ key_text(columns) }}))

@@ -179,6 +179,39 @@ def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
     assert high - low == pytest.approx(width_of_the_sample(home, name) * np.sqrt(0.8))
 
 
+def test_of_a_very_long_run_a_part_is_counted(home: Home, contract: Contract) -> None:
+    """Whole responses, the sample among them; what they show is less sure than of all rows."""
+    land_reference(home, contract, draw(contract, 2_000, seed=1))
+    land_runs(home, contract, [Table("long", draw(contract, 6_000, seed=2), 25)])
+    few = "{rows_counted: 2000, rows_in_samples: 600, scores: [column_fidelity]}"
+    run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test", "--vars", few)
+    counted = query(
+        home,
+        """
+        select
+            count(*) filter (where response_rows = 25), count(*),
+            count(*) filter (where block is not null),
+        from (
+            select block, count(*) over (partition by response) as response_rows
+            from intermediate.int_coded_rows
+            where run_id = 'long'
+        )
+        """,
+    )
+    ((whole, rows, sampled),) = counted
+    assert (whole, sampled) == (rows, 600)  # 24 responses
+    assert 1_500 < rows < 2_500
+    compared = query(home, "select distinct rows_compared from metrics.column_fidelity")
+    assert compared == [(rows,)]
+    ((name, low, high),) = query(
+        home,
+        "select column_name, score_low, score_high from metrics.column_fidelity"
+        " where kind = 'categorical' order by column_name limit 1",
+    )
+    # 24 of the 80 responses that are expected to be counted.
+    assert high - low == pytest.approx(width_of_the_sample(home, name) * np.sqrt(24 / 80))
+
+
 def width_of_the_sample(home: Home, name: str) -> float:
     """Of a column's interval, by the halves of a sample that is the whole table."""
     with open_warehouse(home) as warehouse:

@@ -41,6 +41,7 @@ class Run(NamedTuple):
     dataset: str
     blocks: int
     units: int
+    share_counted: float
     drawn_columns: list[str] | None
 
     @property
@@ -250,7 +251,7 @@ class CodedRows:
             drawn["block"].astype(int) - 1,
             draws(run.blocks, half_samples, seed),
             drawn["unit"],
-            shrink=(self._units_sampled[run.key] / run.units) ** 0.5,
+            shrink=(self._units_sampled[run.key] / (run.units * run.share_counted)) ** 0.5,
         )
         return Trial(reference, table, halves, frozenset(run.drawn_columns or ()), **records)
 

@@ -10,13 +10,7 @@ with record_outcomes as (
 
 runs as (
 
-    select
-        *,
-        -- Twice as many as are needed, so that a shuffle of large runs stays small.
-        2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units)
-            as share_looked_at,
-
-    from {{ ref('int_scored_runs') }}
+    select * from {{ ref('int_scored_runs') }}
 
 ),
 
@@ -29,9 +23,7 @@ records as (
         runs.share_looked_at,
         record_outcomes.record_id,
         record_outcomes.response_id,
-        md5_number_lower(concat_ws('|', {{ var('seed') }}, if(
-            runs.is_drawn_by_response, record_outcomes.response_id, record_outcomes.record_id
-        ))) as unit,
+        {{ unit_of('record_outcomes') }} as unit,
 
     from record_outcomes
     inner join runs
@@ -50,7 +42,7 @@ candidates as (
         ) as row_rank,
 
     from records
-    where unit / 18446744073709551616 <= share_looked_at
+    where {{ is_within('unit', 'share_looked_at') }}
     qualify row_rank <= {{ var('rows_in_samples') }} / blocks
 
 ),

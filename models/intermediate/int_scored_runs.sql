@@ -52,14 +52,56 @@ scored as (
 
 ),
 
-final as (
+runs_with_shares as (
 
     select
         * exclude (responses),
         if(is_drawn_by_response, responses, rows_accepted) as units,
         least({{ var('blocks') }}, units) as blocks,
+        -- Twice as many as are needed, so that a shuffle of large runs stays small.
+        2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units)
+            as share_looked_at,
+        -- Families are counted whole.
+        if(
+            list_contains({{ sql_list(related_datasets()) }}, dataset),
+            1,
+            least(1, greatest({{ var('rows_counted') }} / rows_accepted, share_looked_at))
+        ) as share_counted,
 
     from scored
+
+),
+
+-- Only of runs of which a part is counted.
+drawn as (
+
+    select
+        runs.run_id,
+        runs.dataset,
+        count(*) as rows_counted,
+
+    from record_outcomes
+    inner join runs_with_shares as runs
+    on record_outcomes.run_id = runs.run_id
+    and record_outcomes.dataset = runs.dataset
+    where
+        record_outcomes.is_accepted
+        and runs.share_counted < 1
+        and {{ is_within(unit_of('record_outcomes'), 'runs.share_counted') }}
+    group by runs.run_id, runs.dataset
+
+),
+
+final as (
+
+    select
+        runs.*,
+        coalesce(drawn.rows_counted, runs.rows_accepted) as rows_counted,
+
+    from runs_with_shares as runs
+    left join drawn
+    on runs.run_id = drawn.run_id
+    and runs.dataset = drawn.dataset
 
 )
 

@@ -39,7 +39,7 @@ measured as (
         scores.* exclude (subject),
         scores.subject as column_name,
         scored_columns.kind,
-        runs.rows_accepted,
+        runs.rows_counted,
 
     from scores
     inner join runs on scores.run_id = runs.run_id and scores.dataset = runs.dataset
@@ -61,7 +61,7 @@ final as (
         reference_files.reference,
 
         ---------- the score
-        coalesce(measured.rows_accepted, 0) as rows_compared,
+        coalesce(measured.rows_counted, 0) as rows_compared,
         1 - measured.score * (1 - measured.floor) as distance,
         measured.floor as expected_distance,
         measured.score,

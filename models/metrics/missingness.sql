@@ -19,7 +19,7 @@ final as (
         scores.subject as column_name,
 
         ---------- the score
-        runs.rows_accepted as rows_compared,
+        runs.rows_counted as rows_compared,
         scores.score,
         scores.score_low,
         scores.score_high,

@@ -22,7 +22,7 @@ final as (
         split_part(scores.subject, ', ', 2) as column_2,
 
         ---------- the score
-        runs.rows_accepted as rows_compared,
+        runs.rows_counted as rows_compared,
         scores.score * (1 - scores.floor) as contingency_similarity,
         1 - scores.floor as expected_similarity,
         scores.score,

@@ -102,7 +102,7 @@ final as (
         scored_runs.dataset,
 
         ---------- the score: one less the worst of privacy_risks that is beyond chance
-        scored_runs.rows_accepted as rows_compared,
+        scored_runs.rows_counted as rows_compared,
         scores.score as privacy,
         scores.score_low as privacy_low,
         scores.score_high as privacy_high,

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from generators.home import Home
-from generators.landing.reference import land_csv
+from generators.landing.reference import land_csv, land_stand_in
 from generators.warehouse.database import open_warehouse
 from synthcare.contracts.contract import load_contract
 from synthcare.fidelity import column_fidelity, pair_fidelity
@@ -30,6 +30,7 @@ from synthcare.tables import Table as CodedTable
 from synthcare.trial import Score, Trial
 from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
+from tests.benchmarks.parsing import land_responses
 from tests.coded import VARIABLES, trials
 from tests.simulations import (
     GENERATORS,
@@ -202,6 +203,41 @@ def many_rows() -> str:
     return table([*head, "memory"], lines)
 
 
+def one_long_run() -> str:
+    """All that comes after parsing and typing, of one run: scores, the marts, what reports read.
+
+    Responses of 8 rows of the contract's stand-in, against a reference of the same. Each step is a
+    process of its own, whose peak of memory is given, and the disk that the warehouse takes at the
+    end. Counted are a million rows of a run at most (`rows_counted`).
+    """
+    lines = []
+    for responses in (12_500, 125_000, 2_500_000):
+        with new_home() as home:
+            land_stand_in(home, CONTRACT)
+            land_responses(home, responses)
+            _, parsing, parsing_memory = build(home, "--select", "+int_record_outcomes")
+            _, scoring, memory = build(home, "--exclude", "+int_record_outcomes")
+            with open_warehouse(home) as warehouse:
+                ((rows, counted),) = warehouse.execute(
+                    "select rows_accepted, rows_counted from intermediate.int_scored_runs"
+                ).fetchall()
+            disk = sum(path.stat().st_size for path in home.root.glob("warehouse*"))
+        lines.append(
+            [
+                f"{rows:,}",
+                f"{parsing:.0f} s",
+                f"{parsing_memory:.1f} GB",
+                f"{counted:,}",
+                f"{scoring:.0f} s",
+                f"{memory:.1f} GB",
+                f"{disk / 1e9:.1f} GB",
+            ]
+        )
+        print(lines[-1], flush=True)
+    head = ["rows accepted", "parsing", "its memory", "rows counted", "all the rest", "memory"]
+    return table([*head, "disk"], lines)
+
+
 def utility() -> str:
     """The AUC of gradient-boosted trees on real rows, by what they were trained on and how many.
 
@@ -265,6 +301,7 @@ PARTS = {
     "coverage": coverage,
     "against-sdmetrics": against_sdmetrics,
     "many-rows": many_rows,
+    "one-long-run": one_long_run,
     "utility": utility,
 }
 
