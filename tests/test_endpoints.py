@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -877,6 +878,25 @@ def test_an_address_that_is_none_is_said(provider: str) -> None:
     assert str(why).startswith("o3 cannot be reached at http://127.0.0.1:9/v1")
     with pytest.raises(SynthcareError, match="o3 has no usable address: Invalid port"):
         ask(llm(provider=provider, base_url="http://127.0.0.1:x/v1"))
+
+
+@pytest.mark.parametrize("provider", ["openai", "llama"])
+def test_an_address_that_takes_no_connection_is_not_waited_for(
+    provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a firewall drops packets: nothing was sent, however long an answer may take."""
+    monkeypatch.setattr("generators.providers.access._SECONDS_TO_CONNECT", 0.5)
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as stack:
+        address = full.getsockname()
+        for _ in range(3):  # nobody takes them out of the queue
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(address)
+        url = f"http://127.0.0.1:{address[1]}/v1"
+        why = ask(llm(provider=provider, base_url=url))[0].why
+    assert isinstance(why, Unanswered)
+    assert (why.is_unreachable, why.is_refused) == (True, True)
+    assert str(why).startswith(f"o3 cannot be reached at {url}")
 
 
 # Llama's shape, batches, and whatever else may come.

@@ -117,6 +117,21 @@ def test_a_server_that_was_down_is_tried_again(home: Home, contract: Contract) -
     assert told[-1] == f"{url} answers again"
 
 
+def test_the_silence_of_one_server_is_told_while_others_talk(
+    home: Home, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generators.asking.scheduler._TOLD_FROM_SECONDS", 0.5)
+    with serving(1, slowness=0.1) as (well,), serving(1, faults=["hang"] * 9) as (mute,):
+        urls = [well.base_url, mute.base_url]
+        run = plan(contract, urls, concurrency=2, timeout_seconds=3)
+        _, responses, told = ask(home, run, 100)
+    assert rows_in(responses) >= 100
+    said = (
+        rf"{mute.base_url} of gpt-4o said nothing for \d seconds; answers under way: \d, given up "
+    )
+    assert re.match(said, told[0])
+
+
 def test_a_server_that_fails_at_each_request_is_left_out(home: Home, contract: Contract) -> None:
     with serving(1, slowness=0.1) as (well,), serving(1, fault_rate=1, random_faults=(500,)) as bad:
         urls = [well.base_url, bad[0].base_url]

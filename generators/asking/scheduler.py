@@ -63,7 +63,7 @@ class Scheduler:
         told: Callable[[str], None],
     ) -> None:
         self.failure: SynthcareError | None = None
-        self._told, self._told_until, self._heard_at = told, 0.0, time.monotonic()
+        self._told, self._told_until = told, 0.0
         self._llm, self._budget, self._group = llm, budget, group
         self._servers: Sequence[Server] = [
             Server(llm, provider, name) for name, provider in providers.items()
@@ -124,8 +124,6 @@ class Scheduler:
             departure = server.depart(tokens)
             asked = sending.work.asked(request, utc_now()) | {"server": server.name}
             sending.work.journal.dispatches.sent(request.number, sending.usd_at_most, asked)
-            if not self._in_flight:
-                self._heard_at = time.monotonic()
             self._in_flight += 1
             self._group.create_task(self._send(sending, server, departure))
         now = time.monotonic()
@@ -153,7 +151,7 @@ class Scheduler:
         stream = sending.work.journal.streams.begin(sending.request.number)
 
         def heard(piece: str) -> None:
-            self._heard_at = time.monotonic()
+            server.heard_at = time.monotonic()
             stream.hear(piece)
 
         try:
@@ -190,7 +188,7 @@ class Scheduler:
     ) -> bool:
         """Whether the answer is in the journal; if not, its stream is left to the next session."""
         self._has_answered = True
-        self._heard_at = time.monotonic()
+        server.heard_at = time.monotonic()
         self._budget.settle(sending.usd_at_most, sending.work.usd(completion, sending.usd_at_most))
         is_kept = False
         try:
@@ -264,15 +262,24 @@ class Scheduler:
             self._told(f"{self._llm.name} waits {seconds:,.0f} seconds {for_what}")
 
     def _tell_of_silence(self) -> None:
-        """Tell that requests bring nothing, once for each silence, and once a minute at most."""
-        now = time.monotonic()
-        silent = now - self._heard_at
-        if self._in_flight and silent >= _TOLD_FROM_SECONDS and now > self._told_until:
-            self._told_until = now + _SILENCE_TOLD_EVERY_SECONDS
-            self._told(
-                f"{self._llm.name} has said nothing for {silent:.0f} seconds; answers under way: "
-                f"{self._in_flight}, given up after {self._llm.timeout_seconds:,.0f} seconds"
-            )
+        """Tell that requests bring nothing: of all servers, or of those that do not talk.
+
+        Once for each silence, and once a minute at most.
+        """
+        asked = [server for server in self._servers if server.in_flight]
+        silent = [server for server in asked if server.silence() >= _TOLD_FROM_SECONDS]
+        if not silent or time.monotonic() <= self._told_until:
+            return
+        self._told_until = time.monotonic() + _SILENCE_TOLD_EVERY_SECONDS
+        who = f"{self._llm.name} has said"
+        if len(silent) < len(asked):
+            who = f"{', '.join(server.name for server in silent)} of {self._llm.name} said"
+        seconds = min(server.silence() for server in silent)
+        self._told(
+            f"{who} nothing for {seconds:.0f} seconds; answers under way: "
+            f"{sum(server.in_flight for server in silent)}, given up after "
+            f"{self._llm.timeout_seconds:,.0f} seconds"
+        )
 
     def _fail(self, error: SynthcareError) -> None:
         self.failure = self.failure or error

@@ -33,6 +33,7 @@ class Server:
     def __init__(self, llm: LLM, provider: Provider, name: str | None) -> None:
         self.name, self.provider = name, provider
         self.in_flight = 0
+        self.heard_at = time.monotonic()
         self.pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
         self.back_at = 0.0
         self._most = llm.concurrency
@@ -51,8 +52,14 @@ class Server:
         """Whether it has not answered since it was sent to rest."""
         return self.rests > 0
 
+    def silence(self) -> float:
+        """Seconds in which it has said nothing; 0 where nobody waits for it."""
+        return time.monotonic() - self.heard_at if self.in_flight else 0.0
+
     def depart(self, tokens: int) -> Departure:
         """Count a request of so many tokens that goes out now."""
+        if not self.in_flight:
+            self.heard_at = time.monotonic()
         self.in_flight += 1
         return Departure(time.monotonic(), self.pace.take(tokens))
 

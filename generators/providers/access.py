@@ -3,11 +3,15 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 from generators.asking.llms import LLM
 from generators.asking.pace import Limit
 from generators.providers.bodies import is_page
 from synthcare.errors import SynthcareError
+
+_SECONDS_TO_CONNECT = 10.0  # nobody who is there takes longer, however long an answer takes
 
 
 def api_key(llm: LLM) -> str:
@@ -50,6 +54,11 @@ def usable_address(llm: LLM) -> Iterator[None]:
         raise SynthcareError(
             f"{llm.name} has no usable address: {error}. Check base_url."
         ) from error
+
+
+def patience(api: ModuleType, llm: LLM) -> Any:
+    """How long the client of the module `api` waits: for a connection, and for each answer."""
+    return api.Timeout(llm.timeout_seconds, connect=min(_SECONDS_TO_CONNECT, llm.timeout_seconds))
 
 
 def token_limit(llm: LLM, tokens: int, *, usual: str) -> dict[str, int]:

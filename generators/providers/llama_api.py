@@ -4,7 +4,7 @@ import llama_api_client
 
 from generators.asking.llms import LLM
 from generators.providers import Completion, Heard, Request
-from generators.providers.access import api_key, token_limit, usable_address
+from generators.providers.access import api_key, patience, token_limit, usable_address
 from generators.providers.asking import ask
 from generators.wire_formats.schema import json_schema
 
@@ -17,7 +17,7 @@ class LlamaAPI:
         options = {
             "api_key": api_key(llm),
             "base_url": llm.base_url,
-            "timeout": llm.timeout_seconds,
+            "timeout": patience(llama_api_client, llm),
             "max_retries": 0,  # the scheduler asks again
         }
         with usable_address(llm):

@@ -6,7 +6,7 @@ import openai
 
 from generators.asking.llms import LLM
 from generators.providers import Completion, Heard, Request
-from generators.providers.access import api_key, token_limit, usable_address
+from generators.providers.access import api_key, patience, token_limit, usable_address
 from generators.providers.asking import ask
 from generators.wire_formats import is_grammar
 from generators.wire_formats.grammar import csv_grammar
@@ -53,7 +53,7 @@ def _client(llm: LLM, local_base_url: str | None, local_key: str | None) -> open
     options = {
         "api_key": local_key or api_key(llm),
         "base_url": local_base_url or llm.base_url,  # None: OPENAI_BASE_URL, or OpenAI's
-        "timeout": llm.timeout_seconds,
+        "timeout": patience(openai, llm),
         "max_retries": 0,  # the scheduler asks again
     }
     if not llm.api_version:

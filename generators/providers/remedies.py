@@ -54,7 +54,7 @@ def meaning(
         case client.APIStatusError():
             fault = fault_in(error.body, error.status_code)
             return judged(fault, llm, sent=sent, headers=error.response.headers)
-        case client.APITimeoutError():
+        case client.APITimeoutError() if not _was_never_sent(error):
             return silent(llm)
         case client.APIConnectionError():
             return Unanswered(
