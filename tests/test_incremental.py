@@ -1,15 +1,19 @@
 """A build parses and types only what is new or was made by other SQL."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from generators.drawing.stand_in import stand_in_rows
 from generators.home import Home
 from generators.landing.journal import Journal
 from generators.landing.loading import land
 from generators.warehouse.database import open_warehouse
 from generators.warehouse.transform import run_dbt
+from generators.wire_formats import write_rows
+from synthcare.contracts.contract import load_contract
 from tests.driver import RUN, csv_row, query, response
 
 FOUND_BY_SQL = ("staging.stg_llm_json_records", "staging.stg_llm_csv_records")
@@ -157,3 +161,72 @@ def test_a_second_build_of_nothing_changes_nothing(built: Home, tmp_path: Path) 
     before = tables(built)
     run_dbt(built, *BUILD)
     assert tables(built) == before
+
+
+PATIENTS, STAYS = "diabetes_patients", "diabetes_stays"
+# What judges both tables.
+OF_FAMILIES = ("run", "--select", "+int_diabetes_stays_cast")
+ALONE = ("run", "--select", "stg_llm_*", "int_diabetes_stays_cast")
+
+
+def add_patient(home: Home, number: int) -> None:
+    """An answer with one patient."""
+    add_of(home, PATIENTS, number, write_rows(load_contract(PATIENTS), [PATIENT], "csv"))
+
+
+def add_stay(home: Home, number: int) -> None:
+    """An answer with one stay of the patient of that number, whether it has landed or not."""
+    stays = load_contract(STAYS)
+    parents = {"1": {"record_id": f"{PATIENTS}-{number}-1", "children": 1}}
+    text = write_rows(stays, stand_in_rows(stays, 1), "csv", marks=["1"])
+    fields = [["Key"], *([label] for label in stays.labels)]
+    add_of(home, STAYS, number, text, parents, fields)
+
+
+PATIENT = ("Asian", "Female", "[50-60)")
+
+
+def add_of(
+    home: Home,
+    dataset: str,
+    number: int,
+    text: str,
+    parents: dict | None = None,
+    fields: list | None = None,
+) -> None:
+    run = RUN | {"dataset": dataset, "wire_format": "csv", "written_fields": fields}
+    answer = replace(response(number, text), response_id=f"{dataset}-{number}", parents=parents)
+    with Journal(home.landing / f"r.{dataset}", run) as journal:
+        journal.append(answer)
+    land(home)
+
+
+def stays_judged(home: Home) -> list[tuple]:
+    return query(
+        home, f"select response_id, reject_reasons from intermediate.int_{STAYS}_cast order by 1"
+    )
+
+
+def test_a_stay_is_judged_again_when_its_patient_lands_late(home: Home) -> None:
+    add_patient(home, 1)
+    add_stay(home, 1)
+    add_stay(home, 2)
+    run_dbt(home, *OF_FAMILIES)
+    assert stays_judged(home) == [(f"{STAYS}-1", []), (f"{STAYS}-2", ["parent_rejected"])]
+    add_patient(home, 2)
+    run_dbt(home, *OF_FAMILIES)
+    assert stays_judged(home) == [(f"{STAYS}-1", []), (f"{STAYS}-2", [])]
+
+
+def test_a_stay_is_read_no_further_than_its_patient(home: Home) -> None:
+    add_patient(home, 1)
+    add_stay(home, 1)
+    run_dbt(home, *OF_FAMILIES)
+    add_patient(home, 2)
+    add_stay(home, 2)
+    run_dbt(home, *ALONE)
+    assert stays_judged(home) == [(f"{STAYS}-1", [])]
+    run_dbt(home, *OF_FAMILIES, "--empty")
+    assert stays_judged(home) == [(f"{STAYS}-1", [])]
+    run_dbt(home, *OF_FAMILIES)
+    assert stays_judged(home) == [(f"{STAYS}-1", []), (f"{STAYS}-2", [])]
