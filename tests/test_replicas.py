@@ -20,6 +20,7 @@ from generators.providers.replicas import resources
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
+from tests.driver import cli
 from tests.fleets import ask, rows_in, servers_of
 
 HAS_RAY = find_spec("ray") is not None
@@ -195,6 +196,21 @@ def test_each_example_of_llms_yml_can_be_used(tmp_path: Path) -> None:
         path.write_text(re.sub(r"(?m)^#   ", "", example))
         assert load_llm(example.split(":")[0].strip("# "), tmp_path).concurrency
     assert len(examples) == 5
+
+
+def test_two_llms_with_replicas_are_refused_before_anything_is_asked(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "generators.commands.workflow.load_llm", lambda name: replace(llm_of(), name=name)
+    )
+    refused = cli("generate", "--llm", "b", "--llm", "a", "--rows", 5)
+    assert refused.exit_code == 2
+    assert "a and b have replicas, and a command can use Ray for one LLM." in " ".join(
+        refused.stderr.split()
+    )
+    assert not home.landing.exists()
+    assert cli("plan", "--llm", "a", "--llm", "a", "--rows", 5).exit_code == 0
 
 
 def test_slots_are_those_of_all_replicas() -> None:

@@ -220,6 +220,12 @@ class Workflow:
         chosen = [llm if llm.is_baseline else llm.changed(**changes) for llm in chosen]
         for llm in chosen:
             check_provider(llm, is_batch=is_batch and not llm.is_baseline)
+        replicated = {llm.name for llm in chosen if llm.is_replicated}
+        if len(replicated) > 1:
+            raise SynthcareError(
+                f"{' and '.join(sorted(replicated))} have replicas, and a command can use Ray for "
+                "one LLM. Ask the others in a command of their own."
+            )
         kept = read_kept(self._top_table(), keep_parents) if keep_parents else None
         references = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else {}
         runs = [

@@ -38,8 +38,6 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
     fewer cores than replicas, or where the model cannot be served.
     """
     ray = _ray(llm)
-    if ray.is_initialized():
-        raise SynthcareError("One LLM with replicas can be asked at a time. Leave out the others.")
     async with AsyncExitStack() as stack:
         stack.callback(ray.shutdown)
         await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")

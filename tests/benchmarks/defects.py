@@ -502,20 +502,22 @@ def matrix(found: pd.DataFrame) -> str:
 
 
 def main(names: Sequence[str]) -> None:
-    """Measure the sizes that are named, or all; each writes its section of the page."""
+    """Measure the sizes that are named, or all.
+
+    Each repeat writes the section of the page anew: who stops after some hours has what is done.
+    """
+    _, caption = inspect.getdoc(sys.modules[__name__]).split("\n\n", 1)
     for name in names or map(str, REPEATS):
         size, _, said = name.partition("x")
         repeats = int(said or REPEATS[int(size)])
         for found in measured(int(size), repeats):
-            print(
-                f"{found['repeat'].nunique()} of {repeats} repeats\n{matrix(found)}\n", flush=True
+            done = found["repeat"].nunique()
+            print(f"{done} of {repeats} repeats\n{matrix(found)}\n", flush=True)
+            write_section(
+                f"Defects at {int(size):,} rows",
+                f"make bench-defects PARTS={size}x{done}",
+                f"{caption}\n\n{remarks(done)}\n\n{matrix(found)}",
             )
-        _, caption = inspect.getdoc(sys.modules[__name__]).split("\n\n", 1)
-        write_section(
-            f"Defects at {int(size):,} rows",
-            f"make bench-defects PARTS={name}",
-            f"{caption}\n\n{remarks(repeats)}\n\n{matrix(found)}",
-        )
 
 
 def remarks(repeats: int) -> str:
