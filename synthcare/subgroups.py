@@ -11,6 +11,7 @@ from synthcare.bias import gaps_looked_at, rates
 from synthcare.fidelity import columns_alike
 from synthcare.groups import Group, groups_of, tally
 from synthcare.halves import Halves
+from synthcare.predictability import predictability
 from synthcare.reference import Reference
 from synthcare.structure import Ties, are_separate
 from synthcare.tables import Table
@@ -18,7 +19,14 @@ from synthcare.trial import Score, Trial
 from synthcare.utility import DRAWS, skills_of_groups
 
 # Scores of groups, under `subgroup_` and these names.
-OF_GROUPS = ("representation", "column_fidelity", "target_fidelity", "structure", "utility")
+OF_GROUPS = (
+    "representation",
+    "column_fidelity",
+    "target_fidelity",
+    "structure",
+    "utility",
+    "predictability",
+)
 
 FEWEST_ROWS = 20  # of a group, in the table and in either real half
 
@@ -52,8 +60,8 @@ def subgroups(trial: Trial) -> Iterator[Score]:
     """The worst score of a group of people, where it is worse than chance; 1 where none is.
 
     Of each group: its share of the rows against that of real ones, and within it how columns and
-    targets are spread, how targets are tied to other columns, and how well models of the table
-    predict its real rows. Beside them the rates of targets.
+    targets are spread, how targets are tied to other columns, how well models of the table predict
+    its real rows, and models of real rows those of the table. Beside them the rates of targets.
     """
     groups = [*groups_of(trial.reference.train, trial.left_out)]
     if trial.lost_groups:
@@ -73,6 +81,7 @@ def subgroups(trial: Trial) -> Iterator[Score]:
         looks += _within(of_group, group)
         yield from rates(trial, group, gaps)
     looks += _utility(trial, groups)
+    looks += _predictability(trial, groups)
     for look in looks:
         yield replace(look.score, name=f"subgroup_{look.score.name}", subject=_subject(look))
     yield _worst([look for look in looks if look.score.high is not None])
@@ -202,3 +211,11 @@ def _utility(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
         if not group.column.sources & target.sources:
             what = f"models of the table predict {target.name} of its real rows less well"
             yield _Look(group, replace(score, subject=(target.name,)), what, DRAWS - 1)
+
+
+def _predictability(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
+    """How well models of real rows predict each group's rows in the table, against real ones."""
+    for group, target, score in predictability(trial, groups):
+        if not group.column.sources & target.sources:
+            what = f"models of real rows predict {target.name} of its rows less well"
+            yield _Look(group, replace(score, subject=(target.name,)), what)

@@ -37,16 +37,11 @@ def utility(trial: Trial) -> Iterator[Score]:
     if not len(reference.holdout) or len(trial.halves.is_drawn) < DRAWS:
         yield Score("utility", note=TOO_FEW)
         return
-    found = []
-    for column in reference.train.columns:
-        if column.is_target and not column.sources <= trial.left_out:
-            target = Target(column, reference)
-            if not len(target.seen):
-                continue
-            table = trial.table
-            rows = target.labelled(table, reference.look_at(table, table.sample))
-            for learner in LEARNERS:
-                found += target.compared(learner, rows, trial)
+    found, table = [], trial.table
+    for target in targets_of(trial):
+        rows = target.labelled(table, reference.look_at(table, table.sample))
+        for learner in LEARNERS:
+            found += target.compared(learner, rows, trial)
     yield from found
     scores = [score for score in found if score.name == "utility"]
     known = [score for score in scores if score.value is not None]
@@ -64,7 +59,7 @@ def utility(trial: Trial) -> Iterator[Score]:
 
 
 @dataclass(frozen=True)
-class _Labelled:
+class Labelled:
     """Features of the rows whose target is known, what it is, and which rows those are."""
 
     features: Floats
@@ -87,7 +82,7 @@ class Target:
         self.seen = np.flatnonzero(is_seen)
         self.seen_columns = np.array([features[place].column.name for place in self.seen])
 
-    def compared(self, learner: str, rows: _Labelled, trial: Trial) -> list[Score]:
+    def compared(self, learner: str, rows: Labelled, trial: Trial) -> list[Score]:
         """What a learner reached with the rows of a table, and with real ones."""
         train, holdout = self.side("train"), self.side("holdout")
         if min(len(train), len(holdout), len(rows)) < FEWEST_ROWS:
@@ -135,21 +130,21 @@ class Target:
             Score("utility", subject, value, value - reach, value + reach),
         ]
 
-    def side(self, name: str) -> _Labelled:
+    def side(self, name: str) -> Labelled:
         features = getattr(self.reference, f"{name}_features")
         table = getattr(self.reference, name)
         return self.reference.once(
             ("labelled", self.column.name, name), lambda: self.labelled(table, features)
         )
 
-    def labelled(self, table: Table, features: Floats) -> _Labelled:
+    def labelled(self, table: Table, features: Floats) -> Labelled:
         """Rows of the sample of a table whose target is known, and what it is."""
         codes = table.codes[table.sample, self._place]
         is_known = codes > 0
         numbers = table.numbers[self.column.name][table.sample] if self.column.is_number else codes
-        return _Labelled(features[is_known], numbers[is_known], is_known)
+        return Labelled(features[is_known], numbers[is_known], is_known)
 
-    def places(self, rows: _Labelled, halves: Halves, size: int) -> Iterator[NDArray[np.intp]]:
+    def places(self, rows: Labelled, halves: Halves, size: int) -> Iterator[NDArray[np.intp]]:
         """Which rows of a table are in each draw, about `size`."""
         for is_drawn in halves.is_drawn[:DRAWS][:, halves.block_of[rows.is_known]]:
             places = np.flatnonzero(is_drawn)
@@ -193,6 +188,15 @@ class Target:
         )
 
 
+def targets_of(trial: Trial) -> Iterator[Target]:
+    """The columns to predict that are scored, where another column is there to tell them by."""
+    for column in trial.reference.train.columns:
+        if column.is_target and not column.sources <= trial.left_out:
+            target = Target(column, trial.reference)
+            if len(target.seen):
+                yield target
+
+
 def skills_of_groups(
     trial: Trial, members: Mapping[Hashable, NDArray[np.bool_]]
 ) -> Iterator[tuple[Hashable, Column, Score]]:
@@ -204,14 +208,12 @@ def skills_of_groups(
     reference = trial.reference
     if not len(reference.holdout) or len(trial.halves.is_drawn) < DRAWS:
         return
-    for column in reference.train.columns:
-        if not column.is_target or column.sources <= trial.left_out:
-            continue
-        target = Target(column, reference)
-        table = trial.table
+    table = trial.table
+    for target in targets_of(trial):
+        column = target.column
         rows = target.labelled(table, reference.look_at(table, table.sample))
         sides = (target.side("train"), target.side("holdout"), rows)
-        if not len(target.seen) or min(map(len, sides)) < FEWEST_ROWS:
+        if min(map(len, sides)) < FEWEST_ROWS:
             continue
         size = min(len(rows), len(sides[1])) // 2
         real = reference.once(
@@ -229,7 +231,7 @@ def skills_of_groups(
 
 def _group_skills(
     target: Target,
-    rows: _Labelled,
+    rows: Labelled,
     places: Iterable[NDArray[np.intp]],
     members: Mapping[Hashable, NDArray[np.bool_]],
 ) -> Floats:
@@ -247,7 +249,7 @@ def _group_skills(
         learner = predictor(target.kind, "linear", len(chosen))
         fitted = learner.fit(rows.features[chosen][:, target.seen], wanted)
         asked = slice(draw, None, DRAWS)
-        said, truth = _said(fitted, target.kind, known[asked]), test.wanted[asked]
+        said, truth = said_of(fitted, target.kind, known[asked]), test.wanted[asked]
         for number, is_member in enumerate(in_group):
             mine = is_member[asked]
             if len(np.unique(truth[mine])) > 1:
@@ -307,10 +309,10 @@ def skill_and_importances(
 
 def _skill(fitted: Any, kind: str, known: Floats, truth: NDArray) -> float:
     """R², or 2 AUC − 1, the mean over categories."""
-    return skill(kind, _said(fitted, kind, known), truth)
+    return skill(kind, said_of(fitted, kind, known), truth)
 
 
-def _said(fitted: Any, kind: str, known: Floats) -> dict[Any, Floats]:
+def said_of(fitted: Any, kind: str, known: Floats) -> dict[Any, Floats]:
     """What a model says of rows: the chances of each category, or under None a number."""
     if kind == "number":
         return {None: fitted.predict(known)}

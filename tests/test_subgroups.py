@@ -105,7 +105,7 @@ def milder_in_the_south(rows: Table) -> Table:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (random_returns, "origin south: returned is not tied to other columns"),
+        (random_returns, "origin south: models of real rows predict returned of its rows less"),
         (fewer_from_the_south, "origin south: "),
         (milder_in_the_south, "origin south: "),
     ],
@@ -115,6 +115,17 @@ def test_the_group_that_is_harmed_is_named(harm: Callable[[Table], Table], words
     assert score.value < 0.95
     assert score.high < 1
     assert score.note.startswith(words)
+
+
+def test_few_rows_show_that_the_target_of_a_group_follows_from_nothing() -> None:
+    """Two hundred of the south are too few to learn from, and enough to be foretold."""
+    harmed = [told(random_returns(people(500, seed))) for seed in range(20, 28)]
+    assert sum(headline(scores).high < 1 for scores in harmed) >= 7
+    south = [by_subject(scores, "subgroup_predictability") for scores in harmed]
+    assert np.mean([s["origin", "returned", "south"].value for s in south]) < 0.3
+    assert np.mean([s["origin", "returned", "north"].value for s in south]) == pytest.approx(
+        1, abs=0.2
+    )
 
 
 def test_within_a_group_columns_are_compared_with_those_of_the_group() -> None:

@@ -18,16 +18,29 @@ reference_files as (
 
 ),
 
+accepted_per_response as (
+
+    select
+        run_id,
+        dataset,
+        response_id,
+        count(*) as row_count,
+
+    from record_outcomes
+    where is_accepted
+    group by run_id, dataset, response_id
+
+),
+
 accepted as (
 
     select
         run_id,
         dataset,
-        count(*) as rows_accepted,
-        count(distinct response_id) as responses,
+        cast(sum(row_count) as bigint) as rows_accepted,
+        count(*) as responses,
 
-    from record_outcomes
-    where is_accepted
+    from accepted_per_response
     group by run_id, dataset
 
 ),

@@ -22,29 +22,46 @@ readings as (
 
 ),
 
+-- Counted together, so that there is one table of responses in memory and not two.
+found_or_judged as (
+
+    select
+        response_id,
+        record_format,
+        is_cut_off,
+        doubt = 'superseded' as is_superseded,
+        null as is_accepted,
+        null as is_without_parent,
+
+    from records
+
+    union all
+
+    select
+        response_id,
+        null as record_format,
+        null as is_cut_off,
+        null as is_superseded,
+        is_accepted,
+        list_contains(reject_reasons, 'unknown_parent') as is_without_parent,
+
+    from record_outcomes
+
+),
+
 found as (
 
     select
         response_id,
-        count(*) as records_found,
+        count(*) filter (where is_accepted is null) as records_found,
         count(*) filter (where is_cut_off) as records_cut_off,
-        count(*) filter (where doubt = 'superseded') as records_superseded,
+        count(*) filter (where is_superseded) as records_superseded,
         any_value(record_format) as record_format,
-
-    from records
-    group by response_id
-
-),
-
-judged as (
-
-    select
-        response_id,
         count(*) filter (where is_accepted) as rows_accepted,
         count(*) filter (where not is_accepted) as rows_rejected,
-        count(*) filter (where list_contains(reject_reasons, 'unknown_parent')) as without_parent,
+        count(*) filter (where is_without_parent) as without_parent,
 
-    from record_outcomes
+    from found_or_judged
     group by response_id
 
 ),
@@ -60,11 +77,11 @@ joined as (
         ---------- counts
         responses.rows_requested,
         coalesce(found.records_found, 0) as records_found,
-        coalesce(judged.rows_accepted, 0) as rows_accepted,
-        coalesce(judged.rows_rejected, 0) as rows_rejected,
+        coalesce(found.rows_accepted, 0) as rows_accepted,
+        coalesce(found.rows_rejected, 0) as rows_rejected,
         coalesce(found.records_cut_off, 0) as records_cut_off,
         coalesce(found.records_superseded, 0) as records_superseded,
-        coalesce(judged.without_parent, 0) as records_without_parent,
+        coalesce(found.without_parent, 0) as records_without_parent,
 
         ---------- what it was taken for
         case
@@ -88,7 +105,6 @@ joined as (
 
     from responses
     left join found on responses.response_id = found.response_id
-    left join judged on responses.response_id = judged.response_id
     left join readings on responses.response_id = readings.response_id
 
 )

@@ -10,7 +10,7 @@ with scores as (
     where
         score_name in (
             'subgroup_representation', 'subgroup_column_fidelity', 'subgroup_target_fidelity',
-            'subgroup_structure', 'subgroup_utility'
+            'subgroup_structure', 'subgroup_utility', 'subgroup_predictability'
         )
 
 ),
