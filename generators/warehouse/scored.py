@@ -30,6 +30,8 @@ TRAIN, HOLDOUT = "run_id is null and not is_holdout", "run_id is null and is_hol
 # How rows belong together.
 _KIN = ("key", "parent_key", "place_in_family")
 
+_KEY = ["run_id", "dataset"]
+
 # The rows of a run that are of one dataset: run_id and dataset.
 RunKey = tuple[str, str]
 
@@ -99,37 +101,42 @@ def of_run(run: Run) -> str:
 
 
 class Records:
-    """What is known of the records of runs, whether they were accepted or not."""
+    """What is known of the records of runs, whether they were accepted or not.
+
+    Responses of a run with the same counts are counted, and not kept one by one.
+    """
 
     def __init__(
         self, runs: DuckDBPyRelation, audit: DuckDBPyRelation, checked: DuckDBPyRelation
     ) -> None:
         """Read generation_runs, response_audit and int_checked_records."""
         self.runs: list[RunKey] = runs.project("run_id, dataset").fetchall()
-        audit = audit.filter("records_found > 0").order("run_id, dataset, response_id")
         counts = "rows_accepted, records_found, records_without_parent"
-        found = audit.project(f"run_id, dataset, {counts}")
-        self._found = _by(found.df(), ["run_id", "dataset"])
+        self._found = _by(_counted(audit.filter("records_found > 0"), counts), _KEY)
         checked = checked.filter("records_checked > 0")
-        checked = checked.order("run_id, dataset, response_id, check_name")
         real = checked.filter("run_id is null")
         real = real.project("dataset, check_name, records_plausible / records_checked")
-        self._real_shares = {(dataset, name): share for dataset, name, share in real.fetchall()}
-        self._checked = _by(checked.filter("run_id is not null").df(), ["run_id", "dataset"])
+        self._real_shares = {
+            (dataset, name): share for dataset, name, share in sorted(real.fetchall(), key=str)
+        }
+        counts = "coalesce(check_name, '') as check_name, records_plausible, records_checked"
+        self._checked = _by(_counted(checked.filter("run_id is not null"), counts), _KEY)
 
     def with_parent(self, key: RunKey) -> Tally | None:
         """The share of its records that belong to what their request named."""
         found = self._found.get(key)
         if found is None:
             return None
-        hits = found["records_found"] - found["records_without_parent"]
-        return Tally(hits.to_numpy(), found["records_found"].to_numpy())
+        found = found.assign(hits=found["records_found"] - found["records_without_parent"])
+        return _tally(found, "hits", "records_found")
 
     def fingerprint(self, run: RunKey) -> str:
         """Changes where what a Trial needs of them does."""
-        known = self.of(run)
-        checks = [(name, _told(c.tally), c.real_share) for name, c in known["checks"].items()]
-        return repr((_told(known["validity"]), checks, _told(self.with_parent(run))))
+        known = [of[run].to_numpy().tolist() for of in (self._found, self._checked) if run in of]
+        real = [
+            (name, real) for (dataset, name), real in self._real_shares.items() if dataset == run[1]
+        ]
+        return repr((known, real))
 
     def of(self, run: RunKey) -> dict[str, Any]:
         """What a Trial needs of them."""
@@ -137,14 +144,12 @@ class Records:
         validity = None if found is None else _tally(found, "rows_accepted", "records_found")
         checks = {}
         if run in self._checked:
-            counts = self._checked[run]
-            counts = counts.assign(check_name=counts["check_name"].fillna(""))
             checks = {
                 name or None: Check(
                     _tally(of_check, "records_plausible", "records_checked"),
                     self._real_shares.get((dataset, name or None)),
                 )
-                for name, of_check in counts.groupby("check_name")
+                for name, of_check in self._checked[run].groupby("check_name")
             }
         return {"validity": validity, "checks": checks}
 
@@ -324,9 +329,10 @@ def _by(rows: pd.DataFrame, names: str | list[str]) -> dict[Any, pd.DataFrame]:
     return dict(iter(rows.groupby(names)))
 
 
+def _counted(rows: DuckDBPyRelation, counts: str) -> pd.DataFrame:
+    """How many responses of each run have these counts, in their order."""
+    return rows.aggregate(f"run_id, dataset, {counts}, count(*) as responses").order("all").df()
+
+
 def _tally(rows: pd.DataFrame, hits: str, sizes: str) -> Tally:
-    return Tally(rows[hits].to_numpy(), rows[sizes].to_numpy())
-
-
-def _told(tally: Tally | None) -> Any:
-    return None if tally is None else (tally.hits.tolist(), tally.sizes.tolist())
+    return Tally(*(np.repeat(rows[name].to_numpy(), rows["responses"]) for name in (hits, sizes)))
