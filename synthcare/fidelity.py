@@ -1,6 +1,6 @@
 """How near columns, pairs of columns and missing values are to those of a real table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,6 +14,8 @@ from synthcare.tables import Table
 from synthcare.trial import Score, Trial
 
 Floats = NDArray[np.float64]
+# Numbers of both sides, and the share of each side that is as large: of `distribution_functions`.
+Steps = tuple[Floats, Floats, Floats]
 
 # Distance that chance alone leads to, beyond which nothing is told: the floor is the less sure the
 # more of the population no real row shows, but up to 0.6 it is sure enough.
@@ -46,18 +48,33 @@ class _Similarity:
 
 def column_fidelity(trial: Trial) -> Iterator[Score]:
     """How like the real one each column is, and the mean; other distances beside them."""
-    yield from columns_alike(trial)
     real, table = trial.reference.train, trial.table
+    steps = _steps(trial)
+    yield from _columns_alike(trial, steps)
     for place in _compared(trial):
         subject = (real.columns[place].name,)
-        for name, value in _other_distances(real, table, place).items():
+        for name, value in _other_distances(real, table, place, steps.get(place)).items():
             yield Score(name, subject, value)
 
 
 def columns_alike(trial: Trial) -> Iterator[Score]:
     """How like the real one each column is, and the mean."""
+    yield from _columns_alike(trial, _steps(trial))
+
+
+def _steps(trial: Trial) -> dict[int, Steps]:
+    """By place of each column of numbers, the distribution functions of both sides."""
+    real, table = trial.reference.train, trial.table
+    return {
+        place: distribution_functions(table.known(column), real.known(column))
+        for place in _compared(trial)
+        if (column := real.columns[place]).is_number
+    }
+
+
+def _columns_alike(trial: Trial, steps: Mapping[int, Steps]) -> Iterator[Score]:
     real, table, halves = trial.reference.train, trial.table, trial.halves
-    found = [_column(real, table, halves, place) for place in _compared(trial)]
+    found = [_column(real, table, halves, place, steps.get(place)) for place in _compared(trial)]
     yield from _with_mean("column_fidelity", found, halves)
 
 
@@ -131,30 +148,33 @@ def _score(
     return Score(name, subject, value, float(value - width), float(value + width), floor)
 
 
-def _column(real: Table, table: Table, halves: Halves, place: int) -> _Similarity:
+def _column(
+    real: Table, table: Table, halves: Halves, place: int, steps: Steps | None
+) -> _Similarity:
+    """Of a number by its `steps`, of a category, which has none, by its shares."""
     column = real.columns[place]
-    if not column.is_number:
+    if steps is None:
         return _total_variation(real, table, halves, (place,))
-    _, *steps = distribution_functions(table.known(column), real.known(column))
     missing = [float(side.counts(place)[0] / len(side)) for side in (table, real)]
     return _Similarity(
         (column.name,),
-        kolmogorov_smirnov(*steps, *missing),
+        kolmogorov_smirnov(*steps[1:], *missing),
         expected_kolmogorov_smirnov(len(table), len(real)),
         _binned_kolmogorov_smirnov(real, table, halves, place),
     )
 
 
-def _other_distances(real: Table, table: Table, place: int) -> dict[str, float | None]:
+def _other_distances(
+    real: Table, table: Table, place: int, steps: Steps | None
+) -> dict[str, float | None]:
     """Of a column, by name, what is told beside its score."""
     column = real.columns[place]
     found = _distances_of_codes(real.counts(place), table.counts(place))
-    if column.is_number:
+    if steps is not None:
         known, real_known = table.known(column), real.known(column)
         found["coverage"] = range_coverage(known, real_known)
         if len(known) and len(real_known) and np.ptp(real_known):
-            area = wasserstein(*distribution_functions(known, real_known))
-            found["wasserstein_distance"] = area / float(real_known.std())
+            found["wasserstein_distance"] = wasserstein(*steps) / float(real_known.std())
     return found
 
 
@@ -232,7 +252,7 @@ def _distances_of_codes(
     }
 
 
-def distribution_functions(known: Floats, real_known: Floats) -> tuple[Floats, Floats, Floats]:
+def distribution_functions(known: Floats, real_known: Floats) -> Steps:
     """All numbers of both sides in ascending order, and the share of each side that is as large.
 
     Both sides, too, are in ascending order.

@@ -71,6 +71,7 @@ def subgroups(trial: Trial) -> Iterator[Score]:
         return
     gaps = gaps_looked_at(trial, groups)
     looks: list[_Look] = []
+    looked_into = []
     for group in groups:
         yield from _shares(trial, group)
         looks += _representation(trial, group)
@@ -78,10 +79,11 @@ def subgroups(trial: Trial) -> Iterator[Score]:
         if of_group is None:
             yield Score("subgroup", group.subject, note=note)
             continue
+        looked_into.append(group)
         looks += _within(of_group, group)
         yield from rates(trial, group, gaps)
     looks += _utility(trial, groups)
-    looks += _predictability(trial, groups)
+    looks += _predictability(trial, looked_into)
     for look in looks:
         yield replace(look.score, name=f"subgroup_{look.score.name}", subject=_subject(look))
     yield _worst([look for look in looks if look.score.high is not None])
@@ -215,7 +217,7 @@ def _utility(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
 
 def _predictability(trial: Trial, groups: Sequence[Group]) -> Iterator[_Look]:
     """How well models of real rows predict each group's rows in the table, against real ones."""
-    for group, target, score in predictability(trial, groups):
+    for group, target, score, freedom in predictability(trial, groups):
         if not group.column.sources & target.sources:
             what = f"models of real rows predict {target.name} of its rows less well"
-            yield _Look(group, replace(score, subject=(target.name,)), what)
+            yield _Look(group, replace(score, subject=(target.name,)), what, freedom)

@@ -267,8 +267,11 @@ def _ratio(skills: Floats, real: Floats) -> Score | None:
         return None
     margins = [float(half_width(spread, DRAWS)) for spread in (skills.std(ddof=1), error)]
     value = max(0.0, float(skills.mean())) / real_skill
-    reach = float(np.hypot(margins[0], value * margins[1])) / real_skill
-    return Score("utility", (), value, value - reach, value + reach)
+    # Whether the upper end is below 1 is whether both differ: then the real margin counts in full.
+    below, above = (
+        float(np.hypot(margins[0], of * margins[1])) / real_skill for of in (value, max(1.0, value))
+    )
+    return Score("utility", (), value, value - below, value + above)
 
 
 def _agreement(one: Floats, other: Floats) -> float | None:

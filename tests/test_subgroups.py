@@ -117,6 +117,13 @@ def test_the_group_that_is_harmed_is_named(harm: Callable[[Table], Table], words
     assert score.note.startswith(words)
 
 
+def test_what_ties_a_target_in_a_group_is_looked_at_itself() -> None:
+    found = by_subject(told(random_returns(people(3_000, 20))), "subgroup_structure")
+    assert found["origin", "returned", "south"].value < 0.3
+    assert found["origin", "returned", "south"].high < 0.7
+    assert found["origin", "returned", "north"].value == pytest.approx(1, abs=0.2)
+
+
 def test_few_rows_show_that_the_target_of_a_group_follows_from_nothing() -> None:
     """Two hundred of the south are too few to learn from, and enough to be foretold."""
     harmed = [told(random_returns(people(500, seed))) for seed in range(20, 28)]
