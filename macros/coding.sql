@@ -196,7 +196,7 @@ placed as (
     from synthetic_rows
     inner join runs on synthetic_rows.run_id = runs.run_id
     left join sampled_records on synthetic_rows.record_id = sampled_records.record_id
-    where runs.share_counted = 1 or {{ is_within(unit_of('synthetic_rows'), 'runs.share_counted') }}
+    where runs.is_counted_whole or {{ is_drawn('synthetic_rows') }}
 
 )
 

@@ -9,3 +9,12 @@
 {% macro is_within(hash, share) -%}
     {{ hash }} / 18446744073709551616 <= {{ share }}
 {%- endmacro %}
+
+{#- SQL of whether a record of `runs` is one of those that are counted where not all are. -#}
+{% macro is_drawn(records) -%}
+    {{ is_within(unit_of(records), 'runs.share_of_units') }}
+    and {{ is_within(
+        "md5_number_lower(concat_ws('|', " ~ var('seed') ~ ', ' ~ records ~ '.record_id))',
+        'runs.share_of_rows',
+    ) }}
+{%- endmacro %}

@@ -126,7 +126,7 @@ def test_responses_that_agree_count_for_less(home: Home) -> None:
 def test_half_samples_hold_half_of_the_rows(flow: Flow) -> None:
     """Every run of the flow but the LLM's has too few responses to be halved by responses."""
     with open_warehouse(flow.home) as warehouse:
-        found = [trial for run, trial in trials(warehouse) if run.units == len(trial.table)]
+        found = [trial for run, trial in trials(warehouse) if run.units_counted == len(trial.table)]
     assert len(found) >= 4
     for trial in found:
         # Each row is in the sample, once.
@@ -176,46 +176,85 @@ def test_a_long_run_is_sampled(home: Home, contract: Contract) -> None:
         "select column_name, score_low, score_high from metrics.column_fidelity"
         " where kind = 'categorical' order by column_name limit 1",
     )
-    assert high - low == pytest.approx(width_of_the_sample(home, name) * np.sqrt(0.8))
+    assert high - low == pytest.approx(width_of_the_sample(home, name, "long") * np.sqrt(0.8))
 
 
-def test_of_a_very_long_run_a_part_is_counted(home: Home, contract: Contract) -> None:
-    """Whole responses, the sample among them; what they show is less sure than of all rows."""
+@pytest.mark.parametrize("rows_each", [25, 600])
+def test_of_a_very_long_run_a_part_is_counted(
+    home: Home, contract: Contract, rows_each: int
+) -> None:
+    """Whole responses, or of few long ones some rows; the sample is among them."""
     land_reference(home, contract, draw(contract, 2_000, seed=1))
-    land_runs(home, contract, [Table("long", draw(contract, 6_000, seed=2), 25)])
+    tables = [
+        Table("long", draw(contract, 6_000, seed=2), rows_each),
+        Table("short", draw(contract, 1_000, seed=3), rows_each),
+    ]
+    land_runs(home, contract, tables)
     few = "{rows_counted: 2000, rows_in_samples: 600, scores: [column_fidelity]}"
     run_dbt(home, "build", "--exclude-resource-type", "test", "unit_test", "--vars", few)
     counted = query(
         home,
         """
-        select
-            count(*) filter (where response_rows = 25), count(*),
-            count(*) filter (where block is not null),
+        select run_id, count(*), count(distinct response), min(response_rows), max(response_rows)
         from (
-            select block, count(*) over (partition by response) as response_rows
+            select *, count(*) over (partition by response) as response_rows
             from intermediate.int_coded_rows
-            where run_id = 'long'
+            where run_id is not null
         )
+        group by run_id
+        order by run_id
         """,
     )
-    ((whole, rows, sampled),) = counted
-    assert (whole, sampled) == (rows, 600)  # 24 responses
+    (_, rows, units, least, most), (_, short, *_) = counted
     assert 1_500 < rows < 2_500
-    compared = query(home, "select distinct rows_compared from metrics.column_fidelity")
-    assert compared == [(rows,)]
-    ((name, low, high),) = query(
+    assert short == 1_000
+    if rows_each == 25:
+        assert (least, most) == (25, 25)
+    else:
+        assert (units, least < 200, most > 200) == (10, True, True)
+    known = "rows_counted, units_counted from intermediate.int_scored_runs where run_id = 'long'"
+    assert query(home, f"select {known}") == [(rows, units)]
+    missing = query(
         home,
-        "select column_name, score_low, score_high from metrics.column_fidelity"
-        " where kind = 'categorical' order by column_name limit 1",
+        """
+        select count(*)
+        from intermediate.int_sampled_records
+        anti join intermediate.int_coded_rows using (run_id, record_id)
+        """,
     )
-    # 24 of the 80 responses that are expected to be counted.
-    assert high - low == pytest.approx(width_of_the_sample(home, name) * np.sqrt(24 / 80))
+    assert missing == [(0,)]
+    compared = "select distinct rows_compared from metrics.column_fidelity where run_id = 'long'"
+    assert query(home, compared) == [(rows,)]
+    ((name, low, high, sampled),) = query(
+        home,
+        """
+        select column_name, score_low, score_high, (
+            select count(distinct unit) from intermediate.int_sampled_records where run_id = 'long'
+        )
+        from metrics.column_fidelity
+        where run_id = 'long' and kind = 'categorical'
+        order by column_name
+        limit 1
+        """,
+    )
+    whole = width_of_the_sample(home, name, "long")
+    assert high - low == pytest.approx(whole * np.sqrt(sampled / units))
 
 
-def width_of_the_sample(home: Home, name: str) -> float:
+def test_tables_that_belong_together_are_counted_whole(home: Home) -> None:
+    generate = ["generate", "--dataset", "diabetes_stays", "--llm", "independent", "--rows", 20]
+    assert cli(*generate).exit_code == 0
+    few = "{rows_counted: 5, rows_in_samples: 4}"
+    run_dbt(home, "run", "--select", "+int_scored_runs", "--vars", few)
+    counted = query(home, "select rows_counted, rows_accepted from intermediate.int_scored_runs")
+    assert len(counted) == 2
+    assert all(rows == accepted > 10 for rows, accepted in counted)
+
+
+def width_of_the_sample(home: Home, name: str, run_id: str) -> float:
     """Of a column's interval, by the halves of a sample that is the whole table."""
     with open_warehouse(home) as warehouse:
-        ((_, trial),) = trials(warehouse)
+        (trial,) = (trial for run, trial in trials(warehouse) if run.run_id == run_id)
     trial = replace(trial, halves=replace(trial.halves, shrink=1.0))
     (score,) = (
         score

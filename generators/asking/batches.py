@@ -21,7 +21,7 @@ from generators.asking.work import CAP_REACHED, Work
 from generators.costs.budget import Budget
 from generators.landing.submissions import Submission
 from generators.providers import Request, Unanswered
-from generators.providers.access import api_key
+from generators.providers.access import api_key, patience
 from generators.providers.answers import ODD_SHAPE, completion_of
 from generators.providers.faults import fault_in
 from generators.providers.openai_api import chat_completion
@@ -44,7 +44,7 @@ class BatchAPI:
         self._client = openai.AsyncOpenAI(
             api_key=api_key(llm),
             base_url=llm.base_url,
-            timeout=llm.timeout_seconds,
+            timeout=patience(openai, llm),
             max_retries=6,  # of uploads, polls and downloads, which cost nothing
         )
 

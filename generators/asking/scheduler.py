@@ -18,7 +18,7 @@ from generators.costs.budget import Budget
 from generators.landing.dispatches import LOST, REFUSED
 from generators.providers import Completion, Provider, Request, Unanswered
 from generators.variety.brief import Cell
-from synthcare.errors import SynthcareError
+from synthcare.errors import SynthcareError, some
 
 _ATTEMPTS = 8
 # Before the first answer, an address where nobody listens, or that answers something else, is more
@@ -63,7 +63,7 @@ class Scheduler:
         told: Callable[[str], None],
     ) -> None:
         self.failure: SynthcareError | None = None
-        self._told, self._told_until = told, 0.0
+        self._told, self._wait_told_until, self._silence_told_until = told, 0.0, 0.0
         self._llm, self._budget, self._group = llm, budget, group
         self._servers: Sequence[Server] = [
             Server(llm, provider, name) for name, provider in providers.items()
@@ -257,27 +257,28 @@ class Scheduler:
     def _tell_of_wait(self, seconds: float, for_what: str) -> None:
         """Tell of a long wait, once while it lasts."""
         until = time.monotonic() + seconds
-        if seconds >= _TOLD_FROM_SECONDS and until > self._told_until + _TOLD_FROM_SECONDS:
-            self._told_until = until
+        if seconds >= _TOLD_FROM_SECONDS and until > self._wait_told_until + _TOLD_FROM_SECONDS:
+            self._wait_told_until = until
             self._told(f"{self._llm.name} waits {seconds:,.0f} seconds {for_what}")
 
     def _tell_of_silence(self) -> None:
-        """Tell that requests bring nothing: of all servers, or of those that do not talk.
+        """Tell that requests bring nothing, of all servers or of those that do not talk.
 
-        Once for each silence, and once a minute at most.
+        Once a minute at most, and not while a wait for limits or a rest is told.
         """
-        asked = [server for server in self._servers if server.in_flight]
+        asked = [server for server in self._servers if server.under_way]
         silent = [server for server in asked if server.silence() >= _TOLD_FROM_SECONDS]
-        if not silent or time.monotonic() <= self._told_until:
+        told_until = max(self._silence_told_until, self._wait_told_until)
+        if not silent or time.monotonic() <= told_until:
             return
-        self._told_until = time.monotonic() + _SILENCE_TOLD_EVERY_SECONDS
+        self._silence_told_until = time.monotonic() + _SILENCE_TOLD_EVERY_SECONDS
         who = f"{self._llm.name} has said"
         if len(silent) < len(asked):
-            who = f"{', '.join(server.name for server in silent)} of {self._llm.name} said"
+            who = f"{some([server.name for server in silent])} of {self._llm.name} said"
         seconds = min(server.silence() for server in silent)
         self._told(
             f"{who} nothing for {seconds:.0f} seconds; answers under way: "
-            f"{sum(server.in_flight for server in silent)}, given up after "
+            f"{sum(server.under_way for server in silent)}, given up after "
             f"{self._llm.timeout_seconds:,.0f} seconds"
         )
 

@@ -25,14 +25,15 @@ class Departure:
 class Server:
     """What is known of one server: its limits, its load, and since when it has not answered.
 
-    `name` is its address, None where the LLM has no other. It is left out until `back_at`, and was
-    so `rests` times in a row. After an overload it is asked for a quarter less at once, then for
+    `name` is its address, None where the LLM has no other. Of the requests that are `under_way`,
+    those `in_flight` were sent since it last rested. It is left out until `back_at`, and was so
+    `rests` times in a row. After an overload it is asked for a quarter less at once, then for
     one more with every answer.
     """
 
     def __init__(self, llm: LLM, provider: Provider, name: str | None) -> None:
         self.name, self.provider = name, provider
-        self.in_flight = 0
+        self.in_flight = self.under_way = 0
         self.heard_at = time.monotonic()
         self.pace = Pace(llm.requests_per_minute, llm.tokens_per_minute)
         self.back_at = 0.0
@@ -54,17 +55,19 @@ class Server:
 
     def silence(self) -> float:
         """Seconds in which it has said nothing; 0 where nobody waits for it."""
-        return time.monotonic() - self.heard_at if self.in_flight else 0.0
+        return time.monotonic() - self.heard_at if self.under_way else 0.0
 
     def depart(self, tokens: int) -> Departure:
         """Count a request of so many tokens that goes out now."""
-        if not self.in_flight:
+        if not self.under_way:
             self.heard_at = time.monotonic()
         self.in_flight += 1
+        self.under_way += 1
         return Departure(time.monotonic(), self.pace.take(tokens))
 
     def ended(self, departure: Departure) -> None:
         """Note that a request is no longer under way; of those before a rest none is counted."""
+        self.under_way -= 1
         self.in_flight -= departure.at > self._rested_at
 
     def answered(self, departure: Departure, completion: Completion) -> None:

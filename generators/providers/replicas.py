@@ -38,6 +38,11 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
     fewer cores than replicas, or where the model cannot be served.
     """
     ray = _ray(llm)
+    if ray.is_initialized():
+        raise SynthcareError(
+            f"Ray runs in this process already, and '{llm.name}' starts it itself. Ask it from "
+            "another one."
+        )
     async with AsyncExitStack() as stack:
         stack.callback(ray.shutdown)
         await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")

@@ -42,8 +42,7 @@ class Run(NamedTuple):
     run_id: str
     dataset: str
     blocks: int
-    units: int
-    share_counted: float
+    units_counted: int
     drawn_columns: list[str] | None
 
     @property
@@ -256,7 +255,7 @@ class CodedRows:
             drawn["block"].astype(int) - 1,
             draws(run.blocks, half_samples, seed),
             drawn["unit"],
-            shrink=(self._units_sampled[run.key] / (run.units * run.share_counted)) ** 0.5,
+            shrink=(self._units_sampled[run.key] / run.units_counted) ** 0.5,
         )
         return Trial(reference, table, halves, frozenset(run.drawn_columns or ()), **records)
 

@@ -6,7 +6,7 @@ with record_outcomes as (
 
 ),
 
-runs as (
+llm_runs as (
 
     select * from {{ source('raw', 'llm_runs') }}
 
@@ -48,24 +48,26 @@ accepted as (
 scored as (
 
     select
-        runs.run_id,
-        runs.dataset,
-        runs.drawn_columns,
+        llm_runs.run_id,
+        llm_runs.dataset,
+        llm_runs.drawn_columns,
         accepted.rows_accepted,
         accepted.responses,
         -- Rows of one response resemble each other, so responses are drawn. With too few of them
         -- rows are, as with a baseline, whose rows are independent.
-        runs.drawn_from is null
+        llm_runs.drawn_from is null
         and accepted.responses >= {{ var('fewest_responses_to_draw') }} as is_drawn_by_response,
 
-    from runs
-    inner join accepted on runs.run_id = accepted.run_id and runs.dataset = accepted.dataset
-    inner join reference_files on runs.dataset = reference_files.dataset
-    where coalesce(runs.drawn_from, reference_files.sha256) = reference_files.sha256
+    from llm_runs
+    inner join accepted
+    on llm_runs.run_id = accepted.run_id
+    and llm_runs.dataset = accepted.dataset
+    inner join reference_files on llm_runs.dataset = reference_files.dataset
+    where coalesce(llm_runs.drawn_from, reference_files.sha256) = reference_files.sha256
 
 ),
 
-runs_with_shares as (
+runs as (
 
     select
         * exclude (responses),
@@ -75,32 +77,33 @@ runs_with_shares as (
         2 * greatest({{ var('rows_in_samples') }} / rows_accepted, blocks / units)
             as share_looked_at,
         -- Families are counted whole.
-        if(
-            list_contains({{ sql_list(related_datasets()) }}, dataset),
-            1,
-            least(1, greatest({{ var('rows_counted') }} / rows_accepted, share_looked_at))
-        ) as share_counted,
+        rows_accepted <= {{ var('rows_counted') }}
+        or list_contains({{ sql_list(related_datasets()) }}, dataset) as is_counted_whole,
+        least(1, greatest({{ var('rows_counted') }} / rows_accepted, share_looked_at))
+            as share_of_units,
+        -- Of few, very long responses.
+        {{ var('rows_counted') }} / rows_accepted / share_of_units as share_of_rows,
 
     from scored
 
 ),
 
--- Only of runs of which a part is counted.
 drawn as (
 
     select
         runs.run_id,
         runs.dataset,
         count(*) as rows_counted,
+        count(distinct {{ unit_of('record_outcomes') }}) as units_counted,
 
     from record_outcomes
-    inner join runs_with_shares as runs
+    inner join runs
     on record_outcomes.run_id = runs.run_id
     and record_outcomes.dataset = runs.dataset
     where
         record_outcomes.is_accepted
-        and runs.share_counted < 1
-        and {{ is_within(unit_of('record_outcomes'), 'runs.share_counted') }}
+        and not runs.is_counted_whole
+        and {{ is_drawn('record_outcomes') }}
     group by runs.run_id, runs.dataset
 
 ),
@@ -109,9 +112,12 @@ final as (
 
     select
         runs.*,
-        coalesce(drawn.rows_counted, runs.rows_accepted) as rows_counted,
+        if(runs.is_counted_whole, runs.rows_accepted, coalesce(drawn.rows_counted, 0))
+            as rows_counted,
+        if(runs.is_counted_whole, runs.units, coalesce(drawn.units_counted, 0))
+            as units_counted,
 
-    from runs_with_shares as runs
+    from runs
     left join drawn
     on runs.run_id = drawn.run_id
     and runs.dataset = drawn.dataset

@@ -27,6 +27,7 @@ found_or_judged as (
 
     select
         response_id,
+        true as is_found,
         record_format,
         is_cut_off,
         doubt = 'superseded' as is_superseded,
@@ -39,6 +40,7 @@ found_or_judged as (
 
     select
         response_id,
+        false as is_found,
         null as record_format,
         null as is_cut_off,
         null as is_superseded,
@@ -53,7 +55,7 @@ found as (
 
     select
         response_id,
-        count(*) filter (where is_accepted is null) as records_found,
+        count(*) filter (where is_found) as records_found,
         count(*) filter (where is_cut_off) as records_cut_off,
         count(*) filter (where is_superseded) as records_superseded,
         any_value(record_format) as record_format,

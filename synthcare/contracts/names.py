@@ -19,7 +19,9 @@ OURS = {
     *("children_asked", "has_keys", "is_parent_accepted", "key_places", "parent"),
     *("parent_record_id", "parents", "parents_asked"),
     # of runs, beside which rows are coded
-    *("blocks", "drawn_columns", "is_drawn_by_response", "rows_accepted", "units"),
+    *("blocks", "drawn_columns", "is_counted_whole", "is_drawn_by_response", "rows_accepted"),
+    *("rows_counted", "share_looked_at", "share_of_rows", "share_of_units", "units"),
+    "units_counted",
 }
 NAME = r"[a-z][a-z0-9_]*"
 
