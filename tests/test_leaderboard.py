@@ -211,6 +211,24 @@ def test_a_run_that_leaks_does_not_lead_the_index(contract: Contract, tmp_path: 
     assert "Ann Lee" not in page  # whose name that is, if rows are real ones
 
 
+@pytest.mark.parametrize(
+    ("compared", "said"),
+    [
+        (1_000, "No row stands in the reference"),
+        (20, "None of the 20 rows that were compared stands in the reference"),
+    ],
+)
+def test_of_a_part_of_a_run_no_more_is_said_than_of_it(
+    contract: Contract, tmp_path: Path, compared: int, said: str
+) -> None:
+    kept = {"run_id": "a", "exposure": "not known", "copied_rows_any_case": 0, "privacy_note": None}
+    kept |= {"rows_compared": compared, "reference_copied_share": 0.0}
+    kept |= {"known_identifiers_share": None}
+    various = {"run_id": "a", "repeated_rows_share": 0, "prompt_echo_share": 0, "rows_compared": 30}
+    page = page_of(contract, tmp_path, run("a", 0.8), privacy=[kept], diversity=[various])
+    assert f"{said}." in page
+
+
 def test_where_all_leak_none_leads(contract: Contract, tmp_path: Path) -> None:
     page = page_of(contract, tmp_path, run("a", 0.9, leaks=COPIES), run("b", None))
     assert "No run leads: every one that is scored leaks" in page

@@ -208,7 +208,7 @@ def one_long_run() -> str:
 
     Responses of 8 rows of the contract's stand-in, against a reference of the same. Each step is a
     process of its own, whose peak of memory is given, and the disk that the warehouse takes at the
-    end. Counted are a million rows of a run at most (`rows_counted`).
+    end. Counted are about a million rows of a longer run (`rows_counted`).
     """
     lines = []
     for responses in (12_500, 125_000, 2_500_000):
