@@ -18,3 +18,14 @@
         'runs.share_of_rows',
     ) }}
 {%- endmacro %}
+
+{#- Raises an error where the variable `rows_counted` leaves too few rows for a sample to be among them. -#}
+{% macro check_rows_counted() %}
+    {%- set counted, sampled = var('rows_counted'), var('rows_in_samples') -%}
+    {%- if counted is not integer or sampled is not integer or sampled < 1 or counted < 4 * sampled -%}
+        {%- do exceptions.raise_compiler_error(
+            'rows_counted is ' ~ counted ~ ' and rows_in_samples ' ~ sampled ~ ': they are whole numbers, and '
+            ~ 'rows_counted is four times rows_in_samples at least, so that the sample is among what is counted.'
+        ) -%}
+    {%- endif -%}
+{% endmacro %}

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +34,17 @@ def new_file(path: Path) -> Iterator[Path]:
 def new_folder(path: Path) -> Iterator[Path]:
     """A folder to write files to, that becomes `path` when the block ends well, and else vanishes.
 
-    Where there is a folder already, the files are moved there, and others in it stay.
+    Where there is a folder already, the files are moved there, and others in it stay. What a killed
+    process left of the same folder goes.
     """
     path = path.absolute()
     is_there = path.is_dir()
     place = path if is_there else path.parent
     place.mkdir(parents=True, exist_ok=True)
     temporary = place / f".{path.name}.{os.getpid()}"
+    for left in place.glob(f".{escape(path.name)}.*"):
+        if not _runs(left.suffix[1:]):
+            shutil.rmtree(left, ignore_errors=True)
     try:
         temporary.mkdir()
         yield temporary
@@ -49,6 +54,17 @@ def new_folder(path: Path) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether there may be a process of this number; what no number is is none of ours."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):
+        return True
+    return True
 
 
 def _move(source: Path, folder: Path) -> None:

@@ -2,7 +2,10 @@
 
 import fcntl
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,6 +158,8 @@ def test_what_was_sent_and_not_answered_here_is_not_forgotten(home: Home, there:
     ("file", "text", "said"),
     [
         ("run.json", "{", r"run\.json is no JSON"),
+        ("run.json", "[1]", r"run\.json does not say run_id and dataset of a run"),
+        ("run.json", '{"run_id": "s"}', r"run\.json does not say run_id and dataset of a run"),
         ("responses.jsonl", None, r"has no responses\.jsonl: it is half a copy"),
         ("responses.jsonl", "{broken\n", "line 1, is no entry of a journal"),
     ],
@@ -170,6 +175,25 @@ def test_half_a_copy_is_refused_before_anything_comes(
     with pytest.raises(SynthcareError, match=said):
         merge(home, [there.root])
     assert not home.landing.exists()
+
+
+def test_a_run_without_its_answers_is_named_where_it_is_landed(home: Home) -> None:
+    write(home, "r", 1)
+    (home.landing / "r" / "responses.jsonl").unlink()
+    with pytest.raises(SynthcareError, match=r"has no responses\.jsonl: it is half a copy"):
+        land(home)
+
+
+def test_what_a_killed_merge_left_goes_with_the_next(home: Home, there: Home) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, of_another = (home.landing / f".r.{pid}" for pid in (ended.pid, os.getppid()))
+    for folder in (left, of_another):
+        folder.mkdir(parents=True)
+        (folder / "responses.jsonl").write_text("{}")
+    merge(home, [there.root])
+    assert not left.exists()
+    assert of_another.exists()  # whose process runs
 
 
 def test_what_was_heard_on_both_sides_is_no_hindrance(home: Home, there: Home) -> None:

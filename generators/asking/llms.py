@@ -65,9 +65,9 @@ class LLM:
 
     def _check_base_urls(self) -> None:
         urls = self.base_urls
-        if not urls:
+        if urls == ():
             return
-        is_list = isinstance(urls, list | tuple) and all(map(_is_address, urls))
+        is_list = isinstance(urls, list | tuple) and urls and all(map(_is_address, urls))
         if not is_list or len({shown_address(url) for url in urls}) < len(urls):
             raise SynthcareError(
                 f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once, such as "

@@ -21,6 +21,7 @@ from synthcare.errors import SynthcareError
 from synthcare.files import new_file, writing
 
 RUN_FILE = "run.json"
+_RUN_KEYS = ("run_id", "dataset")
 RESPONSES_FILE = "responses.jsonl"
 REQUESTS_FILE = "requests.jsonl"
 BATCHES_FILE = "batches.jsonl"
@@ -218,11 +219,17 @@ class Journal:
 def read_run(folder: Path) -> dict[str, Any]:
     """What run.json in `folder` says. Raises SynthcareError where it cannot be read."""
     try:
-        return json.loads((folder / RUN_FILE).read_text())
+        run = json.loads((folder / RUN_FILE).read_text())
     except ValueError as error:
         raise SynthcareError(
             f"{folder / RUN_FILE} is no JSON. Mend it, or move {folder} away."
         ) from error
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), str) for key in _RUN_KEYS):
+        raise SynthcareError(
+            f"{folder / RUN_FILE} does not say {' and '.join(_RUN_KEYS)} of a run. Mend it, or "
+            f"move {folder} away."
+        )
+    return run
 
 
 def _is_number(value: object) -> bool:

@@ -75,6 +75,10 @@ def _known(warehouse: duckdb.DuckDBPyConnection) -> dict[str, Landed]:
 
 def _land_run(warehouse: duckdb.DuckDBPyConnection, folder: Path, landed: Landed | None) -> int:
     journal = folder / RESPONSES_FILE
+    if not journal.exists():
+        raise SynthcareError(
+            f"{folder} has no {RESPONSES_FILE}: it is half a copy. Copy it again, or move it away."
+        )
     if landed and landed != Landed.of(journal, landed.byte_count):
         landed = None
     start, end = landed.byte_count if landed else 0, end_of_lines(journal)

@@ -43,7 +43,7 @@ candidates as (
 
     from records
     where {{ is_within('unit', 'share_looked_at') }}
-    qualify row_rank <= {{ var('rows_in_samples') }} / blocks
+    qualify row_rank <= greatest(1, {{ var('rows_in_samples') }} / blocks)
 
 ),
 

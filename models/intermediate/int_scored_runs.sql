@@ -1,3 +1,4 @@
+{{- check_rows_counted() -}}
 -- A baseline that was drawn from another reference than the one landed now is no ceiling or floor
 -- any more, and is left out.
 with record_outcomes as (
