@@ -1,7 +1,6 @@
 """What a person is told at the end: refusals, empty answers, money that may be lost."""
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -107,14 +106,13 @@ def test_a_stream_that_breaks_leaves_its_whole_rows_and_what_it_may_have_cost(
 def test_an_endpoint_that_cannot_be_asked_is_told_in_one_line_and_no_table(
     home: Home, monkeypatch: pytest.MonkeyPatch, reply: Reply, said: str
 ) -> None:
-    began = time.monotonic()
-    done, _ = generate(monkeypatch, reply)
+    done, requests = generate(monkeypatch, reply)
     assert done.exit_code == 2
+    assert requests <= 3  # an answer that cannot be read is asked for again
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "accepted" not in done.output
     assert not home.warehouse.exists() or not query(home, "from raw.llm_responses")
-    assert time.monotonic() - began < 30  # of ten seconds, on a machine that others use too
 
 
 def test_a_failed_llm_does_not_hide_what_another_was_paid_for(

@@ -124,10 +124,8 @@ def test_more_replicas_than_cores_are_refused(home: Home, contract: Contract) ->
 
 @with_ray
 def test_a_cluster_that_is_not_there_is_named(home: Home, contract: Contract) -> None:
-    began = time.monotonic()
     said = refusal(home, plan(contract, ray="127.0.0.1:9"))
     assert said.startswith("There is no Ray cluster at 127.0.0.1:9. Start one with")
-    assert time.monotonic() - began < 60
 
 
 @with_ray

@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import os
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -292,12 +291,10 @@ WRONG: dict[str, tuple[str | bytes, str]] = {
 def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, trouble: str) -> None:
     content, said = WRONG[trouble]
     path = write(tmp_path, content)
-    began = time.monotonic()
     with pytest.raises(SynthcareError, match=said) as refused:
         infer(path)
     assert "\n" not in str(refused.value)
     assert len(str(refused.value)) < 600
-    assert time.monotonic() - began < 10
 
 
 def test_lines_of_two_encodings_are_told(tmp_path: Path) -> None:
