@@ -4,7 +4,11 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from generators.asking.engine import open_asker
 from generators.asking.runs import Run
@@ -12,6 +16,9 @@ from generators.asking.work import Work
 from generators.costs.budget import Budget
 from generators.home import Home
 from generators.landing.journal import Journal
+
+HAS_RAY = find_spec("ray") is not None
+with_ray = pytest.mark.skipif(not HAS_RAY, reason="make setup-ray was not run")
 
 
 def ask(
@@ -34,6 +41,23 @@ def ask(
 
 def servers_of(responses: Sequence[dict[str, Any]]) -> Counter[str]:
     return Counter(response["server"] for response in responses)
+
+
+def processes(of: bytes) -> set[int]:
+    """The processes whose command line holds `of`."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if of in path.read_bytes():
+                found.add(int(path.parent.name))
+        except OSError:  # it has ended
+            continue
+    return found
+
+
+def actors() -> set[int]:
+    """Processes of Ray's actors that serve."""
+    return processes(b"ray::_Serving")
 
 
 def rows_in(responses: Sequence[dict[str, Any]]) -> int:

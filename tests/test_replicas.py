@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,10 @@ from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import cli
-from tests.fleets import ask, rows_in, servers_of
+from tests.fleets import HAS_RAY, actors, ask, rows_in, servers_of, with_ray
 
-HAS_RAY = find_spec("ray") is not None
 # A cluster takes all cores, so that there is one at a time.
 pytestmark = pytest.mark.xdist_group("ray")
-with_ray = pytest.mark.skipif(not HAS_RAY, reason="make setup-ray was not run")
 
 
 def llm_of(**changes: Any) -> LLM:
@@ -39,26 +36,14 @@ def plan(contract: Contract, **changes: Any) -> Run:
     )
 
 
-def serving_processes() -> set[int]:
-    """Processes of actors, by what Ray calls them."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::_Serving"):
-                found.add(int(path.parent.name))
-        except OSError:  # it has ended
-            continue
-    return found
-
-
 @with_ray
 def test_replicas_share_the_requests(home: Home, contract: Contract) -> None:
     work, responses, told = ask(home, plan(contract), 20)
     assert work.stopped_because is None
     assert rows_in(responses) >= 20
     assert set(servers_of(responses)) == {"replica 1", "replica 2"}
-    assert told == []
-    assert serving_processes() == set()
+    assert [line for line in told if "said nothing" not in line] == []  # it may be slow
+    assert actors() == set()
 
 
 @with_ray
@@ -70,7 +55,7 @@ def test_a_replica_that_is_killed_comes_back(home: Home, contract: Contract) -> 
     def kill() -> None:
         while not (journal.exists() and journal.read_text()):
             time.sleep(0.1)
-        killed.append(min(serving_processes()))
+        killed.append(min(actors()))
         os.kill(killed[0], signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()
@@ -153,7 +138,7 @@ def test_without_ray_a_line_says_how_to_get_it(home: Home, contract: Contract) -
         ({"replicas": 0}, "is no number from 1 on"),
         ({"replicas": "2"}, "is no number from 1 on"),
         ({"ray": 6379}, "neither `local` nor an address"),
-        ({"provider": "openai", "wire_format": "csv"}, "provider local only"),
+        ({"provider": "openai", "wire_format": "csv"}, "providers local and vllm only"),
         ({"port": 8080}, "not with port"),
     ],
 )
@@ -193,7 +178,7 @@ def test_each_example_of_llms_yml_can_be_used(tmp_path: Path) -> None:
         path = tmp_path / "llms.yml"
         path.write_text(re.sub(r"(?m)^#   ", "", example))
         assert load_llm(example.split(":")[0].strip("# "), tmp_path).concurrency
-    assert len(examples) == 5
+    assert len(examples) == 6
 
 
 def test_two_llms_with_replicas_are_refused_before_anything_is_asked(

@@ -12,6 +12,9 @@ from synthcare.project import PROJECT
 
 BASELINES = ("independent", "holdout")
 
+# Providers whose servers this project starts.
+SERVED = ("local", "vllm")
+
 # The provider of rows that somebody brought.
 KEPT = "kept"
 
@@ -23,8 +26,8 @@ class LLM:
     `model` is None for a baseline. `concurrency` is the most requests at once. Limits are those of
     the account, None where there are none or the provider's headers say them. Where there are
     several `base_urls` or `replicas`, which serve the same model, both are of each. `ray` is the
-    cluster that starts replicas. `tokens_per_second` is what one answer is written at; only the
-    plan's estimate of the time uses it. `sampling` goes
+    cluster that starts replicas, `serve_options` are what vLLM is started with. `tokens_per_second`
+    is what one answer is written at; only the plan's estimate of the time uses it. `sampling` goes
     into every request as it is, `reasoning_tokens` are room beside that of the rows.
     """
 
@@ -52,6 +55,7 @@ class LLM:
     port: int = 0
     replicas: int = 1
     ray: str | None = None
+    serve_options: Mapping[str, str | float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_wire_format(
@@ -62,6 +66,7 @@ class LLM:
         )
         self._check_base_urls()
         self._check_replicas()
+        self._check_vllm()
 
     def _check_base_urls(self) -> None:
         urls = self.base_urls
@@ -88,10 +93,24 @@ class LLM:
                 f"llms.yml: replicas of '{self.name}' is no number from 1 on, or ray is neither "
                 "`local` nor an address."
             )
-        if self.provider != "local" or self.port:
+        if self.provider not in SERVED or self.port:
             raise SynthcareError(
-                f"llms.yml: '{self.name}' has replicas or ray, which go with provider local only, "
-                "and not with port. Servers that run already are named in base_urls."
+                f"llms.yml: '{self.name}' has replicas or ray, which go with providers local and "
+                "vllm only, and not with port. Servers that run already are named in base_urls."
+            )
+
+    def _check_vllm(self) -> None:
+        if not isinstance(self.serve_options, Mapping) or (
+            self.serve_options and self.provider != "vllm"
+        ):
+            raise SynthcareError(
+                f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve`, such as "
+                "{max-model-len: 8192}, or its provider is another one."
+            )
+        if self.provider == "vllm" and (not self.model or self.base_url):
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has provider vllm, which needs a `model` and starts its "
+                "server itself. One that runs already is provider openai with a base_url."
             )
 
     @property

@@ -5,7 +5,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generators.asking.llms import BASELINES, LLM
+from generators.asking.llms import BASELINES, LLM, SERVED
 from generators.asking.pace import Limit
 from generators.home import Home
 from generators.prompts import Prompt
@@ -22,7 +22,7 @@ def request_seed(run_seed: int, number: int) -> int:
 
 Heard = Callable[[str], None]
 
-PROVIDERS = ("openai", "llama", "local", *BASELINES)
+PROVIDERS = ("openai", "llama", *SERVED, *BASELINES)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ async def open_providers(
 
             async with aclosing(LlamaAPI(llm)) as provider:
                 yield {None: provider}
-        case "local" if llm.is_replicated:
+        case "local" | "vllm" if llm.is_replicated:
             from generators.providers.replicas import open_replicas
 
             async with open_replicas(llm) as providers:
@@ -165,6 +165,11 @@ async def open_providers(
             with serve_locally(llm) as base_url:
                 async with aclosing(OpenAICompatible(llm, local_base_url=base_url)) as provider:
                     yield {None: provider}
+        case "vllm":
+            from generators.providers.vllm import open_vllm
+
+            async with open_vllm(llm) as provider:
+                yield {None: provider}
         case "independent" | "holdout":
             from generators.providers.baselines import open_baseline
 

@@ -1,7 +1,7 @@
 """Servers of a model of one's own on a Ray cluster: one actor each, started again where it dies.
 
-A node needs this project with the same packages, and the model file at the same path. Nothing else
-of the project knows of Ray.
+A node needs this project with the same packages, and the model file at the same path or vLLM.
+Nothing else of the project knows of Ray.
 """
 
 import asyncio
@@ -10,8 +10,9 @@ import os
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +20,7 @@ from generators.asking.llms import LLM
 from generators.providers import Completion, Heard, Request, Unanswered
 from generators.providers.local import LOOPBACK, serve_locally
 from generators.providers.openai_api import OpenAICompatible
+from generators.providers.vllm import VLLM
 from synthcare.errors import SynthcareError
 
 LOCAL = "local"
@@ -55,7 +57,7 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
             name = f"replica {number}"
             fleet[name] = Replica(llm, key, actor.remote(llm, key, options["num_cpus"]))
             stack.push_async_callback(fleet[name].aclose)
-            waits = f"{llm.name} waits for a node with {options['num_cpus']} free cores for {name}"
+            waits = f"{llm.name} waits for {name}, on a node with {options['num_cpus']} free cores"
             await _told_of(fleet[name].find(_SECONDS_TO_START), waits)
         yield fleet
 
@@ -75,10 +77,24 @@ class _Serving:
 
             is_local = self._llm.ray in (None, LOCAL)
             host = LOOPBACK if is_local else ray.util.get_node_ip_address()
-            self._address = self._server.enter_context(
+            self._address = self._serve(host)
+        return self._address
+
+    def _serve(self, host: str) -> str:
+        if self._llm.provider != "vllm":
+            return self._server.enter_context(
                 serve_locally(self._llm, host=host, key=self._key, cores=self._cores)
             )
-        return self._address
+        server = self._server.enter_context(closing(VLLM(self._llm, host=host, key=self._key)))
+        server.wait()
+        threading.Thread(target=_end_with, args=(server,), daemon=True).start()
+        return server.base_url
+
+
+def _end_with(server: VLLM) -> None:
+    """End this actor with its server: Ray starts it again, as it does where all of it dies."""
+    server.wait_for_end()
+    os._exit(1)
 
 
 class Replica:
@@ -145,7 +161,7 @@ class Replica:
         line = why.strip().partition("\n")[0].rstrip(".")
         return (
             f"A replica of '{self._llm.name}' did not start: {line}. Each node needs this project "
-            "with the same packages, the model file, and memory for it."
+            "with the same packages, the model, and memory for it."
         )
 
     async def aclose(self) -> None:

@@ -1,0 +1,195 @@
+"""vLLM, started by this project: its program is stood in for, as it needs a GPU."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from generators.asking.llms import LLM
+from generators.asking.runs import Run, plan_run
+from generators.home import Home
+from generators.providers.vllm import VLLM
+from synthcare.contracts.contract import Contract
+from synthcare.errors import SynthcareError
+from synthcare.project import PROJECT
+from tests.fleets import actors, ask, processes, rows_in, servers_of, with_ray
+
+OPTIONS = {"max-model-len": 8192, "enforce-eager": True}
+KEY = "a key"
+# They count processes, so that there is one test at a time.
+pytestmark = pytest.mark.xdist_group("ray")
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of weights, and the program in PATH."""
+    programs, folder = tmp_path / "bin", tmp_path / "weights"
+    programs.mkdir()
+    folder.mkdir()
+    program = programs / "vllm"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tests.vllm_stand_in "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(PROJECT), *sys.path]))
+    return folder
+
+
+def llm_of(weights: Path, **changes: Any) -> LLM:
+    return LLM(
+        **{
+            "name": "mine",
+            "provider": "vllm",
+            "model": "Mine-7B",
+            "model_path": str(weights),
+            "wire_format": "csv",
+            "rows_per_request": 5,
+            "concurrency": 2,
+            "serve_options": OPTIONS,
+            **changes,
+        }
+    )
+
+
+def plan(contract: Contract, llm: LLM) -> Run:
+    return plan_run(contract, llm, prompt_level="basic", instruction_level="basic", seed=1)
+
+
+def programs() -> set[int]:
+    return processes(b"tests.vllm_stand_in")
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process ends soon."""
+    give_up = time.monotonic() + 30
+    while pid in programs() and time.monotonic() < give_up:
+        time.sleep(0.05)
+    return pid not in programs()
+
+
+def test_it_serves_while_a_run_asks_it(home: Home, contract: Contract, weights: Path) -> None:
+    before = programs()
+    work, responses, _ = ask(home, plan(contract, llm_of(weights)), 20)
+    assert work.stopped_because is None
+    assert rows_in(responses) >= 20
+    assert programs() == before
+
+
+def test_only_who_has_the_key_is_answered(weights: Path) -> None:
+    with closing(VLLM(llm_of(weights), key=KEY)) as server:
+        server.wait()
+        assert server.base_url.startswith("http://127.0.0.1:")
+        found = openai.OpenAI(base_url=server.base_url, api_key=KEY).models.list().data
+        assert [model.id for model in found] == ["Mine-7B"]
+        with pytest.raises(openai.AuthenticationError):
+            openai.OpenAI(base_url=server.base_url, api_key="another").models.list()
+        line = Path(f"/proc/{max(programs())}/cmdline").read_bytes()
+        assert KEY.encode() not in line
+
+
+def test_the_end_of_its_process_is_noticed(weights: Path) -> None:
+    before = programs()
+    with closing(VLLM(llm_of(weights), key=KEY)) as server:
+        server.wait()
+        (pid,) = programs() - before
+        ended = threading.Thread(target=server.wait_for_end)
+        ended.start()
+        os.kill(pid, signal.SIGKILL)
+        ended.join(timeout=30)
+        assert not ended.is_alive()
+
+
+STARTED = """
+import sys, time
+from tests.test_vllm import KEY, VLLM, llm_of
+server = VLLM(llm_of(sys.argv[1]), key=KEY)
+server.wait()
+print("it is up", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent died")
+def test_it_ends_with_who_started_it(weights: Path) -> None:
+    before = programs()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", STARTED, str(weights)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout.readline() == "it is up\n"
+    (pid,) = programs() - before
+    parent.kill()
+    parent.communicate()
+    assert is_gone(pid)
+
+
+def refusal(home: Home, contract: Contract, llm: LLM) -> str:
+    with pytest.raises(SynthcareError) as told:
+        ask(home, plan(contract, llm), 10)
+    return str(told.value)
+
+
+def test_why_it_does_not_start_is_said(home: Home, contract: Contract, weights: Path) -> None:
+    missing = llm_of(weights, model="no/such-model", model_path=None)
+    assert refusal(home, contract, missing) == (
+        "vLLM did not start with no/such-model: OSError: no/such-model is not a local folder. "
+        "Check `model`, `model_path` and `serve_options` of 'mine' in llms.yml."
+    )
+    unknown = llm_of(weights, serve_options={"no-such-option": 1})
+    assert "error: unrecognized arguments: --no-such-option=1" in refusal(home, contract, unknown)
+
+
+def test_a_machine_without_the_program_is_named(
+    home: Home, contract: Contract, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = refusal(home, contract, llm_of(tmp_path))
+    assert said.startswith("'mine' is served by vLLM, and ")
+    assert " has no program `vllm`. Install it there" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"model": None}, "needs a `model`"),
+        ({"base_url": "http://127.0.0.1:8000/v1"}, "starts its server itself"),
+        ({"wire_format": "csv_constrained"}, "its API takes no grammar"),
+        ({"serve_options": ["--enforce-eager"]}, "no options of `vllm serve`"),
+        ({"provider": "openai"}, "or its provider is another one"),
+        ({"replicas": 2, "port": 8000}, "not with port"),
+    ],
+)
+def test_what_it_cannot_go_with_is_refused(
+    tmp_path: Path, changes: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(SynthcareError, match=why):
+        llm_of(tmp_path, **changes)
+
+
+@with_ray
+def test_ray_starts_one_again_that_is_killed(home: Home, contract: Contract, weights: Path) -> None:
+    run = plan(contract, llm_of(weights, replicas=2))
+    journal = home.landing / run.run_id / "responses.jsonl"
+    before, killed = programs(), []
+
+    def kill() -> None:
+        while not (journal.exists() and journal.read_text()):
+            time.sleep(0.05)
+        killed.append(min(programs() - before))
+        os.kill(killed[0], signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    work, responses, told = ask(home, run, 4000, seconds=300)
+    assert killed
+    assert work.stopped_because is None
+    assert set(servers_of(responses)) == {"replica 1", "replica 2"}
+    (name,) = {line.split(" is left out")[0] for line in told if " is left out" in line}
+    assert f"{name} answers again" in told
+    assert all(is_gone(pid) for pid in programs() - before)
+    assert actors() == set()
