@@ -29,6 +29,14 @@
     {%- endif %}
 {%- endmacro %}
 
+{#- Whether a response of the dataset has landed that the model has not read by this logic. -#}
+{% macro has_unread(logic, dataset) %}
+    {%- set has_read = read_so_far(local_md5(logic)) | int -%}
+    {{ return(not has_read or run_query(
+        'select count(*) > 0 from raw.llm_responses where landed_number > ' ~ has_read ~ ' and dataset = ' ~ sql_text(dataset)
+    ).columns[0].values()[0]) }}
+{%- endmacro %}
+
 {#- The number up to which the model has read by this logic; 0 where it begins. -#}
 {% macro read_so_far(logic_hash) %}
     {%- set number = 0 -%}

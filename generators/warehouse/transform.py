@@ -73,12 +73,14 @@ def _parse(home: Home) -> "Manifest":
 
 def _invoke(home: Home, runner: "dbtRunner", *arguments: str) -> Any:
     """The result of a dbt command on the project, with its files in the home folder."""
-    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+    options = ["--quiet", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
     if home.root != PROJECT:
-        folders += ["--target-path", str(home.root / "target")]
-        folders += ["--log-path", str(home.root / "logs")]
+        options += ["--target-path", str(home.root / "target")]
+        options += ["--log-path", str(home.root / "logs")]
+    if arguments[0] != "parse":
+        options += ["--no-write-json"]  # the manifest as it was parsed; it takes a second each time
     with _environment(SYNTHCARE_HOME=str(home.root)):
-        outcome = runner.invoke([*arguments, "--quiet", *folders])
+        outcome = runner.invoke([*arguments, *options])
     if outcome.exception:
         _raise_if_locked(home, str(outcome.exception))
         raise TransformFailed(f"dbt {arguments[0]} stopped: {outcome.exception}")
