@@ -20,21 +20,12 @@
 -- reads {{ inputs | join(' ') }}
 {%- endmacro %}
 
-{#- A clause: the responses, or records of them, that the model has not read by this logic, and its inputs have. -#}
-{% macro where_unread(logic, inputs=[]) %}
-    {%- set has_read = read_so_far(local_md5(logic)) | int -%}
+{#- A clause: the responses, or records of them, beyond what the model has read, that its inputs have. -#}
+{% macro where_unread(has_read, inputs=[]) %}
     where {{ 'landed_number > ' ~ has_read if has_read else 'true' }}
     {%- if inputs and execute and this and has_readers() %}
     and landed_number <= {{ run_query('select ' ~ read_by(inputs)).columns[0].values()[0] }}
     {%- endif %}
-{%- endmacro %}
-
-{#- Whether a response of the dataset has landed that the model has not read by this logic. -#}
-{% macro has_unread(logic, dataset) %}
-    {%- set has_read = read_so_far(local_md5(logic)) | int -%}
-    {{ return(not has_read or run_query(
-        'select count(*) > 0 from raw.llm_responses where landed_number > ' ~ has_read ~ ' and dataset = ' ~ sql_text(dataset)
-    ).columns[0].values()[0]) }}
 {%- endmacro %}
 
 {#- The number up to which the model has read by this logic; 0 where it begins. -#}

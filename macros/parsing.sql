@@ -46,7 +46,7 @@ whole as (
 with responses as not materialized (
 
     select * from {{ ref('stg_llm_responses') }}
-    {{ where_unread(logic) }}
+    {{ where_unread(read_so_far(local_md5(logic)) | int) }}
 
 ),
 

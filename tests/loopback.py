@@ -220,8 +220,6 @@ class _Handler(BaseHTTPRequestHandler):
                     "requests": len(self.server.requests),
                 }
             self._send(200, stats)
-        elif self.path == "/health":  # as vLLM has it, for everybody
-            self._send(200, {})
         elif self._is_refused():
             return
         elif self.path == "/v1/models" and (models := self.server.behaviour.models):

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +20,22 @@ import pytest
 from generators.asking.llms import LLM
 from generators.asking.runs import Run, plan_run
 from generators.home import Home
+from generators.providers.replicas import resources
 from generators.providers.vllm import VLLM
 from synthcare.contracts.contract import Contract
 from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
+from tests.driver import cli
 from tests.fleets import actors, ask, processes, rows_in, servers_of, with_ray
+from tests.loopback import serve
 
-OPTIONS = {"max-model-len": 8192, "enforce-eager": True}
+# What the program in its place wants to be started with.
+OPTIONS = {
+    "max-model-len": 8192,
+    "enforce-eager": True,
+    "enable-prefix-caching": False,
+    "hf-overrides": {"a": 1},
+}
 KEY = "a key"
 # They count processes, so that there is one test at a time.
 pytestmark = pytest.mark.xdist_group("ray")
@@ -62,8 +75,13 @@ def plan(contract: Contract, llm: LLM) -> Run:
     return plan_run(contract, llm, prompt_level="basic", instruction_level="basic", seed=1)
 
 
-def programs() -> set[int]:
+def servers() -> set[int]:
     return processes(b"tests.vllm_stand_in")
+
+
+def programs() -> set[int]:
+    """The servers and their engines."""
+    return servers() | processes(b"engine core")
 
 
 def is_gone(pid: int) -> bool:
@@ -90,7 +108,7 @@ def test_only_who_has_the_key_is_answered(weights: Path) -> None:
         assert [model.id for model in found] == ["Mine-7B"]
         with pytest.raises(openai.AuthenticationError):
             openai.OpenAI(base_url=server.base_url, api_key="another").models.list()
-        line = Path(f"/proc/{max(programs())}/cmdline").read_bytes()
+        line = Path(f"/proc/{max(servers())}/cmdline").read_bytes()
         assert KEY.encode() not in line
 
 
@@ -98,12 +116,15 @@ def test_the_end_of_its_process_is_noticed(weights: Path) -> None:
     before = programs()
     with closing(VLLM(llm_of(weights), key=KEY)) as server:
         server.wait()
-        (pid,) = programs() - before
+        (pid,) = servers() - before
         ended = threading.Thread(target=server.wait_for_end)
         ended.start()
         os.kill(pid, signal.SIGKILL)
         ended.join(timeout=30)
         assert not ended.is_alive()
+        assert "exit code -9" in str(server.ended())
+        assert programs() - before  # the engine
+    assert programs() == before
 
 
 STARTED = """
@@ -123,10 +144,11 @@ def test_it_ends_with_who_started_it(weights: Path) -> None:
         [sys.executable, "-c", STARTED, str(weights)], stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout.readline() == "it is up\n"
-    (pid,) = programs() - before
+    started = programs() - before
+    assert len(started) == 2
     parent.kill()
     parent.communicate()
-    assert is_gone(pid)
+    assert all(is_gone(pid) for pid in started)
 
 
 def refusal(home: Home, contract: Contract, llm: LLM) -> str:
@@ -137,12 +159,97 @@ def refusal(home: Home, contract: Contract, llm: LLM) -> str:
 
 def test_why_it_does_not_start_is_said(home: Home, contract: Contract, weights: Path) -> None:
     missing = llm_of(weights, model="no/such-model", model_path=None)
-    assert refusal(home, contract, missing) == (
-        "vLLM did not start with no/such-model: OSError: no/such-model is not a local folder. "
-        "Check `model`, `model_path` and `serve_options` of 'mine' in llms.yml."
+    said = refusal(home, contract, missing)
+    assert said.startswith(
+        "vLLM with no/such-model has ended: OSError: no/such-model is not a local folder. "
+        "Check `model`, `model_path`, `port` and `serve_options` of 'mine' in llms.yml. Its log is "
     )
+    log = Path(said.rpartition("Its log is ")[2].rstrip("."))
+    assert "Engine core initialization failed" in log.read_text()
+    log.unlink()
     unknown = llm_of(weights, serve_options={"no-such-option": 1})
     assert "error: unrecognized arguments: --no-such-option=1" in refusal(home, contract, unknown)
+    long = llm_of(weights, serve_options=OPTIONS | {"max-model-len": 10**9})
+    assert "validation error for ModelConfig Value error, it reads 8192 tokens" in refusal(
+        home, contract, long
+    )
+
+
+def test_weights_that_are_not_there_are_not_looked_for_elsewhere(
+    home: Home, contract: Contract, weights: Path
+) -> None:
+    said = refusal(home, contract, llm_of(weights, model_path="owner/weights"))
+    assert said.startswith(f"{Path('owner/weights').resolve()} is not there on ")
+
+
+class Keyless(BaseHTTPRequestHandler):
+    """Answers everybody."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def keyless(port: int) -> Iterator[None]:
+    with ThreadingHTTPServer(("127.0.0.1", port), Keyless) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+
+
+def test_a_port_that_is_taken_is_named(weights: Path) -> None:
+    with serve(key="another") as other:
+        taken = llm_of(weights, port=other.server_port)
+        with pytest.raises(SynthcareError, match=f"Port {other.server_port} is in use"):
+            VLLM(taken, key=KEY)
+
+
+@pytest.mark.parametrize("come", [keyless, partial(serve, key="another")])
+def test_a_server_that_came_while_ours_began_is_not_ours(weights: Path, come: Callable) -> None:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (
+        closing(VLLM(llm_of(weights, port=port), key=KEY)) as server,
+        come(port=port),
+        pytest.raises(SynthcareError, match="Address already in use"),
+    ):
+        server.wait()
+
+
+def test_a_server_that_ends_in_the_middle_is_told_with_its_log(
+    home: Home, contract: Contract, weights: Path
+) -> None:
+    before = programs()
+    run = plan(contract, llm_of(weights))
+    journal = home.landing / run.run_id / "responses.jsonl"
+
+    def kill() -> None:
+        while not (journal.exists() and journal.read_text()):
+            time.sleep(0.05)
+        os.kill(min(servers() - before), signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    work, _, _ = ask(home, run, 20_000)
+    assert work.stopped_because.startswith("vLLM with Mine-7B has ended: exit code -9. Check")
+    assert programs() == before
+
+
+def test_what_it_is_started_with_is_part_of_the_run(contract: Contract, weights: Path) -> None:
+    ids = {
+        plan(contract, llm_of(weights, **changes)).run_id
+        for changes in (
+            {},
+            {"concurrency": 4},
+            {"serve_options": {"quantization": "fp8"}},
+            {"model_path": "/other"},
+        )
+    }
+    assert len(ids) == 3
 
 
 def test_a_machine_without_the_program_is_named(
@@ -160,8 +267,14 @@ def test_a_machine_without_the_program_is_named(
         ({"model": None}, "needs a `model`"),
         ({"base_url": "http://127.0.0.1:8000/v1"}, "starts its server itself"),
         ({"wire_format": "csv_constrained"}, "its API takes no grammar"),
+        ({"api_version": "2024-10-21"}, "starts its server itself"),
         ({"serve_options": ["--enforce-eager"]}, "no options of `vllm serve`"),
-        ({"provider": "openai"}, "or its provider is another one"),
+        ({"serve_options": {"--enforce-eager": True}}, "no options of `vllm serve`"),
+        ({"serve_options": {"max-model-len": None}}, "no options of `vllm serve`"),
+        ({"serve_options": {"lora-modules": ["a=b"]}}, "no options of `vllm serve`"),
+        ({"serve_options": {"api-key": "x"}}, "for whom it listens is not to be said"),
+        ({"serve_options": {"ssl-keyfile": "x"}}, "for whom it listens is not to be said"),
+        ({"provider": "openai"}, "go with provider vllm only"),
         ({"replicas": 2, "port": 8000}, "not with port"),
     ],
 )
@@ -170,6 +283,26 @@ def test_what_it_cannot_go_with_is_refused(
 ) -> None:
     with pytest.raises(SynthcareError, match=why):
         llm_of(tmp_path, **changes)
+
+
+def test_fewer_gpus_than_replicas_are_refused(weights: Path) -> None:
+    nodes = [{"Alive": True, "Resources": {"CPU": 8, "GPU": 2}}]
+    assert resources(llm_of(weights, replicas=2), nodes) == {"num_cpus": 4, "num_gpus": 1}
+    with pytest.raises(SynthcareError, match="3 replicas, and the Ray cluster has 2 GPUs"):
+        resources(llm_of(weights, replicas=3), nodes)
+
+
+def test_two_on_one_machine_are_refused_before_anything_is_asked(
+    home: Home, monkeypatch: pytest.MonkeyPatch, weights: Path
+) -> None:
+    monkeypatch.setattr(
+        "generators.commands.workflow.load_llm", lambda name: llm_of(weights, name=name)
+    )
+    refused = cli("generate", "--llm", "b", "--llm", "a", "--rows", 5)
+    assert refused.exit_code == 2
+    said = " ".join(refused.stderr.split())
+    assert "a and b are served by vLLM, which takes a whole GPU for each." in said
+    assert not home.landing.exists()
 
 
 @with_ray
@@ -181,7 +314,7 @@ def test_ray_starts_one_again_that_is_killed(home: Home, contract: Contract, wei
     def kill() -> None:
         while not (journal.exists() and journal.read_text()):
             time.sleep(0.05)
-        killed.append(min(programs() - before))
+        killed.append(min(servers() - before))
         os.kill(killed[0], signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()

@@ -1,5 +1,6 @@
 """The LLMs that llms.yml names."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -14,6 +15,9 @@ BASELINES = ("independent", "holdout")
 
 # Providers whose servers this project starts.
 SERVED = ("local", "vllm")
+
+# Options of `vllm serve` that are not to be chosen: this project says where it can be asked.
+_WHERE_IT_LISTENS = ("host", "port", "uds", "api-key", "served-model-name", "headless", "grpc")
 
 # The provider of rows that somebody brought.
 KEPT = "kept"
@@ -55,7 +59,7 @@ class LLM:
     port: int = 0
     replicas: int = 1
     ray: str | None = None
-    serve_options: Mapping[str, str | float] = field(default_factory=dict, hash=False)
+    serve_options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_wire_format(
@@ -100,14 +104,18 @@ class LLM:
             )
 
     def _check_vllm(self) -> None:
-        if not isinstance(self.serve_options, Mapping) or (
-            self.serve_options and self.provider != "vllm"
-        ):
+        options = self.serve_options
+        if not isinstance(options, Mapping) or not all(map(_is_option, options.items())):
             raise SynthcareError(
-                f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve`, such as "
-                "{max-model-len: 8192}, or its provider is another one."
+                f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve` with "
+                "their values, such as {max-model-len: 8192, enforce-eager: true}. Where and for "
+                "whom it listens is not to be said there."
             )
-        if self.provider == "vllm" and (not self.model or self.base_url):
+        if options and self.provider != "vllm":
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has serve_options, which go with provider vllm only."
+            )
+        if self.provider == "vllm" and (not self.model or self.base_url or self.api_version):
             raise SynthcareError(
                 f"llms.yml: '{self.name}' has provider vllm, which needs a `model` and starts its "
                 "server itself. One that runs already is provider openai with a base_url."
@@ -147,6 +155,18 @@ def shown_address(url: str) -> str:
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
+
+
+def _is_option(option: tuple[object, object]) -> bool:
+    """Whether it is one of `vllm serve`, with a value, and none of where it is to be asked."""
+    name, value = option
+    return (
+        isinstance(name, str)
+        and re.fullmatch(r"[a-z][a-z0-9.-]*", name) is not None
+        and name not in _WHERE_IT_LISTENS
+        and not name.startswith("ssl-")
+        and isinstance(value, str | int | float | bool | Mapping)
+    )
 
 
 def _is_address(url: object) -> bool:

@@ -258,6 +258,8 @@ def _plan_table(
     plan += [price_tier, drawn]
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     plan += cells
+    if llm.provider == "vllm":  # whose `model` is a name, and these are what writes
+        plan += [llm.model_path, dict(llm.serve_options)]
     if contract.counts:
         plan += [dict(contract.counts.population)]
     run = Run(

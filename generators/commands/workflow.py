@@ -226,6 +226,12 @@ class Workflow:
                 f"{' and '.join(sorted(replicated))} have replicas, and a command can use Ray for "
                 "one LLM. Ask the others in a command of their own."
             )
+        served = {llm.name for llm in chosen if llm.provider == "vllm"}
+        if len(served) > 1:
+            raise SynthcareError(
+                f"{' and '.join(sorted(served))} are served by vLLM, which takes a whole GPU for "
+                "each. Ask the others in a command of their own."
+            )
         kept = read_kept(self._top_table(), keep_parents) if keep_parents else None
         references = self.ensure_reference() if any(llm.is_baseline for llm in chosen) else {}
         runs = [

@@ -41,7 +41,7 @@ def serve_locally(
     """
     model = read_model(_model_file(llm))
     slots = fitting_slots(llm, model, free_bytes())
-    _check_port(llm)
+    check_port(llm)
     served = parameters(llm, model, slots, cores)
     served.hostnames = [host]
     served.api_keys = [key] if key else []
@@ -157,7 +157,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _check_port(llm: LLM) -> None:
+def check_port(llm: LLM) -> None:
+    """Raise SynthcareError where `llm.port` is taken; 0 never is."""
     with socket.socket() as probe:
         try:
             probe.bind((LOOPBACK, llm.port))

@@ -56,6 +56,9 @@ def _client(llm: LLM, local_base_url: str | None, local_key: str | None) -> open
         "timeout": patience(openai, llm),
         "max_retries": 0,  # the scheduler asks again
     }
+    if local_base_url:
+        # What this project serves is asked directly, whatever proxy the environment names.
+        options["http_client"] = openai.DefaultAsyncHttpxClient(trust_env=False)
     if not llm.api_version:
         with usable_address(llm):
             return openai.AsyncOpenAI(**options)

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from types import ModuleType
 from typing import Any
 
@@ -27,8 +27,10 @@ LOCAL = "local"
 
 _TOLD_EVERY_SECONDS = 10.0
 _SECONDS_TO_REACH = 5.0
-_SECONDS_TO_START = 900.0  # for a place in the cluster, and to load the model
+# For a place in the cluster, and to load the model, which vLLM may have to fetch.
+_SECONDS_TO_START = {"local": 900.0, "vllm": 7200.0}
 _SECONDS_TO_RESTART = 30.0
+_SECONDS_TO_CLOSE = 15.0
 _OBJECT_STORE_BYTES = 100 * 2**20  # texts go over HTTP, and nothing else is handed about
 
 
@@ -57,8 +59,11 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
             name = f"replica {number}"
             fleet[name] = Replica(llm, key, actor.remote(llm, key, options["num_cpus"]))
             stack.push_async_callback(fleet[name].aclose)
-            waits = f"{llm.name} waits for {name}, on a node with {options['num_cpus']} free cores"
-            await _told_of(fleet[name].find(_SECONDS_TO_START), waits)
+            waits = (
+                f"{llm.name} waits for {name}, which needs a node with {options['num_cpus']} free "
+                "cores and time to load the model"
+            )
+            await _told_of(fleet[name].find(_SECONDS_TO_START[llm.provider]), waits)
         yield fleet
 
 
@@ -85,16 +90,26 @@ class _Serving:
             return self._server.enter_context(
                 serve_locally(self._llm, host=host, key=self._key, cores=self._cores)
             )
-        server = self._server.enter_context(closing(VLLM(self._llm, host=host, key=self._key)))
-        server.wait()
+        with ExitStack() as until_it_is_up:
+            server = until_it_is_up.enter_context(
+                closing(VLLM(self._llm, host=host, key=self._key))
+            )
+            server.wait()
+            self._server = until_it_is_up.pop_all()
         threading.Thread(target=_end_with, args=(server,), daemon=True).start()
         return server.base_url
+
+    def close(self) -> None:
+        """End the server, and what it started."""
+        self._server.close()
 
 
 def _end_with(server: VLLM) -> None:
     """End this actor with its server: Ray starts it again, as it does where all of it dies."""
     server.wait_for_end()
-    os._exit(1)
+    if not server.is_closed:
+        server.close()  # what it started may still have the GPU
+        os._exit(1)
 
 
 class Replica:
@@ -151,8 +166,8 @@ class Replica:
             ) from error
         except TimeoutError as error:
             raise SynthcareError(
-                f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds. "
-                "See `ray status`: other work may have the cores."
+                f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds: it "
+                "may still load its model, or other work may have the cores (`ray status`)."
             ) from error
         except RayError as error:
             raise SynthcareError(self._not_started(str(error))) from error
@@ -165,10 +180,15 @@ class Replica:
         )
 
     async def aclose(self) -> None:
-        """Stop the actor, and with it the server; close what asked it."""
+        """Stop the server and the actor; close what asked it."""
         import ray
+        from ray.exceptions import RayError
 
         try:
+            # Ray kills an actor, and would leave what its server started.
+            with suppress(TimeoutError, RayError):
+                async with asyncio.timeout(_SECONDS_TO_CLOSE):
+                    await self._actor.close.remote()
             ray.kill(self._actor)
         finally:
             for client in self._clients.values():
@@ -226,11 +246,17 @@ def _check_reachable(address: str) -> None:
 def resources(llm: LLM, nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Cores and GPUs of a replica on these nodes, as Ray lists them, as many as all can have.
 
-    That is a GPU each, or none. Raises SynthcareError where there are not enough cores.
+    That is a GPU each, or none. Raises SynthcareError where there are not enough cores, or GPUs for
+    some replicas of vLLM: all would take the same one.
     """
     there = [node["Resources"] for node in nodes if node["Alive"]]
     cores = [int(node.get("CPU", 0)) for node in there]
     gpus = [int(node.get("GPU", 0)) for node in there]
+    if llm.provider == "vllm" and 0 < sum(gpus) < llm.replicas:
+        raise SynthcareError(
+            f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(gpus)} GPUs: "
+            "each needs one. Make `replicas` less in llms.yml, or add nodes."
+        )
     for has_gpu in (1, 0):
         for count in range(max(cores, default=0), 0, -1):
             places = [core // count for core in cores]

@@ -77,8 +77,8 @@ def _invoke(home: Home, runner: "dbtRunner", *arguments: str) -> Any:
     if home.root != PROJECT:
         options += ["--target-path", str(home.root / "target")]
         options += ["--log-path", str(home.root / "logs")]
-    if arguments[0] != "parse":
-        options += ["--no-write-json"]  # the manifest as it was parsed; it takes a second each time
+    if arguments[0] == "run":
+        options += ["--no-write-json"]  # a second of each count; `build` writes what others read
     with _environment(SYNTHCARE_HOME=str(home.root)):
         outcome = runner.invoke([*arguments, *options])
     if outcome.exception:
