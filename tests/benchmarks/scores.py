@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from tests.benchmarks.measured import build
 from tests.benchmarks.page import table, write_section
 from tests.benchmarks.parsing import land_responses
 from tests.coded import VARIABLES, trials
+from tests.costs import best_of_three
 from tests.simulations import (
     GENERATORS,
     SCORES,
@@ -143,16 +144,6 @@ def fidelity(real: CodedTable, table: CodedTable, halves: int) -> list[Score]:
         half[random.permutation(BLOCKS)[: BLOCKS // 2]] = True
     trial = Trial(Reference(real, real), table, Halves(rows % BLOCKS, is_drawn, rows))
     return [*column_fidelity(trial), *pair_fidelity(trial)]
-
-
-def best_of_three(call: Callable[[], object]) -> float:
-    """Seconds."""
-    taken = []
-    for _ in range(3):
-        began = time.perf_counter()
-        call()
-        taken.append(time.perf_counter() - began)
-    return min(taken)
 
 
 def seconds_of_sdmetrics(real: pd.DataFrame, synthetic: pd.DataFrame) -> float:
