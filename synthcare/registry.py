@@ -8,6 +8,7 @@ from synthcare.detection import detection
 from synthcare.diversity import diversity
 from synthcare.family_detection import family_detection
 from synthcare.fidelity import column_fidelity, missingness, pair_fidelity
+from synthcare.interactions import interactions
 from synthcare.kinship import child_order, parent_structure, siblings
 from synthcare.learners import in_one_thread
 from synthcare.plausibility import accept_rate, plausibility
@@ -87,6 +88,11 @@ HEADLINES = (
     Headline(
         "structure", "struct", "Structure", "1 = as tied as real columns, 0 = not at all",
         structure, is_in_overall=True,
+    ),
+    Headline(
+        "interactions", "trios", "Interactions",
+        "1 = as tied by threes as real columns, 0 = by twos only",
+        interactions, is_optional=True,
     ),
     Headline(
         "missingness", "miss", "Missing", "1 = values are missing as often as in real rows",

@@ -63,14 +63,15 @@ class Scorecard:
 
     `scores` has a row for each headline score: name, title, value, the ends of its 95 % interval,
     `real` (what as many real rows reach), meaning and note. `columns` and `pairs` have a row for
-    each column and two columns, `groups` one for each group of people and measure. `notes` say what
-    was left out or taken for something. `leaks` says how rows are nearer to real ones, or tell more
-    of them, than chance explains; None where they do not.
+    each column and two columns, `triples` for each three that interact, `groups` for each group of
+    people and measure. `notes` say what was left out or taken for something. `leaks` says how rows
+    are nearer to real ones, or tell more of them, than chance explains; None where they do not.
     """
 
     scores: pd.DataFrame
     columns: pd.DataFrame
     pairs: pd.DataFrame
+    triples: pd.DataFrame
     groups: pd.DataFrame
     notes: tuple[str, ...]
     rows: int
@@ -450,6 +451,7 @@ def card_of(
         scores=_headlines(found, of_real),
         columns=_columns(found, synthetic),
         pairs=_pairs(found),
+        triples=_triples(found),
         groups=_groups(found),
         notes=tuple(notes),
         rows=synthetic.rows,
@@ -540,6 +542,16 @@ def _pairs(found: Iterable[Score]) -> pd.DataFrame:
     ]
     numbers = dict.fromkeys(columns[2:], float)
     return pd.DataFrame(rows, columns=columns).astype(numbers)
+
+
+def _triples(found: Iterable[Score]) -> pd.DataFrame:
+    columns = ["column_1", "column_2", "column_3", "interactions", "low", "high"]
+    rows = [
+        [*score.subject, score.value, score.low, score.high]
+        for score in found
+        if score.name == "interactions" and score.subject
+    ]
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[3:], float))
 
 
 def _worst(table: pd.DataFrame, score: str, *names: str) -> dict[str, Any] | None:

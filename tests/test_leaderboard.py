@@ -102,7 +102,7 @@ def printed(scores: Scores, width: int) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("width", [80, 170])
 def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     scores = scores_of(
         run("a", 0.876, seconds_per_1000_rows=12_345.6), run("b", None), run("c", 0.5, llm=HOSTILE)
@@ -113,7 +113,7 @@ def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     assert {headline.short for headline in ALL} <= {*shown}
     first = next(place for place, line in enumerate(lines) if line.split()[:1] == ["llm-a"])
     assert "".join(lines[first : first + 3]).count("0.88") == len(ENDS)
-    assert (lines[first].count("0.88") == len(ENDS)) is (width == 160)
+    assert (lines[first].count("0.88") == len(ENDS)) is (width == 170)
     assert "[0.78–0.98]" in "".join(lines)
     assert "slices" in "".join(lines)
     assert "12,346" in "".join(lines)
@@ -121,7 +121,7 @@ def test_a_terminal_shows_every_run_and_score(width: int) -> None:
     assert all(len(line) <= width for line in lines)
 
 
-@pytest.mark.parametrize("width", [80, 160])
+@pytest.mark.parametrize("width", [80, 170])
 def test_a_terminal_marks_runs_that_leak_and_real_rows(width: int) -> None:
     scores = scores_of(
         run("real", 1.0, provider="holdout", llm="holdout", prompt_level=None),
@@ -290,4 +290,4 @@ def test_the_plots_show_runs_whose_score_and_cost_are_known(
 def test_missing_values_are_shown_only_where_there_may_be_any() -> None:
     console = Console(width=120, file=io.StringIO())
     console.print(score_table(scores_of(run("a", 0.8, missingness=None)), console.width))
-    assert "valid cols pairs struct detect" in " ".join(console.file.getvalue().split())
+    assert "valid cols pairs struct trios detect" in " ".join(console.file.getvalue().split())

@@ -17,24 +17,20 @@ plausibility as (
 
 ),
 
-utility as (
+-- Why a score is not known, or what it is of.
+notes as (
 
-    select * from {{ ref('scores') }}
-    where score_name = 'utility' and subject is null
+    select
+        run_id,
+        dataset,
+        max(note) filter (where score_name = 'utility') as utility_note,
+        max(note) filter (where score_name = 'structure') as structure_note,
+        max(note) filter (where score_name = 'interactions') as interactions_note,
+        max(note) filter (where score_name = 'subgroups') as subgroups_note,
 
-),
-
-structure as (
-
-    select * from {{ ref('scores') }}
-    where score_name = 'structure' and subject is null
-
-),
-
-subgroups as (
-
-    select * from {{ ref('scores') }}
-    where score_name = 'subgroups' and subject is null
+    from {{ ref('scores') }}
+    where subject is null
+    group by run_id, dataset
 
 ),
 
@@ -103,9 +99,7 @@ final as (
 
         ---------- what stands beside them
         plausibility.reference_plausible_share as reference_plausibility,
-        utility.note as utility_note,
-        structure.note as structure_note,
-        subgroups.note as subgroups_note,
+        notes.* exclude (run_id, dataset),
         privacy.privacy_note,
         if(runs.provider = 'holdout', null, privacy.leaks_because) as leaks,
         worst_columns.worst_column,
@@ -134,9 +128,7 @@ final as (
     on runs.run_id = headline_scores.run_id and runs.dataset = headline_scores.dataset
     left join plausibility
     on runs.run_id = plausibility.run_id and runs.dataset = plausibility.dataset
-    left join utility on runs.run_id = utility.run_id and runs.dataset = utility.dataset
-    left join structure on runs.run_id = structure.run_id and runs.dataset = structure.dataset
-    left join subgroups on runs.run_id = subgroups.run_id and runs.dataset = subgroups.dataset
+    left join notes on runs.run_id = notes.run_id and runs.dataset = notes.dataset
     left join privacy on runs.run_id = privacy.run_id and runs.dataset = privacy.dataset
     left join worst_columns
     on runs.run_id = worst_columns.run_id and runs.dataset = worst_columns.dataset
