@@ -88,9 +88,7 @@ def interactions(trial: Trial) -> Iterator[Score]:
         for triple in _tied(reference)
         if any(not columns[place].sources <= trial.left_out for place in triple)
     ]
-    real = reference.once(
-        ("interactions", *triples), lambda: _interactions_of(reference, triples)
-    )
+    real = reference.once(("interactions", *triples), lambda: _interactions_of(reference, triples))
     if not real.triples:
         yield Score("interactions", note=NO_INTERACTION)
         return
@@ -212,7 +210,7 @@ def _scale(weights: Floats, at_0: float, units: NDArray[np.intp]) -> Scale:
 def _fitted(
     reference: Reference, triple: Triple, cells: NDArray[np.integer]
 ) -> tuple[Floats, float]:
-    """Of real rows in these cells: the weight of a row by cell, and its mean without interaction."""
+    """Of real rows in these cells: weights by cell, and their mean without interaction."""
     sizes = _sizes(reference, triple)
     counts = np.bincount(cells, minlength=int(np.prod(sizes))).astype(float)
     expected = without_interaction(counts.reshape(sizes)).ravel()
