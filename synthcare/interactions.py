@@ -9,7 +9,7 @@ import scipy
 from numpy.typing import NDArray
 
 from synthcare.chance import Z, margin
-from synthcare.departures import BEYOND_CHANCE, FEWEST
+from synthcare.departures import BEYOND_CHANCE
 from synthcare.halves import Halves
 from synthcare.reference import Reference
 from synthcare.structure import NO_HOLDOUT, are_separate, ties
@@ -19,100 +19,143 @@ from synthcare.trial import Score, Trial
 Floats = NDArray[np.float64]
 Triple = tuple[int, int, int]
 
-NO_INTERACTION = "no interaction: so many real rows tell no three columns from what each two say"
-TOO_FEW = "too few rows to tell what three columns say together from chance"
+MOST_COLUMNS = 24  # of which each three are looked at: those that are tied most
 
-_MOST_COLUMNS = 24  # of which each three are looked at: those that are tied most
+NO_INTERACTION = "no interaction: so many real rows tell no three columns from what each two say"
+NONE_SEARCHED = f"{NO_INTERACTION}; only the {MOST_COLUMNS} that are tied most were looked at"
+TOO_FEW = "too few rows to tell what three columns say together from chance"
+TOGETHER = "all that say something by threes, together"
+
 _MOST_TRIPLES = 100  # that are scored: the surest
-_MOST_LEVELS = 16  # of a column: its rarest values are one
-_SEARCHED_ROWS = 40_000
+_MOST_LEVELS = 16  # of a column, missing among them: its rarest values are one
+_SEARCHED_ROWS = 20_000  # in either half of train
+_FEWEST = 8  # rows, or people
 _DOUBT = 5.0  # rows that are added to both sides of a cell's ratio: few real ones say little
-_STEPS, _NEAR = 50, 0.5  # of the fit, and by how many rows its sums may be off
-_ALARM = 0.005  # how often one of all triples may be called worse that is not
+_LENT = 300.0  # rows of train beside those of a table, where its pairs are fitted
+_STEPS, _NEAR = 50, 1e-4  # of a fit, and the share of rows by which its pairs may be off
+_NOTHING = 1e-3  # weight
+_ALARM = 0.005  # how often all together, and how often one of the triples may be called worse
 _TOLD_APART = 3.0  # standard errors between 0 and 1, below which there is no score
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The mean weight of rows whose columns say nothing by threes (at 0) and of real ones (at 1).
+    """Mean weights of rows: `at_0` where three columns say nothing, and `length` above it at 1.
 
-    `error` is the standard error of the latter, `spread` the standard deviation of a row's weight.
+    The length has a standard `error`, as a part of it; `spread` is the standard deviation of a
+    row's weight. Rows that say what train rows do, in which the weights were found, score `most`.
     """
 
     at_0: float
-    at_1: float
+    length: float
     error: float
     spread: float
-
-    @property
-    def length(self) -> float:
-        """How far both ends are apart."""
-        return self.at_1 - self.at_0
+    most: float
 
     def is_told(self, rows: int) -> bool:
-        """Whether so many rows show where on the scale they are."""
-        error = np.hypot(self.spread / np.sqrt(rows), self.error)
+        """Whether so many rows show where between 0 and 1 they are."""
+        error = np.hypot(self.spread / np.sqrt(rows), self.error * self.length)
         return bool(self.length > _TOLD_APART * error)
 
 
 @dataclass(frozen=True)
-class Interactions:
-    """Triples of columns that say more than their pairs in real rows.
+class Interaction:
+    """Three columns that say more than their pairs in real rows.
 
-    `weights` are those of a row by its cell in each triple, `scales` of each triple, `together` of
-    the sum of all weights of a row.
+    By their values, as (one, other, third): shares of train rows, `real` ones and those that pairs
+    `explained`, and the `weights` of a row. Holdout rows say so much of what train rows do as is
+    `confirmed`, with a relative standard `error`, and vary by `spread`.
     """
 
-    triples: list[Triple]
-    weights: list[Floats]
-    scales: list[Scale]
-    together: Scale
+    triple: Triple
+    real: Floats
+    explained: Floats
+    weights: Floats
+    confirmed: float = 1.0
+    error: float = 0.0
+    spread: float = 0.0
+
+    def of_rows(self, cells: NDArray[np.integer]) -> Floats:
+        """What rows in these cells weigh (rows,)."""
+        return self.weights.ravel()[cells]
+
+    def scale(self, cells: NDArray[np.integer]) -> Scale:
+        """For rows in these cells: real rows with their pairs are at 1.
+
+        The fewer rows, the more their pairs are chance; those of train rows stand in for them.
+        """
+        counts = np.bincount(cells, minlength=self.real.size).reshape(self.real.shape)
+        pairs = counts + _LENT * self.explained
+        at_0, at_1 = (self._mean(pairs, shares) for shares in (self.explained, self.real))
+        most = 1 / self.confirmed
+        return Scale(at_0, (at_1 - at_0) / most, self.error, self.spread, max(1.0, most))
+
+    def _mean(self, pairs: Floats, shares: Floats) -> float:
+        """The mean weight of rows that have the pairs of these, and else are such shares."""
+        # What no train row has still needs room in the fit.
+        fitted, _ = with_pairs_of(pairs, shares + 1e-6)
+        return float((fitted * self.weights).sum() / fitted.sum())
 
 
 def interactions(trial: Trial) -> Iterator[Score]:
-    """How much there is of what three columns say together: in all triples, or in the worst.
+    """The three columns that surely say less together than in real rows, or more; 1 if none do.
 
     A row weighs, for each triple, the logarithm of the train rows in its cell over those that would
     be there if the columns had the same pairs and no interaction (Bartlett, 1935), as iterative
-    proportional fitting finds them (Deming and Stephan, 1940). Rows without interaction have a mean
-    weight of 0, holdout rows one of 1. Where a triple is surely worse than that, however many are
-    looked at, it is the score, and the note says which.
+    proportional fitting finds them (Deming and Stephan, 1940). At 0 the mean weight of a table's
+    rows is that of rows with its pairs and no interaction, at 1 that of rows with its pairs and the
+    interaction of real ones. What surely says more than train rows do is as far below 1 as it is
+    above these. All triples together, whose weights are added, are looked at as each of them is,
+    and the note says what is the worst.
     """
-    reference, table, halves = trial.reference, trial.table, trial.halves
+    reference, table = trial.reference, trial.table
     columns = reference.train.columns
     if not len(reference.holdout):
         yield Score("interactions", note=NO_HOLDOUT)
         return
     triples = [
         triple
-        for triple in _tied(reference)
+        for triple in reference.once("triples", lambda: _search(reference))
         if any(not columns[place].sources <= trial.left_out for place in triple)
     ]
-    real = reference.once(("interactions", *triples), lambda: _interactions_of(reference, triples))
-    if not real.triples:
-        yield Score("interactions", note=NO_INTERACTION)
+    real, (error, spread) = reference.once(
+        ("interactions", *triples), lambda: _confirmed(reference, triples)
+    )
+    if not real:
+        is_all = len(columns) <= MOST_COLUMNS
+        yield Score("interactions", note=NO_INTERACTION if is_all else NONE_SEARCHED)
         return
     rows = len(table)
-    if rows < FEWEST or not real.together.is_told(rows):
+    weights, scales, found = np.zeros(rows), [], []
+    for known in real:
+        cells = _cells(reference, table, known.triple)
+        mine, scale = known.of_rows(cells), known.scale(cells)
+        weights += mine
+        scales.append(scale)
+        if scale.is_told(rows):
+            names = tuple(columns[place].name for place in known.triple)
+            found.append((_placed(names, mine, scale, table, trial.halves), scale))
+    of_all = _added(scales, error, spread)
+    if rows < _FEWEST or not of_all.is_told(rows):
         yield Score("interactions", note=TOO_FEW)
         return
-    levels = _levels(reference, table)
-    all_weights, found = np.zeros(rows), []
-    for triple, weights, scale in zip(real.triples, real.weights, real.scales, strict=True):
-        of_rows = weights[_cells(reference, levels, triple)]
-        all_weights += of_rows
-        if scale.is_told(rows):
-            names = tuple(columns[place].name for place in triple)
-            found.append(_placed(names, of_rows, scale, table, halves))
-    together = _placed((), all_weights, real.together, table, halves)
-    yield _worst(together, found, halves.blocks)
-    yield from found
+    together = _placed((), weights, of_all, table, trial.halves)
+    yield _worst((together, of_all), found, trial.halves.blocks)
+    yield replace(together, name="interactions_together")
+    yield from (score for score, _ in found)
+
+
+def _added(scales: Sequence[Scale], error: float, spread: float) -> Scale:
+    """The scale of rows that weigh as much as in all triples."""
+    at_0, length = sum(scale.at_0 for scale in scales), sum(scale.length for scale in scales)
+    of_train = sum(scale.length * scale.most for scale in scales)
+    return Scale(at_0, length, error, spread, of_train / length if length else 1.0)
 
 
 def _placed(
     subject: tuple[str, ...], weights: Floats, scale: Scale, table: Table, halves: Halves
 ) -> Score:
-    """The place of rows with these weights (rows,) on the scale."""
+    """The score of rows with these weights (rows,) on the scale."""
     value = float((weights.mean() - scale.at_0) / scale.length)
     in_blocks = np.bincount(halves.block_of, weights[table.sample], minlength=halves.blocks)
     of_halves = halves.is_drawn @ in_blocks / halves.sizes / scale.length
@@ -120,48 +163,79 @@ def _placed(
     if np.isnan(width):
         return Score("interactions", subject, value)
     # Where 1 is says what is held out, which might have been others.
-    width = float(np.hypot(width, Z * value * scale.error / scale.length))
+    width = float(np.hypot(width, Z * value * scale.error))
     return Score("interactions", subject, value, value - width, value + width)
 
 
-def _worst(together: Score, found: Sequence[Score], blocks: int) -> Score:
-    """The triple that is most surely below 1, and more so than all together; else these."""
-    if together.high is None or not found:
-        return together
-    freedom = blocks - 1
-    widen = scipy.stats.t.isf(_ALARM / len(found), freedom) / scipy.stats.t.isf(0.025, freedom)
+def _worst(
+    together: tuple[Score, Scale], found: Sequence[tuple[Score, Scale]], blocks: int
+) -> Score:
+    """What is most surely less than 1, a triple or all together; 1 where nothing is."""
+    if together[0].high is None:
+        return Score("interactions", note=TOO_FEW)
+    looks = [_Look(*look, _ALARM / len(found), blocks) for look in found]
+    looks.append(_Look(*together, _ALARM, blocks))
+    worst = min(looks, key=lambda look: look.upper)
+    if worst.upper >= 1:
+        return Score("interactions", (), 1.0, min(1.0, *(look.lower for look in looks)), 1.0)
+    *others, last = worst.score.subject or [TOGETHER]
+    note = f"{', '.join(others)} and {last}" if others else last
+    value = worst.shortfall
+    return Score("interactions", (), value, value - worst.reach, worst.upper, note=note)
 
-    def upper(score: Score) -> float:
-        return score.value + float(widen) * (score.high - score.value)
 
-    worst = min(found, key=upper)
-    if upper(worst) >= min(1.0, together.high):
-        return together
-    one, other, third = worst.subject
-    return replace(worst, subject=(), note=f"{one}, {other} and {third}")
+@dataclass(frozen=True)
+class _Look:
+    """A score that may be called worse than real rows by chance as often as `alarm` says."""
 
+    score: Score
+    scale: Scale
+    alarm: float
+    blocks: int
 
-def _tied(reference: Reference) -> list[Triple]:
-    """Triples that say more than their pairs, in a half of train as in the other; surest first."""
-    return reference.once("triples", lambda: _search(reference))
+    @property
+    def reach(self) -> float:
+        """How far it may be off, had so many looks to be right together."""
+        freedom = self.blocks - 1
+        widen = scipy.stats.t.isf(self.alarm, freedom) / scipy.stats.t.isf(0.025, freedom)
+        return float(widen) * (self.score.high - self.score.value)
+
+    @property
+    def shortfall(self) -> float:
+        """The score; what surely says more than train rows do is as far below 1 as above these."""
+        value, most = self.score.value, self.scale.most
+        return 1 + most - value if value - self.reach > most else value
+
+    @property
+    def upper(self) -> float:
+        """The most that it may be."""
+        return self.shortfall + self.reach
+
+    @property
+    def lower(self) -> float:
+        """The lower end of its interval, whether it says less than real rows or more."""
+        return min(self.score.low, 1 + self.scale.most - self.score.high)
 
 
 def _search(reference: Reference) -> list[Triple]:
+    """Triples whose weights, from half of train, are surely above 0 in the other; surest first."""
     train = reference.train
-    _, rows = np.unique(train.units(), return_index=True)
-    rows = np.random.default_rng(0).permutation(rows)[:_SEARCHED_ROWS]
-    if len(rows) < 2 * FEWEST:
+    _, units = np.unique(train.units(), return_inverse=True)
+    is_first = np.random.default_rng(0).permutation(units.max(initial=0) + 1) % 2 == 0
+    shuffled = np.random.default_rng(0).permutation(len(train))
+    first, second = (
+        shuffled[is_mine[units[shuffled]]][:_SEARCHED_ROWS] for is_mine in (is_first, ~is_first)
+    )
+    if min(len(np.unique(units[rows])) for rows in (first, second)) < _FEWEST:
         return []
-    levels = _levels(reference, train, rows)
-    half = len(rows) // 2
     sure = {}
     for triple in combinations(_most_tied(reference), 3):
         if all(are_separate(train, *pair) for pair in combinations(triple, 2)):
-            cells = _cells(reference, levels, triple)
-            weights, at_0 = _fitted(reference, triple, cells[:half])
-            others = weights[cells[half:]]
-            if spread := others.std(ddof=1):
-                sure[triple] = (others.mean() - at_0) / spread * np.sqrt(len(others))
+            known = _interaction(reference, triple, first)
+            if known is not None:
+                weights = known.of_rows(_cells(reference, train, triple, second))
+                error = _error(weights, units[second])
+                sure[triple] = weights.mean() / error if error else 0.0
     found = [triple for triple, z in sure.items() if z > BEYOND_CHANCE]
     return sorted(found, key=lambda triple: -sure[triple])[:_MOST_TRIPLES]
 
@@ -169,101 +243,137 @@ def _search(reference: Reference) -> list[Triple]:
 def _most_tied(reference: Reference) -> list[int]:
     """The places of the columns of which each three are looked at."""
     places = range(len(reference.train.columns))
-    if len(places) <= _MOST_COLUMNS:
+    if len(places) <= MOST_COLUMNS:
         return [*places]
     _, z = ties(reference)
     strongest = {
         place: max((tie for pair, tie in z.items() if place in pair), default=0.0)
         for place in places
     }
-    return sorted(sorted(places, key=lambda place: -strongest[place])[:_MOST_COLUMNS])
+    return sorted(sorted(places, key=lambda place: -strongest[place])[:MOST_COLUMNS])
 
 
-def _interactions_of(reference: Reference, triples: Sequence[Triple]) -> Interactions:
-    """Of those among the triples that holdout rows confirm."""
+def _confirmed(
+    reference: Reference, triples: Sequence[Triple]
+) -> tuple[list[Interaction], tuple[float, float]]:
+    """Those of the triples that holdout rows confirm; error and spread of all their weights."""
     train, holdout = reference.train, reference.holdout
-    of_train, of_holdout = (_levels(reference, half) for half in (train, holdout))
+    everybody = np.arange(len(train))
     _, units = np.unique(holdout.units(), return_inverse=True)
-    all_weights, all_at_0 = np.zeros(len(holdout)), 0.0
-    found = Interactions([], [], [], Scale(0.0, 0.0, 0.0, 0.0))
+    people = len(np.unique(train.units()))
+    all_weights, length, found = np.zeros(len(holdout)), 0.0, []
     for triple in triples:
-        weights, at_0 = _fitted(reference, triple, _cells(reference, of_train, triple))
-        of_rows = weights[_cells(reference, of_holdout, triple)]
-        scale = _scale(of_rows, at_0, units)
-        if scale.is_told(len(train)):
-            all_weights += of_rows
-            all_at_0 += at_0
-            found.triples.append(triple)
-            found.weights.append(weights)
-            found.scales.append(scale)
-    return replace(found, together=_scale(all_weights, all_at_0, units))
+        known = _interaction(reference, triple, everybody)
+        if known is None:
+            continue
+        cells = _cells(reference, holdout, triple)
+        weights, of_train = known.of_rows(cells), known.scale(cells)
+        said = float(weights.mean() - of_train.at_0)
+        if of_train.length <= 0 or said <= 0:
+            continue
+        known = replace(
+            known,
+            confirmed=said / of_train.length,
+            error=_error(weights, units) / said,
+            spread=float(weights.std()),
+        )
+        if known.scale(cells).is_told(people):
+            found.append(known)
+            all_weights += weights
+            length += said
+    if not found:
+        return [], (0.0, 0.0)
+    return found, (_error(all_weights, units) / length, float(all_weights.std()))
 
 
-def _scale(weights: Floats, at_0: float, units: NDArray[np.intp]) -> Scale:
-    """Of the weights of holdout rows (rows,); those of one unit vary together."""
-    mean = weights.mean()
-    of_units = np.bincount(units, weights - mean)
-    error = np.sqrt((of_units**2).sum() * len(of_units) / max(1, len(of_units) - 1)) / len(weights)
-    return Scale(at_0, float(mean), float(error), float(weights.std()))
+def _error(weights: Floats, units: NDArray[np.intp]) -> float:
+    """The standard error of the mean of weights (rows,); those of one unit vary together."""
+    _, places = np.unique(units, return_inverse=True)
+    of_units = np.bincount(places, weights - weights.mean())
+    count = len(of_units)
+    return float(np.sqrt((of_units**2).sum() * count / max(1, count - 1)) / len(weights))
 
 
-def _fitted(
-    reference: Reference, triple: Triple, cells: NDArray[np.integer]
-) -> tuple[Floats, float]:
-    """Of real rows in these cells: weights by cell, and their mean without interaction."""
-    sizes = _sizes(reference, triple)
-    counts = np.bincount(cells, minlength=int(np.prod(sizes))).astype(float)
-    expected = without_interaction(counts.reshape(sizes)).ravel()
+def _interaction(
+    reference: Reference, triple: Triple, rows: NDArray[np.intp]
+) -> Interaction | None:
+    """From these train rows; None where it cannot be told what the pairs explain.
+
+    So it is where a column follows from two others, whose pairs leave most cells empty.
+    """
+    sizes = [int(_groups(reference, place).max()) + 1 for place in triple]
+    cells = _cells(reference, reference.train, triple, rows)
+    counts = np.bincount(cells, minlength=int(np.prod(sizes))).astype(float).reshape(sizes)
+    expected, is_fitted = with_pairs_of(counts, np.ones(sizes))
+    if not is_fitted:
+        return None
     weights = np.log((counts + _DOUBT) / (expected + _DOUBT))
-    return weights, float(expected @ weights / len(cells))
+    shares = counts / counts.sum(), expected / expected.sum()
+    return Interaction(triple, *shares, _beyond_pairs(weights, expected))
 
 
-def without_interaction(counts: Floats) -> Floats:
-    """The table of three columns nearest to even with the same pairs as one of rows by cell."""
+def with_pairs_of(counts: Floats, start: Floats) -> tuple[Floats, bool]:
+    """Rows by cell of three columns with the pairs of `counts`, and otherwise what `start` says.
+
+    Where that has no interaction of three columns, neither has what is returned. And whether the
+    pairs are met.
+    """
     pairs = [counts.sum(axis=side, keepdims=True) for side in range(3)]
-    fitted = np.ones_like(counts)
+    fitted = start.astype(float)
+    furthest = np.inf
     for _ in range(_STEPS):
         furthest = 0.0
         for side, wanted in enumerate(pairs):
             has = fitted.sum(axis=side, keepdims=True)
             furthest = max(furthest, float(np.abs(has - wanted).max()))
-            fitted *= np.divide(wanted, has, out=np.zeros_like(wanted), where=has > 0)
-        if furthest < _NEAR:
+            fitted *= np.divide(wanted, has, out=np.zeros(has.shape), where=has > 0)
+        if furthest < _NEAR * counts.sum():
+            return fitted, True
+    return fitted, False
+
+
+def _beyond_pairs(weights: Floats, rows: Floats) -> Floats:
+    """Weights by cell less what two columns say of them: their mean over rows by cell becomes 0.
+
+    That is so for each two values of two columns, by alternating projections.
+    """
+    pairs = [rows.sum(axis=side, keepdims=True) for side in range(3)]
+    for _ in range(_STEPS):
+        furthest = 0.0
+        for side, of_pair in enumerate(pairs):
+            sums = (rows * weights).sum(axis=side, keepdims=True)
+            means = np.divide(sums, of_pair, out=np.zeros(sums.shape), where=of_pair > 0)
+            furthest = max(furthest, float(np.abs(means).max()))
+            weights = weights - means
+        if furthest < _NOTHING:
             break
-    return fitted
+    return weights
 
 
-def _level_of(reference: Reference, place: int) -> NDArray[np.int32]:
-    """The level of each code of a column: its commonest values, missing, and all others as one."""
-    return reference.once(("levels", place), lambda: _most_common(reference.train.counts(place)))
+def _groups(reference: Reference, place: int) -> NDArray[np.int32]:
+    """The group of each code of a column: missing, its commonest values, and all others as one."""
+    return reference.once(("groups", place), lambda: _commonest(reference.train.counts(place)))
 
 
-def _most_common(counts: NDArray[np.int64]) -> NDArray[np.int32]:
+def _commonest(counts: NDArray[np.int64]) -> NDArray[np.int32]:
     if len(counts) <= _MOST_LEVELS:
         return np.arange(len(counts), dtype=np.int32)
-    level_of = np.full(len(counts), _MOST_LEVELS - 1, dtype=np.int32)
+    group_of = np.full(len(counts), _MOST_LEVELS - 1, dtype=np.int32)
     common = 1 + np.argsort(-counts[1:], kind="stable")[: _MOST_LEVELS - 2]
-    level_of[0] = 0
-    level_of[common] = np.arange(1, _MOST_LEVELS - 1)
-    return level_of
-
-
-def _levels(
-    reference: Reference, table: Table, rows: NDArray[np.intp] | slice = slice(None)
-) -> list[NDArray[np.int32]]:
-    """Of each column, the levels of rows of a table (rows,)."""
-    places = range(len(table.columns))
-    return [_level_of(reference, place)[table.codes[rows, place]] for place in places]
+    group_of[0] = 0
+    group_of[common] = np.arange(1, _MOST_LEVELS - 1)
+    return group_of
 
 
 def _cells(
-    reference: Reference, levels: Sequence[NDArray[np.int32]], triple: Triple
+    reference: Reference,
+    table: Table,
+    triple: Triple,
+    rows: NDArray[np.intp] | slice = slice(None),
 ) -> NDArray[np.int32]:
-    """The cell of each row in a triple of columns (rows,)."""
-    first, second, third = (levels[place] for place in triple)
-    _, *sizes = _sizes(reference, triple)
-    return (first * sizes[0] + second) * sizes[1] + third
-
-
-def _sizes(reference: Reference, triple: Triple) -> list[int]:
-    return [int(_level_of(reference, place).max()) + 1 for place in triple]
+    """The cell of each row of a table in three columns (rows,), their values being in groups."""
+    cells = np.zeros(1, dtype=np.int32)
+    for place in triple:
+        group_of = _groups(reference, place)
+        cells = cells * (group_of.max() + 1) + group_of[table.codes[rows, place]]
+    return cells

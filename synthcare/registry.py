@@ -91,7 +91,7 @@ HEADLINES = (
     ),
     Headline(
         "interactions", "trios", "Interactions",
-        "1 = as tied by threes as real columns, 0 = by twos only",
+        "1 = three columns say together what real ones do, 0 = no more than each two",
         interactions, is_optional=True,
     ),
     Headline(

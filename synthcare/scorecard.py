@@ -116,7 +116,8 @@ class Scorecard:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as lists and dicts that JSON can hold."""
-        tables = {name: getattr(self, name) for name in ("scores", "columns", "pairs", "groups")}
+        names = ("scores", "columns", "pairs", "triples", "groups")
+        tables = {name: getattr(self, name) for name in names}
         return {
             "rows": self.rows,
             "real_rows": self.real_rows,

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from synthcare.contracts.contract import load_contract
-from synthcare.interactions import without_interaction
 from tests.benchmarks.defects import (
     CLEAN,
     DEFECTS,
@@ -15,6 +14,7 @@ from tests.benchmarks.defects import (
     obeying,
     tails_cut,
     target_shuffled_in_one_race,
+    without_interaction,
 )
 
 ROWS = 600

@@ -11,6 +11,7 @@ from reports.drift import data_definition
 from reports.index import write_index
 from reports.scores import read_rows, read_scores
 from synthcare.contracts.contract import load_contract
+from synthcare.interactions import TOO_FEW
 from tests.driver import cli, query
 
 DATASET = "encounters"
@@ -69,6 +70,35 @@ def test_all_scores_are_there(stays: Home) -> None:
         assert scores["holdout"][0] == 1
     assert scores["smollm2"][0] > 0
     assert scores["hand"][0] == 2 / 5
+
+
+@needs_real
+def test_what_three_columns_say_is_there(stays: Home) -> None:
+    """All of it in real rows, next to nothing in columns that are drawn each by itself."""
+    found = {
+        llm: scores
+        for llm, *scores in query(
+            stays, "select llm, interactions, interactions_note from metrics.scorecard"
+        )
+    }
+    assert found["holdout"] == [1, None]
+    value, note = found["independent"]
+    assert value < 0.5
+    assert note
+    assert found["hand"] == [None, TOO_FEW]
+    triples = query(
+        stays,
+        """
+        select llm, avg(score), bool_and(score between score_low and score_high)
+        from metrics.interactions
+        inner join marts.generation_runs using (run_id, dataset)
+        group by all
+        """,
+    )
+    assert all(is_within for *_, is_within in triples)
+    means = {llm: mean for llm, mean, _ in triples}
+    assert means["holdout"] == pytest.approx(1, abs=0.3)
+    assert means["independent"] < 0.5
 
 
 def test_what_is_written_is_typed_or_rejected(stays: Home) -> None:

@@ -120,10 +120,12 @@ def told(home: Home, table: str, dataset: str, run_id: str) -> pd.DataFrame:
 MARTS = ["marts.generation_runs", "marts.response_audit"]
 METRICS = ["scores", "scorecard", "comparison", "column_fidelity", "pair_fidelity", "distributions"]
 METRICS += ["missingness", "detection", "diversity", "column_diversity", "plausibility", "utility"]
-METRICS += ["privacy", "privacy_risks", "structure", "subgroups", "subgroup_rates"]
-METRICS += ["reject_reasons", "unread_answers"]
+METRICS += ["privacy", "privacy_risks", "structure", "interactions", "subgroups"]
+METRICS += ["subgroup_rates", "reject_reasons", "unread_answers"]
 # Columns of a stand-in have nothing to do with each other, and those of admissions no gaps.
-HAVE_NONE = [("metrics.structure", dataset) for dataset in DATASETS]
+HAVE_NONE = [
+    (f"metrics.{name}", dataset) for name in ("structure", "interactions") for dataset in DATASETS
+]
 HAVE_NONE += [("metrics.missingness", "admissions")]
 
 

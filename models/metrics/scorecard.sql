@@ -99,7 +99,10 @@ final as (
 
         ---------- what stands beside them
         plausibility.reference_plausible_share as reference_plausibility,
-        notes.* exclude (run_id, dataset),
+        notes.utility_note,
+        notes.structure_note,
+        notes.interactions_note,
+        notes.subgroups_note,
         privacy.privacy_note,
         if(runs.provider = 'holdout', null, privacy.leaks_because) as leaks,
         worst_columns.worst_column,

@@ -20,6 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.util import find_spec
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -30,7 +31,6 @@ import pandas as pd
 from synthcare.coding import Typed, checks, coded, edges_of, quoted, typed, units_of, validity
 from synthcare.contracts.contract import Contract, load_contract
 from synthcare.halves import sampled
-from synthcare.interactions import without_interaction
 from synthcare.reference import Reference
 from synthcare.registry import HEADLINES, OVERALL, scores_of
 from synthcare.scorecard import (
@@ -296,6 +296,15 @@ def codes(
         1 + pd.Categorical(rows[name], values).codes.astype(int)
         for name, values in zip(names, kinds, strict=True)
     )
+
+
+def without_interaction(counts: np.ndarray) -> np.ndarray:
+    """The table nearest to even with the same sums over each one of its three sides."""
+    fitted = np.ones_like(counts)
+    for _, side in product(range(200), range(3)):
+        wanted, has = (of.sum(axis=side, keepdims=True) for of in (counts, fitted))
+        fitted *= np.divide(wanted, has, out=np.zeros_like(wanted), where=has > 0)
+    return fitted
 
 
 def obeying(rows: pd.DataFrame) -> pd.DataFrame:
