@@ -24,7 +24,7 @@ MOST_COLUMNS = 24  # of which each three are looked at: those that are tied most
 NO_INTERACTION = "no interaction: so many real rows tell no three columns from what each two say"
 NONE_SEARCHED = f"{NO_INTERACTION}; only the {MOST_COLUMNS} that are tied most were looked at"
 TOO_FEW = "too few rows to tell what three columns say together from chance"
-TOGETHER = "all that say something by threes, together"
+TOGETHER = "all together"
 
 _MOST_TRIPLES = 100  # that are scored: the surest
 _MOST_LEVELS = 16  # of a column, missing among them: its rarest values are one
