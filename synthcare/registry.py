@@ -91,7 +91,7 @@ HEADLINES = (
     ),
     Headline(
         "interactions", "trios", "Interactions",
-        "1 = three columns say together what real ones do, 0 = no more than each two",
+        "1 = each three go together as in real rows, 0 = by pairs only",
         interactions, is_optional=True,
     ),
     Headline(

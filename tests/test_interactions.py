@@ -16,12 +16,12 @@ from synthcare.interactions import (
     TOGETHER,
     TOO_FEW,
     interactions,
-    with_pairs_of,
 )
 from synthcare.reference import Reference
 from synthcare.structure import NO_HOLDOUT, structure
 from synthcare.tables import Column, Table
 from synthcare.trial import Score, Trial
+from synthcare.triples import with_pairs_of
 
 COLUMNS = (
     Column("sex", 3, values=("f", "m")),
