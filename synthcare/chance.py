@@ -78,6 +78,14 @@ def half_width(spread: ArrayLike, draws: int) -> Floats:
     return np.asarray(spread) * sum(term / (draws - 1) ** power for power, term in enumerate(terms))
 
 
+def widening(miss: float, freedom: int) -> float:
+    """How much wider than one of 95 % an interval is that misses the truth on a side so seldom.
+
+    As by Student's t: of many intervals, so that all are right together (Bonferroni).
+    """
+    return float(scipy.stats.t.isf(miss, freedom) / scipy.stats.t.isf(0.025, freedom))
+
+
 @dataclass(frozen=True)
 class Tally:
     """Of each group of rows that resemble each other, such as an answer's: how many are a hit.

@@ -26,7 +26,7 @@ FEWEST = 4  # rows, or families, that have a place on the scale
 _MOST_DRAWS, _DRAWN_ROWS, _MOST_ROWS = 40, 200_000, 50_000
 _FEWEST_DRAWS = 4
 _FEWEST_FOR_SPREAD = 30
-_TOLD_APART = 3.0  # standard deviations between both, below which there is no score
+TOLD_APART = 3.0  # standard deviations between both, below which there is no score
 
 
 def departures(counts: NDArray, sizes: tuple[int, int]) -> Floats:
@@ -152,7 +152,7 @@ class Measured:
             of[places].sum(axis=0) for of in (self.distances, self.real, self.independent)
         )
         spread = self.whole.other_real[:, places].sum(axis=1).std(ddof=1)
-        if independent[0] - real[0] <= _TOLD_APART * spread:
+        if independent[0] - real[0] <= TOLD_APART * spread:
             return Score(name, subject, note=too_few)
         scores = 1 - (distances - real) / (independent - real)
         width = float(margin(scores[1:], self.blocks) * self.shrink)

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from synthcare.chance import Z, margin
+from synthcare.chance import Z, margin, widening
 from synthcare.halves import Halves
 from synthcare.structure import NO_HOLDOUT
 from synthcare.tables import Table
@@ -120,9 +119,8 @@ class _Look:
     @property
     def reach(self) -> float:
         """How far it may be off, had so many looks to be right together."""
-        freedom = self.blocks - 1
-        widen = scipy.stats.t.isf(self.alarm, freedom) / scipy.stats.t.isf(0.025, freedom)
-        return float(widen) * (self.score.high - self.score.value)
+        widen = widening(self.alarm, self.blocks - 1)
+        return widen * (self.score.high - self.score.value)
 
     @property
     def shortfall(self) -> float:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from synthcare.bias import gaps_looked_at, rates
+from synthcare.chance import widening
 from synthcare.fidelity import columns_alike
 from synthcare.groups import Group, groups_of, tally
 from synthcare.halves import Halves
@@ -50,10 +50,8 @@ class _Look:
 
     def upper(self, looks: int) -> float:
         """The upper end of its interval, had so many looks to be right together."""
-        widen = scipy.stats.t.isf(0.025 / looks, self.freedom) / scipy.stats.t.isf(
-            0.025, self.freedom
-        )
-        return self.score.value + float(widen) * (self.score.high - self.score.value)
+        widen = widening(0.025 / looks, self.freedom)
+        return self.score.value + widen * (self.score.high - self.score.value)
 
 
 def subgroups(trial: Trial) -> Iterator[Score]:

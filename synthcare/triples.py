@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcare.departures import BEYOND_CHANCE
+from synthcare.departures import BEYOND_CHANCE, TOLD_APART
 from synthcare.reference import Reference
 from synthcare.structure import are_separate, ties
 from synthcare.tables import Table
@@ -30,7 +30,6 @@ _DOUBT = 5.0  # rows that are added to both sides of a cell's ratio: few real on
 _LENT = 300.0  # rows of train beside those of a table, where its pairs are fitted
 _STEPS, _NEAR = 50, 1e-4  # of a fit, and the share of rows by which its pairs may be off
 _NOTHING = 1e-3  # weight
-_TOLD_APART = 3.0  # standard errors between 0 and 1, below which there is no score
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Scale:
     def is_told(self, rows: int) -> bool:
         """Whether so many rows show where between 0 and 1 they are."""
         error = np.hypot(self.spread / np.sqrt(rows), self.error * self.length)
-        return bool(self.length > _TOLD_APART * error)
+        return bool(self.length > TOLD_APART * error)
 
 
 @dataclass(frozen=True)
