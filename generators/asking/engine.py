@@ -88,8 +88,7 @@ def generate(
         works = [work for chain in chains for work in chain]
         budget = Budget(max_usd, spent=sum(work.spent().at_most for work in works))
         judge = Judge(home, [work.run for work in works], progress.counted)
-        if any(work.journal.rows_requested or work.run.llm.is_baseline for work in works):
-            judge.count_now()
+        judge.begin(has_rows=any(work.journal.rows_requested for work in works))
         for work, *_ in chains:
             goal, counts = goal_of(work.run, rows), judge.counts[work.run]
             if max_usd is None or work.run.kept or not goal.is_short(counts):

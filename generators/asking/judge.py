@@ -55,7 +55,15 @@ class Judge:
         self._home, self._runs, self._counted = home, runs, counted
         self._one_at_a_time = asyncio.Lock()
         self._began = 0.0
-        self._has_references = False
+
+    def begin(self, has_rows: bool) -> None:
+        """Count what runs have from before, if they have, and read the real rows baselines draw."""
+        drawing = {run.contract.dataset for run in self._runs if run.llm.is_baseline}
+        references = [f"+stg_reference_{dataset}" for dataset in sorted(drawing)]
+        if has_rows:
+            self.count_now(references)
+        elif references:
+            self._build(references)
 
     async def count(self) -> dict[Run, Counts]:
         """Counts by run of all that was journalled before the call.
@@ -75,11 +83,9 @@ class Judge:
         async with self._one_at_a_time:
             return await asyncio.to_thread(function, *arguments)
 
-    def count_now(self) -> dict[Run, Counts]:
-        """The same, in this thread."""
-        land(self._home)
-        if nodes_passed(self._home) is None:
-            run_dbt(self._home, "run", "--select", *self._models())
+    def count_now(self, beside: Sequence[str] = ()) -> dict[Run, Counts]:
+        """The same, in this thread; `beside` are models that dbt builds beside it."""
+        self._build([*(f"+int_{dataset}_cast" for dataset in self._datasets()), *beside])
         with open_warehouse(self._home) as warehouse:
             cells = self._count_cells(warehouse)
             by_run = {
@@ -108,13 +114,11 @@ class Judge:
     def _datasets(self) -> list[str]:
         return sorted({run.contract.dataset for run in self._runs})
 
-    def _models(self) -> list[str]:
-        """What dbt runs: the typing, and at first the real rows that baselines are drawn from."""
-        models = [f"+int_{dataset}_cast" for dataset in self._datasets()]
-        if not self._has_references and any(run.llm.is_baseline for run in self._runs):
-            models += [f"+stg_reference_{dataset}" for dataset in self._datasets()]
-            self._has_references = True
-        return models
+    def _build(self, models: Sequence[str]) -> None:
+        """Land what was journalled and let dbt build models, if anything is new to them."""
+        land(self._home)
+        if nodes_passed(self._home) is None:
+            run_dbt(self._home, "run", "--select", *models)
 
     def _count_cells(
         self, warehouse: duckdb.DuckDBPyConnection
