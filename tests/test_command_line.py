@@ -115,15 +115,6 @@ def test_a_warehouse_that_is_none(home: Home) -> None:
     assert_refused(cli("reference"), "cannot be opened")
 
 
-def test_unknown_keys_in_llms_yml(tmp_path: Path) -> None:
-    (tmp_path / "llms.yml").write_text("x: {provider: openai, modle: y}")
-    with pytest.raises(SynthcareError, match="'x' has unknown keys: modle"):
-        load_llm("x", tmp_path)
-    (tmp_path / "llms.yml").write_text("x: {provider: openai}")
-    with pytest.raises(SynthcareError, match=r"'x' is incomplete: .*wire_format"):
-        load_llm("x", tmp_path)
-
-
 def dbt(folder: Path, *arguments: str) -> str:
     """What dbt says, as a new user types it, in a process of its own."""
     folders = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]

@@ -135,9 +135,6 @@ def test_without_ray_a_line_says_how_to_get_it(home: Home, contract: Contract) -
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"replicas": 0}, "is no number from 1 on"),
-        ({"replicas": "2"}, "is no number from 1 on"),
-        ({"ray": 6379}, "neither `local` nor an address"),
         ({"provider": "openai", "wire_format": "csv"}, "providers local and vllm only"),
         ({"port": 8080}, "not with port"),
     ],

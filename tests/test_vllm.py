@@ -268,7 +268,6 @@ def test_a_machine_without_the_program_is_named(
         ({"base_url": "http://127.0.0.1:8000/v1"}, "starts its server itself"),
         ({"wire_format": "csv_constrained"}, "its API takes no grammar"),
         ({"api_version": "2024-10-21"}, "starts its server itself"),
-        ({"serve_options": ["--enforce-eager"]}, "no options of `vllm serve`"),
         ({"serve_options": {"--enforce-eager": True}}, "no options of `vllm serve`"),
         ({"serve_options": {"max-model-len": None}}, "no options of `vllm serve`"),
         ({"serve_options": {"lora-modules": ["a=b"]}}, "no options of `vllm serve`"),

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, replace
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic.dataclasses import dataclass
 
 from generators.wire_formats import check_wire_format
 from synthcare.errors import SynthcareError
@@ -22,8 +26,13 @@ _WHERE_IT_LISTENS = ("host", "port", "uds", "api-key", "served-model-name", "hea
 # The provider of rows that somebody brought.
 KEPT = "kept"
 
+_Text = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
+_Count = Annotated[int, Field(ge=1)]
+_Positive = Annotated[float, Field(gt=0)]
+_MOST_ROWS = 10_000  # in one answer, far beyond what any LLM writes
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
 class LLM:
     """How to reach an LLM and how to ask it; llms.yml explains each key.
 
@@ -36,30 +45,30 @@ class LLM:
     """
 
     name: str
-    provider: str
-    wire_format: str
-    rows_per_request: int
-    concurrency: int
-    model: str | None = None
-    base_url: str | None = None
+    provider: _Text
+    wire_format: _Text
+    rows_per_request: Annotated[int, Field(ge=1, le=_MOST_ROWS)]
+    concurrency: _Count
+    model: _Text | None = None
+    base_url: _Text | None = None
     base_urls: Sequence[str] = field(default=(), hash=False)
-    api_key_env: str | None = None
-    api_version: str | None = None
-    model_path: str | None = None
-    instructions_role: str = "system"
-    token_limit: str | None = None
+    api_key_env: _Text | None = None
+    api_version: _Text | None = None
+    model_path: _Text | None = None
+    instructions_role: _Text = "system"
+    token_limit: _Text | None = None
     seed: bool = True
     stream: bool = True
-    reasoning_tokens: int = 0
-    requests_per_minute: int | None = None
-    tokens_per_minute: int | None = None
-    tokens_per_second: float = 80.0
-    timeout_seconds: float = 600.0
-    sampling: Mapping[str, float] = field(default_factory=dict, hash=False)
-    port: int = 0
-    replicas: int = 1
-    ray: str | None = None
-    serve_options: Mapping[str, object] = field(default_factory=dict, hash=False)
+    reasoning_tokens: Annotated[int, Field(ge=0)] = 0
+    requests_per_minute: _Count | None = None
+    tokens_per_minute: _Count | None = None
+    tokens_per_second: _Positive = 80.0
+    timeout_seconds: _Positive = 600.0
+    sampling: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    replicas: _Count = 1
+    ray: _Text | None = None
+    serve_options: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         check_wire_format(
@@ -69,15 +78,15 @@ class LLM:
             has_base_url=bool(self.base_url or self.base_urls),
         )
         self._check_base_urls()
-        self._check_replicas()
+        self._check_served()
         self._check_vllm()
 
     def _check_base_urls(self) -> None:
         urls = self.base_urls
         if urls == ():
             return
-        is_list = isinstance(urls, list | tuple) and urls and all(map(_is_address, urls))
-        if not is_list or len({shown_address(url) for url in urls}) < len(urls):
+        are_addresses = urls and all(map(_is_address, urls))
+        if not are_addresses or len({shown_address(url) for url in urls}) < len(urls):
             raise SynthcareError(
                 f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once, such as "
                 "http://gpu-1:8000/v1."
@@ -88,24 +97,28 @@ class LLM:
                 "neither with base_url nor with api_version."
             )
 
-    def _check_replicas(self) -> None:
-        if not self.is_replicated:
-            return
-        is_count = isinstance(self.replicas, int) and self.replicas >= 1
-        if not is_count or not isinstance(self.ray, str | None):
-            raise SynthcareError(
-                f"llms.yml: replicas of '{self.name}' is no number from 1 on, or ray is neither "
-                "`local` nor an address."
-            )
-        if self.provider not in SERVED or self.port:
+    def _check_served(self) -> None:
+        if self.is_replicated and (self.provider not in SERVED or self.port):
             raise SynthcareError(
                 f"llms.yml: '{self.name}' has replicas or ray, which go with providers local and "
                 "vllm only, and not with port. Servers that run already are named in base_urls."
             )
+        if self.provider in SERVED and (self.base_url or self.api_version):
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has provider {self.provider}, which starts its server "
+                "itself. One that runs already is provider openai with a base_url."
+            )
+        try:
+            Path(self.model_path or "").expanduser()
+        except RuntimeError as error:
+            raise SynthcareError(
+                f"llms.yml: model_path of '{self.name}' is in the home of nobody that is known "
+                f"here: {self.model_path}."
+            ) from error
 
     def _check_vllm(self) -> None:
         options = self.serve_options
-        if not isinstance(options, Mapping) or not all(map(_is_option, options.items())):
+        if not all(map(_is_option, options.items())):
             raise SynthcareError(
                 f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve` with "
                 "their values, such as {max-model-len: 8192, enforce-eager: true}. Where and for "
@@ -115,10 +128,9 @@ class LLM:
             raise SynthcareError(
                 f"llms.yml: '{self.name}' has serve_options, which go with provider vllm only."
             )
-        if self.provider == "vllm" and (not self.model or self.base_url or self.api_version):
+        if self.provider == "vllm" and not self.model:
             raise SynthcareError(
-                f"llms.yml: '{self.name}' has provider vllm, which needs a `model` and starts its "
-                "server itself. One that runs already is provider openai with a base_url."
+                f"llms.yml: '{self.name}' has provider vllm, which needs a `model`."
             )
 
     @property
@@ -157,30 +169,30 @@ def shown_address(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
 
 
-def _is_option(option: tuple[object, object]) -> bool:
+def _is_option(option: tuple[str, JsonValue]) -> bool:
     """Whether it is one of `vllm serve`, with a value, and none of where it is to be asked."""
     name, value = option
     return (
-        isinstance(name, str)
-        and re.fullmatch(r"[a-z][a-z0-9.-]*", name) is not None
+        re.fullmatch(r"[a-z][a-z0-9.-]*", name) is not None
         and name not in _WHERE_IT_LISTENS
         and not name.startswith("ssl-")
         and isinstance(value, str | int | float | bool | Mapping)
+        and "\0" not in str(value)
     )
 
 
-def _is_address(url: object) -> bool:
+def _is_address(url: str) -> bool:
     try:
-        parts = urlsplit(url) if isinstance(url, str) else None
+        parts = urlsplit(url)
     except ValueError:
         return False
-    return parts is not None and parts.scheme in ("http", "https") and bool(parts.netloc)
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def load_llm(name: str, project: Path = PROJECT) -> LLM:
     """The entry `name` of llms.yml.
 
-    Raises SynthcareError where there is no such entry, or where it is incomplete.
+    Raises SynthcareError where there is no such entry, or where it says what cannot be.
     """
     path = project / "llms.yml"
     entries = read_yaml(path)
@@ -188,10 +200,11 @@ def load_llm(name: str, project: Path = PROJECT) -> LLM:
         raise SynthcareError(
             f"There is no LLM '{name}'. Use one of: {', '.join(entries)}; or add it to {path}."
         )
-    unknown = set(entries[name]) - {known.name for known in fields(LLM)}
-    if unknown:
-        raise SynthcareError(f"{path}: '{name}' has unknown keys: {', '.join(sorted(unknown))}.")
+    entry = entries[name]
+    if not isinstance(entry, Mapping) or not all(isinstance(key, str) for key in entry):
+        raise SynthcareError(f"{path}: '{name}' has no keys with values, such as provider: openai.")
     try:
-        return LLM(name=name, **entries[name])
-    except TypeError as error:
-        raise SynthcareError(f"{path}: '{name}' is incomplete: {error}.") from error
+        return LLM(**{**entry, "name": name})
+    except ValidationError as error:
+        wrong = dict.fromkeys(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+        raise SynthcareError(f"{path}: '{name}' cannot be so: {'; '.join(wrong)}.") from error

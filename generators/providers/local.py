@@ -144,6 +144,11 @@ def _model_file(llm: LLM) -> Path:
     folders = package.submodule_search_locations if package else []
     for folder in folders or []:
         for model in sorted(Path(folder).glob("*.gguf")):
+            if llm.model and not model.name.startswith(llm.model):
+                raise SynthcareError(
+                    f"'{llm.name}' has no model_path in llms.yml, and the embedded model is "
+                    f"{model.stem}, not {llm.model}: its rows would bear a wrong name."
+                )
             return model
     raise SynthcareError(
         "The embedded LLM is not installed: its model file is missing. Run `make setup`."
