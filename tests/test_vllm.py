@@ -137,8 +137,12 @@ time.sleep(600)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process that its parent died")
-def test_it_ends_with_who_started_it(weights: Path) -> None:
+@pytest.mark.parametrize("is_stubborn", [False, True])
+def test_it_ends_with_who_started_it(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, is_stubborn: bool
+) -> None:
+    if is_stubborn:
+        monkeypatch.setenv("STUBBORN", "1")
     before = programs()
     parent = subprocess.Popen(
         [sys.executable, "-c", STARTED, str(weights)], stdout=subprocess.PIPE, text=True
@@ -173,6 +177,26 @@ def test_why_it_does_not_start_is_said(home: Home, contract: Contract, weights: 
     assert "validation error for ModelConfig Value error, it reads 8192 tokens" in refusal(
         home, contract, long
     )
+
+
+def test_no_secret_of_its_log_is_said(
+    home: Home, contract: Contract, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_hunter2hunter2")
+    said = refusal(home, contract, llm_of(weights))
+    assert said.startswith("vLLM with Mine-7B has ended: ValueError: … and … will not do]0;x. ")
+
+
+def test_what_it_answers_is_said_while_it_is_waited_for(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setattr("generators.providers.vllm._TOLD_EVERY_SECONDS", 0.1)
+    with closing(VLLM(llm_of(weights), key=KEY)) as server:
+        server.wait()
+        server._key = "another"  # as if its own were not accepted
+        threading.Timer(1.5, server.close).start()
+        server.wait()
+    assert "; /v1/models answers HTTP 401" in capsys.readouterr().err
 
 
 def test_weights_that_are_not_there_are_not_looked_for_elsewhere(

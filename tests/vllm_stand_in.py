@@ -33,6 +33,10 @@ def main() -> None:
     parser.add_argument("--disable-uvicorn-access-log", action="store_true")
     asked = parser.parse_args()
     print("INFO 11-27 22:00:00 [api_server.py:1] vLLM API server version 0.30.0", flush=True)
+    print("WARNING 11-27 22:00:01 [env.py:9] ImportError: no such kernel", flush=True)
+    if token := os.environ.get("HF_TOKEN"):
+        said = f"ValueError: {token} and {os.environ['VLLM_API_KEY']} will not do\x1b]0;x\x07."
+        sys.exit(f"(EngineCore pid=7) ERROR 11-27 22:00:02 [hub.py:3] {said}")
     if not Path(asked.model).is_dir():
         print("Traceback (most recent call last):", file=sys.stderr)
         print(f"OSError: {asked.model} is not a local folder.", file=sys.stderr)
@@ -48,6 +52,8 @@ def main() -> None:
     engine = subprocess.Popen([sys.executable, "-c", _ENGINE])
 
     def end(*_: object) -> None:
+        if "STUBBORN" in os.environ:
+            return
         engine.kill()
         sys.exit()
 

@@ -31,6 +31,7 @@ _SECONDS_TO_REACH = 5.0
 _SECONDS_TO_START = {"local": 900.0, "vllm": 7200.0}
 _SECONDS_TO_RESTART = 30.0
 _SECONDS_TO_CLOSE = 15.0
+_CLOSING = "closing"  # of an actor's threads: the one that ends a server while another loads it
 _OBJECT_STORE_BYTES = 100 * 2**20  # texts go over HTTP, and nothing else is handed about
 
 
@@ -51,7 +52,10 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
         stack.callback(ray.shutdown)
         await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")
         options = resources(llm, ray.nodes())
-        actor = ray.remote(max_restarts=-1, scheduling_strategy="SPREAD", **options)(_Serving)
+        groups = {_CLOSING: 1}
+        actor = ray.remote(
+            max_restarts=-1, scheduling_strategy="SPREAD", concurrency_groups=groups, **options
+        )(_Serving)
         key = secrets.token_urlsafe()
         fleet: dict[str, Replica] = {}
         for number in range(1, llm.replicas + 1):
@@ -90,12 +94,12 @@ class _Serving:
             return self._server.enter_context(
                 serve_locally(self._llm, host=host, key=self._key, cores=self._cores)
             )
-        with ExitStack() as until_it_is_up:
-            server = until_it_is_up.enter_context(
-                closing(VLLM(self._llm, host=host, key=self._key))
-            )
+        server = self._server.enter_context(closing(VLLM(self._llm, host=host, key=self._key)))
+        try:
             server.wait()
-            self._server = until_it_is_up.pop_all()
+        except SynthcareError:
+            server.close()
+            raise
         threading.Thread(target=_end_with, args=(server,), daemon=True).start()
         return server.base_url
 
@@ -107,7 +111,7 @@ class _Serving:
 def _end_with(server: VLLM) -> None:
     """End this actor with its server: Ray starts it again, as it does where all of it dies."""
     server.wait_for_end()
-    if not server.is_closed:
+    if server.ended():  # its log is kept
         server.close()  # what it started may still have the GPU
         os._exit(1)
 
@@ -153,7 +157,7 @@ class Replica:
             return self._client
 
     async def _asked(self, seconds: float) -> str:
-        from ray.exceptions import RayError, RayTaskError
+        from ray.exceptions import ActorUnavailableError, RayError, RayTaskError
 
         try:
             async with asyncio.timeout(seconds):
@@ -168,6 +172,10 @@ class Replica:
             raise SynthcareError(
                 f"Ray has not started a replica of '{self._llm.name}' in {seconds:.0f} seconds: it "
                 "may still load its model, or other work may have the cores (`ray status`)."
+            ) from error
+        except ActorUnavailableError as error:
+            raise SynthcareError(
+                f"A replica of '{self._llm.name}' has ended, and Ray starts it again."
             ) from error
         except RayError as error:
             raise SynthcareError(self._not_started(str(error))) from error
@@ -188,7 +196,7 @@ class Replica:
             # Ray kills an actor, and would leave what its server started.
             with suppress(TimeoutError, RayError):
                 async with asyncio.timeout(_SECONDS_TO_CLOSE):
-                    await self._actor.close.remote()
+                    await self._actor.close.options(concurrency_group=_CLOSING).remote()
             ray.kill(self._actor)
         finally:
             for client in self._clients.values():
@@ -224,8 +232,9 @@ def _connect(ray: ModuleType, llm: LLM) -> None:
     except (Exception, SystemExit) as error:
         why = str(error).strip().splitlines()
         raise SynthcareError(
-            f"Ray cannot be used at {address}: {why[0] if why else type(error).__name__}. Check "
-            f"`ray` of '{llm.name}' in llms.yml, and that the cluster runs."
+            f"Ray cannot be used at {address}: "
+            f"{why[0].rstrip('.') if why else type(error).__name__}. Check `ray` of '{llm.name}' "
+            "in llms.yml, and that the cluster runs."
         ) from error
 
 

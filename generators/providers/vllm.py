@@ -1,7 +1,6 @@
 """vLLM: a program that is installed beside this project, and serves a model on a GPU."""
 
 import asyncio
-import ctypes
 import json
 import os
 import re
@@ -14,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -30,8 +29,21 @@ _TOLD_EVERY_SECONDS = 10.0
 _LOOKED_EVERY_SECONDS = 0.2
 _SECONDS_TO_ANSWER = 5.0
 _SECONDS_TO_STOP = 9.0
-_SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+_FEWEST_LETTERS_OF_A_SECRET = 8
+
+# Ends a process group when whoever holds the other end of its standard input is gone, without a
+# word, even by kill -9. It runs apart: Ray ends all that an actor has started, but not what those
+# have.
+_WATCH = """
+exec 3<&0
+(
+    read -r _ <&3 && exit
+    kill -TERM "-$1" && sleep "$2" && kill -KILL "-$1"
+) >/dev/null 2>&1 &
+"""
+# Of vLLM's log: what is no error, though it may name one.
+_NO_ERROR = re.compile(r"^(?:\([^)]*\) *)?(?:DEBUG|INFO|WARNING)\b.*$", re.MULTILINE)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
 @asynccontextmanager
@@ -65,8 +77,8 @@ class VLLM:
     """A server with the model of `llm`, from its start to `close`. It answers who has `key`.
 
     Raises SynthcareError where vLLM is not installed on this machine, where a `model_path` is not
-    there, or `llm.port` is taken. To be made in a thread that lives as long as the server, because
-    Linux ends it with that.
+    there, or `llm.port` is taken. When this process is gone, whyever, the server and what it
+    started are ended too.
     """
 
     def __init__(self, llm: LLM, *, key: str, host: str = LOOPBACK) -> None:
@@ -94,7 +106,6 @@ class VLLM:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # so that Ctrl-C is ours, and `close` finds its processes
-                preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 (it takes no lock)
             )
         except OSError as error:
             self._log.unlink()
@@ -103,6 +114,27 @@ class VLLM:
             ) from error
         finally:
             os.close(log)
+        self._heard: tuple[int | None, int | None] = (None, None)
+        self._watch: int | None = None
+        try:
+            self._watch = self._watched()
+        except BaseException:
+            self.close()
+            raise
+
+    def _watched(self) -> int:
+        """What to write to, or leave open: who watches ends the group when it is closed."""
+        theirs, ours = os.pipe()
+        try:
+            subprocess.run(  # noqa: S603
+                ["/bin/sh", "-c", _WATCH, "sh", str(self._process.pid), f"{_SECONDS_TO_STOP:g}"],
+                stdin=theirs,
+                start_new_session=True,
+                check=True,
+            )
+        finally:
+            os.close(theirs)
+        return ours
 
     def _arguments(self) -> Iterator[str]:
         """Ours come last, as they count then."""
@@ -149,9 +181,18 @@ class VLLM:
                 told = now
                 print(
                     f"{self._llm.name}: vLLM loads {self._llm.model} ({now - began:.0f} seconds; "
-                    f"its log is {self._log})",
+                    f"its log is {self._log}){self._answering()}",
                     file=sys.stderr,
                 )
+
+    def _answering(self) -> str:
+        """What is wrong with its answers, where it gives any."""
+        without, with_it = self._heard
+        if with_it is None:
+            return ""
+        if with_it == without == HTTPStatus.OK:
+            return "; it answers without a key too, so that it is not the one started here"
+        return f"; /v1/models answers HTTP {with_it}"
 
     def ended(self) -> SynthcareError | None:
         """What to say of a process that has ended by itself; its log is kept then."""
@@ -178,8 +219,17 @@ class VLLM:
         finally:  # whoever presses Ctrl-C once more does not want to leave it behind
             self._send(signal.SIGKILL)
             self._process.wait(_SECONDS_TO_STOP)
+            self._let_go()
             if not self._is_log_kept:
                 self._log.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        """Tell who watches that there is nothing left to end."""
+        if self._watch is not None:
+            with suppress(BrokenPipeError):
+                os.write(self._watch, b"\n")
+            os.close(self._watch)
+            self._watch = None
 
     def _send(self, number: signal.Signals) -> None:
         """To all of its processes, whose group outlives the first of them."""
@@ -189,8 +239,8 @@ class VLLM:
     def _is_up(self) -> bool:
         """Whether it answers, and no other server there: only ours knows the key and wants it."""
         with_key = {"Authorization": f"Bearer {self._key}"}
-        without, with_it = self._asked({}), self._asked(with_key)
-        return without == HTTPStatus.UNAUTHORIZED and with_it == HTTPStatus.OK
+        self._heard = self._asked({}), self._asked(with_key)
+        return self._heard == (HTTPStatus.UNAUTHORIZED, HTTPStatus.OK)
 
     def _asked(self, headers: Mapping[str, str]) -> int | None:
         """The status of /v1/models; None where nobody answers."""
@@ -208,25 +258,23 @@ class VLLM:
 
         Of an option that will not do, the line below says it.
         """
-        log = self._log.read_text(errors="replace")
+        log = _NO_ERROR.sub("", self._log.read_text(errors="replace"))
         found = re.search(r"\b\w*(?:Error|Exception|error): (?:.*validation error.*\n)?.*\S", log)
-        line = " ".join(found[0].split()) if found else f"exit code {self._process.returncode}"
-        return line[:300].rstrip(".")
+        if found is None:
+            return f"exit code {self._process.returncode}"
+        line = self._without_secrets(" ".join(found[0].split()))
+        return "".join(filter(str.isprintable, line))[:300].rstrip(".")
+
+    def _without_secrets(self, line: str) -> str:
+        """Without its key, and what the environment calls one: libraries print what they got."""
+        said = [value for name, value in os.environ.items() if _SECRET.search(name)]
+        for secret in (self._key, *said):
+            if len(secret) >= _FEWEST_LETTERS_OF_A_SECRET:
+                line = line.replace(secret, "…")
+        return line
 
 
 def _free_port(host: str) -> int:
     with socket.socket() as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]
-
-
-def _dying_with(parent: int) -> Callable[[], None]:
-    """What the new process does first, that a killed actor of Ray leaves no server on its GPU."""
-
-    def begin() -> None:
-        if _PRCTL is not None:
-            _PRCTL(_SET_DEATH_SIGNAL, signal.SIGTERM)
-            if os.getppid() != parent:  # it was killed before
-                os._exit(1)
-
-    return begin
