@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from synthcare.errors import SynthcareError
 from synthcare.project import PROJECT
 from tests.driver import cli
 from tests.fleets import HAS_RAY, actors, ask, rows_in, servers_of, with_ray
+from tests.loopback import serve
 
 # A cluster takes all cores, so that there is one at a time.
 pytestmark = pytest.mark.xdist_group("ray")
@@ -111,6 +114,37 @@ def test_more_replicas_than_cores_are_refused(home: Home, contract: Contract) ->
 def test_a_cluster_that_is_not_there_is_named(home: Home, contract: Contract) -> None:
     said = refusal(home, plan(contract, ray="127.0.0.1:9"))
     assert said.startswith("There is no Ray cluster at 127.0.0.1:9. Start one with")
+
+
+JOINED = """
+import asyncio, sys
+from generators.providers import replicas
+from synthcare.errors import SynthcareError
+from tests.test_replicas import llm_of
+async def join():
+    async with replicas.open_replicas(llm_of(ray=sys.argv[1])):
+        print("joined")
+replicas._SECONDS_TO_JOIN = 3.0
+try:
+    asyncio.run(join())
+except SynthcareError as error:
+    print(error)
+"""
+
+
+@with_ray
+def test_what_is_no_cluster_is_not_waited_for_without_end() -> None:
+    with serve(key="any") as other:
+        address = f"127.0.0.1:{other.server_port}"
+        done = subprocess.run(
+            [sys.executable, "-c", JOINED, address],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    assert done.stdout.startswith(f"What answers at {address} is no Ray cluster, or a busy one: ")
+    assert "not joined in 3 seconds. Check `ray` of 'smollm2'" in done.stdout
 
 
 @with_ray

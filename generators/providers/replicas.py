@@ -11,6 +11,7 @@ import secrets
 import socket
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from types import ModuleType
@@ -27,6 +28,8 @@ LOCAL = "local"
 
 _TOLD_EVERY_SECONDS = 10.0
 _SECONDS_TO_REACH = 5.0
+_SECONDS_TO_JOIN = 60.0
+_LOOKED_EVERY_SECONDS = 0.1
 # For a place in the cluster, and to load the model, which vLLM may have to fetch.
 _SECONDS_TO_START = {"local": 900.0, "vllm": 7200.0}
 _SECONDS_TO_RESTART = 30.0
@@ -50,7 +53,7 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
         )
     async with AsyncExitStack() as stack:
         stack.callback(ray.shutdown)
-        await _told_of(asyncio.to_thread(_connect, ray, llm), f"{llm.name} waits for Ray")
+        await _told_of(_join(ray, llm), f"{llm.name} waits for Ray at {llm.ray or LOCAL}")
         options = resources(llm, ray.nodes())
         groups = {_CLOSING: 1}
         actor = ray.remote(
@@ -214,6 +217,32 @@ def _ray(llm: LLM) -> ModuleType:
             "`make setup-ray`, or take `replicas` and `ray` out of llms.yml."
         ) from error
     return ray
+
+
+async def _join(ray: ModuleType, llm: LLM) -> None:
+    """Connect in time: where something else than Ray answers, Ray would try without end."""
+    failed: list[SynthcareError] = []
+
+    def connect() -> None:
+        try:
+            _connect(ray, llm)
+        except SynthcareError as error:
+            failed.append(error)
+
+    # A daemon: nobody waits for it at the end.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    give_up = time.monotonic() + _SECONDS_TO_JOIN
+    while thread.is_alive():
+        if time.monotonic() > give_up:
+            raise SynthcareError(
+                f"What answers at {llm.ray or LOCAL} is no Ray cluster, or a busy one: it was not "
+                f"joined in {_SECONDS_TO_JOIN:.0f} seconds. Check `ray` of '{llm.name}' in "
+                "llms.yml: it is the port of `ray start --head`, 6379 unless you chose another."
+            )
+        await asyncio.sleep(_LOOKED_EVERY_SECONDS)
+    if failed:
+        raise failed[0]
 
 
 def _connect(ray: ModuleType, llm: LLM) -> None:
