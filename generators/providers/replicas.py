@@ -34,6 +34,7 @@ _LOOKED_EVERY_SECONDS = 0.1
 _SECONDS_TO_START = {"local": 900.0, "vllm": 7200.0}
 _SECONDS_TO_RESTART = 30.0
 _SECONDS_TO_CLOSE = 15.0
+_MOST_RESTARTS = 20  # of a replica: one that always crashes takes time, and leaves a log each time
 _CLOSING = "closing"  # of an actor's threads: the one that ends a server while another loads it
 _OBJECT_STORE_BYTES = 100 * 2**20  # texts go over HTTP, and nothing else is handed about
 
@@ -57,7 +58,10 @@ async def open_replicas(llm: LLM) -> AsyncIterator[dict[str, "Replica"]]:
         options = resources(llm, ray.nodes())
         groups = {_CLOSING: 1}
         actor = ray.remote(
-            max_restarts=-1, scheduling_strategy="SPREAD", concurrency_groups=groups, **options
+            max_restarts=_MOST_RESTARTS,
+            scheduling_strategy="SPREAD",
+            concurrency_groups=groups,
+            **options,
         )(_Serving)
         key = secrets.token_urlsafe()
         fleet: dict[str, Replica] = {}

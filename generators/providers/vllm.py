@@ -225,11 +225,11 @@ class VLLM:
 
     def _let_go(self) -> None:
         """Tell who watches that there is nothing left to end."""
-        if self._watch is not None:
+        watch, self._watch = self._watch, None  # two threads may close at once
+        if watch is not None:
             with suppress(BrokenPipeError):
-                os.write(self._watch, b"\n")
-            os.close(self._watch)
-            self._watch = None
+                os.write(watch, b"\n")
+            os.close(watch)
 
     def _send(self, number: signal.Signals) -> None:
         """To all of its processes, whose group outlives the first of them."""
