@@ -167,7 +167,9 @@ def _texts(text: str, expected: Expected, is_truncated: bool, depth: int) -> Fou
     if depth == _MOST_TEXTS or bare[:1] not in ('"', "[", "{"):
         return None
     if bare[0] == '"':
-        inner = unescape(bare[1:-1]) if bare.endswith('"') and "\\" in bare else ""
+        # One string: in a CSV of quoted values, quotes without a backslash follow.
+        is_string = "\\" in bare and re.fullmatch(r'"(?:[^"\\]|\\.)*"', bare, re.S)
+        inner = unescape(bare[1:-1]) if is_string else ""
     else:
         strings = [string for node in find_values(text) for string in _strings(node)]
         inner = "\n".join(string for string in strings if re.search(r"[{\[<,;|\t:]", string))
