@@ -17,9 +17,12 @@ Row = dict[str, str]  # texts by label
 COLUMNS = load_contract(DATASET).columns
 LABELS = [column.label for column in COLUMNS]
 
-# What a person cannot see, what marks the end of a line, and control characters are tested by name.
+# Tested by name: what a person cannot see, what marks the end of a line, control characters, and
+# the lines of a drawn table.
 _LETTERS = st.characters(
-    exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cf", "Co", "Cn"), include_characters=" "
+    exclude_categories=("Cs", "Cc", "Zl", "Zp", "Zs", "Cf", "Co", "Cn"),
+    include_characters=" ",
+    exclude_characters="│┃║┆┊",
 )
 _SIGNS = st.sampled_from(list("{}[]()\"'`,;:|\\/#*=<>&%$-+.!?"))
 

@@ -80,7 +80,7 @@ def _field(line: str, start: int, delimiter: str) -> tuple[str, int, str]:
                 return value, found.end() if found["next"] else len(line) + 1, "quoted"
     stop = line.find(delimiter, start)
     rest = line[begin + 1 :].replace('""', "").replace('\\"', "")
-    is_open = bool(quote) and quote in _QUOTES and _QUOTES[quote] not in rest
+    is_open = quote == '"' and quote not in rest  # other quotes close in their line, or are none
     if stop < 0:
         return line[start:], len(line) + 1, "open" if is_open else "bare"
     return line[start:stop], stop + 1, "open" if is_open else "bare"

@@ -118,6 +118,8 @@ def _listed(lines: Sequence[str]) -> list[str] | None:
         shapes = {match["mark"].strip() for match in found if match}
         if len(shapes) > 1 or numbers.count(None) < len(numbers):
             return None
+    elif len(numbers) == 1 and numbers[0] != 1:
+        return None  # nothing shows that it counts
     elif any(after - before != 1 for before, after in pairwise(numbers)):
         return None
     plain = [line[match.end() :] for line, match in zip(lines, found, strict=True) if match]
