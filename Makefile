@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test docs bench-defects bench-generation bench-infer bench-landing bench-parsing bench-replicas bench-scores lint format prices lock clean setup-ray
+.PHONY: help setup demo test docs bench-attacks bench-defects bench-generation bench-infer bench-landing bench-parsing bench-replicas bench-scores lint format prices lock clean setup-ray
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /	/' | expand -t 20
@@ -56,6 +56,11 @@ bench-replicas: setup-ray ## Measure replicas that Ray starts and write docs/ben
 bench-infer: setup ## Measure contract infer and write docs/benchmarks.md (two minutes)
 	@$(BIN)/python -m tests.benchmarks.infer
 
+bench-attacks: setup ## Measure the attacks on privacy beside anonymeter's and write docs/benchmarks.md (three minutes)
+	@# Without its dependencies, which are older than ours.
+	@$(INSTALL) --no-deps --require-hashes -r requirements-anonymeter.lock
+	@$(BIN)/python -m tests.benchmarks.attacks
+
 lint: setup ## Check Python with ruff and SQL with sqlfluff
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -76,6 +81,8 @@ lock: ## Pin the newest versions that pyproject.toml admits (needs uv)
 		--no-header --quiet --upgrade -o requirements-model.lock
 	@echo ray | uv pip compile - --constraint requirements.lock --universal --generate-hashes --python-version 3.11 \
 		--no-header --no-annotate --quiet --upgrade -o requirements-ray.lock
+	@printf '%s\n' anonymeter llvmlite numba polars polars-runtime-32 | uv pip compile - --no-deps --universal \
+		--generate-hashes --python-version 3.11 --no-header --no-annotate --quiet --upgrade -o requirements-anonymeter.lock
 
 clean: ## Remove what was generated, landed and reported; keep .venv
 	@rm -rf landing exports warehouse.duckdb warehouse.duckdb.wal warehouse.duckdb.tmp reports/html target logs

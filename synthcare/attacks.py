@@ -1,12 +1,11 @@
 """What somebody who holds a synthetic table learns of real people.
 
 Inference, linkability and singling out are the attacks of Giomi et al., "A unified framework for
-quantifying privacy risk in synthetic data" (2023). Each returns hits (targets,), which are to be
-compared with those on people whose data cannot be in the table.
+quantifying privacy risk in synthetic data" (2023). Each returns hits, which are to be compared with
+those on people whose data cannot be in the table.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,18 @@ from numpy.typing import NDArray
 from synthcare.nearest import Measured
 
 _COLUMNS_OF_A_GUESS = 3  # that single somebody out
+_ENOUGH_GUESSES = 1_000
+_MOST_ROUNDS = 25  # of a guess of each row; in few columns most are true of several
 _TARGETS_AT_ONCE = 32  # in the processor's cache
 
 Floats = NDArray[np.float64]
 
 
 def inference(synthetic: Measured, targets: Measured) -> Floats:
-    """The share of each target's values that are guessed, as the synthetic row has them.
+    """The share of each target's values that are guessed, (targets,).
 
-    Of each value in turn all others are known; the row is the one that is most like the target in
-    these.
+    Of each value in turn all others are known; the guess is what the synthetic row has that is most
+    like the target in these.
     """
     found = np.zeros(targets.rows)
     for part, differs, gaps in _gaps(targets, synthetic):
@@ -36,9 +37,9 @@ def inference(synthetic: Measured, targets: Measured) -> Floats:
 
 
 def linkability(synthetic: Measured, targets: Measured) -> Floats:
-    """Whether each half of a target's columns, every second one, leads to the same synthetic row.
+    """Whether each half of a target's columns leads to the same synthetic row, (targets,).
 
-    If so, what two files hold of a person can be put together.
+    If so, what two files hold of a person can be put together. Halves are every second column.
     """
     found = np.zeros(targets.rows)
     for part, _, gaps in _gaps(targets, synthetic):
@@ -47,35 +48,61 @@ def linkability(synthetic: Measured, targets: Measured) -> Floats:
     return found
 
 
-def singling_out(synthetic: Measured, targets: Measured) -> Floats:
-    """Whether what three columns of a synthetic row say is true of one target only, (synthetic,).
+def singling_out(
+    synthetic: Measured, targets: Sequence[Measured]
+) -> tuple[NDArray[np.intp], list[NDArray[np.bool_]]]:
+    """Guesses of three columns that are true of one synthetic row: which row it is, (guesses,).
 
-    NaN where it is true of another synthetic row, too: then it is no guess about one person.
-    Of numbers it is said that they are as large at least where they are above the median, and else
+    And for each table of targets whether a guess is true of one of them only, (guesses,). Of
+    numbers it is said that they are as large at least where they are above the median, and else
     that they are not larger. Names are not used: those that are known are counted by themselves.
     """
     random = np.random.default_rng(0)
-    columns = [*synthetic.categories, *synthetic.numbers]
-    medians = [np.median(values) for values in columns]
-    found = np.full(synthetic.rows, np.nan)
-    for row in range(synthetic.rows):
-        places = random.permutation(len(columns))[:_COLUMNS_OF_A_GUESS]
-        said = {place: (columns[place][row], medians[place]) for place in places}
-        if _true_of(said, synthetic) == 1:
-            found[row] = _true_of(said, targets) == 1
-    return found
+    said = _Said(synthetic)
+    columns = len(synthetic.categories) + len(synthetic.numbers)
+    guesses: dict[tuple[int, tuple[int, ...]], None] = {}  # in their order
+    for _ in range(_MOST_ROUNDS):
+        order = random.random((synthetic.rows, columns)).argsort(axis=1)
+        for row, places in enumerate(np.sort(order[:, :_COLUMNS_OF_A_GUESS], axis=1).tolist()):
+            if said.times(row, places, synthetic) == 1:
+                guesses[row, tuple(places)] = None
+        if len(guesses) >= _ENOUGH_GUESSES:
+            break
+    hits = [
+        np.array([said.times(*guess, side) == 1 for guess in guesses], dtype=bool)
+        for side in targets
+    ]
+    return np.array([row for row, _ in guesses], dtype=int), hits
 
 
-def _true_of(said: Mapping[int, tuple[Any, Any]], rows: Measured) -> int:
-    """Of how many rows it is true what is said of columns: a value, beside the column's median."""
-    columns = [*rows.categories, *rows.numbers]
-    fits = np.ones(rows.rows, dtype=bool)
-    for place, (value, median) in said.items():
-        if place < len(rows.categories):
-            fits &= columns[place] == value
-        else:
-            fits &= columns[place] >= value if value > median else columns[place] <= value
-    return int(fits.sum())
+class _Said:
+    """What the values of synthetic rows say of a row of any table, each looked up once."""
+
+    def __init__(self, synthetic: Measured) -> None:
+        self._columns = [*synthetic.categories, *synthetic.numbers]
+        self._texts = len(synthetic.categories)
+        self._medians = [np.median(values) for values in self._columns]
+        self._found: dict[tuple[int, int, float], NDArray[np.bool_]] = {}
+
+    def times(self, row: int, places: Sequence[int], rows: Measured) -> int:
+        """Of how many rows of a table it is true what some values of a synthetic row say."""
+        fits = self._is_true(row, places[0], rows)
+        for place in places[1:]:
+            fits = fits & self._is_true(row, place, rows)
+        return int(np.count_nonzero(fits))
+
+    def _is_true(self, row: int, place: int, rows: Measured) -> NDArray[np.bool_]:
+        value = self._columns[place][row]
+        key = (id(rows), place, float(value))
+        if key not in self._found:
+            values = [*rows.categories, *rows.numbers][place]
+            if place < self._texts:
+                self._found[key] = values == value
+            elif value > self._medians[place]:
+                self._found[key] = values >= value
+            else:
+                self._found[key] = values <= value
+        return self._found[key]
 
 
 def _gaps(targets: Measured, synthetic: Measured) -> Iterator[tuple[slice, NDArray, Floats]]:

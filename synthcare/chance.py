@@ -10,6 +10,8 @@ Floats = NDArray[np.float64]
 
 Z = 1.959964  # standard errors on either side, of a 95 % interval
 FEWEST_GROUPS = 8  # that can say how much rows of one group resemble each other
+_FEWEST_OF_PARTS = 30  # that can say that rows which are parts of a hit differ less than whole ones
+_LEAST_EFFECT = 0.02  # even where they are all alike
 
 
 def expected_cell_distances(shares: ArrayLike, size: int) -> Floats:
@@ -112,14 +114,17 @@ class Tally:
         """How many independent rows would show the share as surely.
 
         Rows of one group count for less: their number is divided by the design effect of the ratio
-        estimator (Kish, 1965; Cochran, 1977, 6.3). Few groups cannot say what it is.
+        estimator (Kish, 1965; Cochran, 1977, 6.3). Few groups cannot say what it is. Where rows are
+        parts of a hit, such as the share of a row's values, they may say more than whole ones.
         """
         hits, sizes = self.hits.astype(float), self.sizes.astype(float)
         size, groups = sizes.sum(), len(sizes)
         if groups < FEWEST_GROUPS or hits.sum() in (0, size):
             return float(size)
         deviations = ((hits - self.share * sizes) ** 2).sum() * groups / (groups - 1)
-        return float(size / max(1.0, deviations / (hits.sum() * (1 - self.share))))
+        effect = deviations / (hits.sum() * (1 - self.share))
+        are_parts = groups >= _FEWEST_OF_PARTS and (hits % 1 > 0).any()
+        return float(size / max(_LEAST_EFFECT if are_parts else 1.0, effect))
 
     @property
     def interval(self) -> tuple[float, float]:

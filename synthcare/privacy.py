@@ -211,11 +211,12 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
         words = f"{hits.share:.1%} {what}; of holdout rows {chance.share:.1%}"
         yield Excess(attack.__name__, hits, chance, words)
     size = min(len(half.sample) for half in halves)
-    guesses = [singling_out(synthetic, ruler.measure(half, half.sample[:size])) for half in halves]
-    is_guess = ~np.isnan(guesses[0])
-    if is_guess.sum() < FEWEST_ROWS:
+    guessed, hit = singling_out(
+        synthetic, [ruler.measure(half, half.sample[:size]) for half in halves]
+    )
+    if len(guessed) < FEWEST_ROWS:
         return
-    hits, chance = (Tally.of_rows(hit[is_guess], groups[is_guess]) for hit in guesses)
+    hits, chance = (Tally.of_rows(of, groups[guessed]) for of in hit)
     words = f"{hits.share:.1%} of guesses single out a train row, {chance.share:.1%} a holdout row"
     yield Excess("singling_out", hits, chance, words)
 

@@ -226,17 +226,31 @@ def test_who_alone_fits_a_guess_is_singled_out() -> None:
     synthetic, targets = both(
         table_of([1, 1, 2], [9, 1, 5]), table_of([1, 1, 2, 2, 2], [10, 8, 5, 0, 6])
     )
-    assert singling_out(synthetic, targets).tolist() == [1, 0, 0]
-    alone = both(table_of([1, 1, 2], [9, 1, 5]), table_of([1, 1, 2, 2], [10, 1, 5, 6]))
-    assert singling_out(*alone).tolist() == [1, 1, 1]
+    alone = measured(synthetic.ruler, table_of([1, 1, 2, 2], [10, 1, 5, 6]))
+    guessed, hits = singling_out(synthetic, [targets, alone])
+    assert guessed.tolist() == [0, 1, 2]
+    assert [of.tolist() for of in hits] == [[True, False, False], [True, True, True]]
 
 
 def test_what_is_true_of_two_synthetic_rows_is_no_guess() -> None:
-    """Of seven categories three are said: those in which two rows differ are among them or not."""
+    """Of seven categories three are said: any are true of two rows, or of the third one alone."""
     columns = tuple(Column(f"c{n}", 3, values=("x", "y")) for n in range(7))
     real = Table(columns, np.array([[1] * 7, [2] * 7], dtype=np.uint16))
     ruler = Ruler.of(real)
     codes = np.array([[1] * 7, [1] * 7, [2] * 7], dtype=np.uint16)
-    found = singling_out(measured(ruler, Table(columns, codes)), measured(ruler, real))
-    assert np.isnan(found).tolist() == [True, True, False]
-    assert found[2] == 1
+    guessed, (hits,) = singling_out(measured(ruler, Table(columns, codes)), [measured(ruler, real)])
+    assert hits.all()
+    # The same three columns are asked for once.
+    assert set(guessed) == {2}
+    assert 7 < len(guessed) < 25
+
+
+def test_rows_are_asked_until_there_are_enough_guesses() -> None:
+    """Of 2,000 rows of categories with nine values each, three values are true of one row in 16."""
+    columns = tuple(Column(f"c{n}", 10, values=tuple("abcdefghi")) for n in range(20))
+    codes = np.random.default_rng(0).integers(1, 10, (2_000, 20)).astype(np.uint16)
+    rows = Table(columns, codes)
+    once = measured(Ruler.of(rows), rows)
+    guessed, (hits,) = singling_out(once, [once])
+    assert 1_000 <= len(guessed) < 3_000
+    assert hits.all()

@@ -107,6 +107,17 @@ def test_rows_of_one_group_count_for_less() -> None:
     assert Tally(np.array([2] * 8), np.array([2] * 8)).effective_size == 16
 
 
+def test_parts_of_a_hit_are_as_sure_as_their_mean() -> None:
+    """A share of 18 values varies less from row to row than whether one value is hit."""
+    parts = np.random.default_rng(0).binomial(18, 0.4, 1_000) / 18
+    low, high = Tally.of_rows(parts, np.arange(1_000)).interval
+    assert (high - low) / 2 == pytest.approx(1.959964 * parts.std(ddof=1) / 1_000**0.5, rel=0.01)
+    # Rows that are all alike prove no more than fifty times as many whole ones.
+    assert Tally(np.full(40, 0.5), np.ones(40, dtype=int)).effective_size == 40 / 0.02
+    # Few rows may be alike by chance.
+    assert Tally(np.full(29, 0.5), np.ones(29, dtype=int)).effective_size == 29
+
+
 # ------------------------------------------------------------ diversity
 
 

@@ -353,21 +353,23 @@ class World:
         defect = DEFECTS[self.contract.dataset][name]
         return obeying(defect(rows, np.random.default_rng([repeat, 1]), self.real))
 
-    def scored(self, rows: pd.DataFrame) -> dict[str, tuple[float | None, float | None]]:
-        """Of each score that is known its value, and the upper end of its interval."""
+    def trial(self, rows: pd.DataFrame) -> Trial:
+        """A table's rows, coded, beside the real ones."""
         with duckdb.connect() as database:
             brought = _typed(database, self.contract, rows)
             coded_rows = coded(brought, self._edges)
             sample, halves = sampled(units_of(brought), ROWS_IN_SAMPLES, BLOCKS, HALF_SAMPLES, SEED)
-            found = scores_of(
-                Trial(
-                    self._reference,
-                    replace(coded_rows, sample=sample),
-                    halves,
-                    validity=validity(brought),
-                    checks=checks(brought, self._real),
-                )
+            return Trial(
+                self._reference,
+                replace(coded_rows, sample=sample),
+                halves,
+                validity=validity(brought),
+                checks=checks(brought, self._real),
             )
+
+    def scored(self, rows: pd.DataFrame) -> dict[str, tuple[float | None, float | None]]:
+        """Of each score that is known its value, and the upper end of its interval."""
+        found = scores_of(self.trial(rows))
         scores = {s.name: (s.value, s.high) for s in found if not s.subject and s.name in SCORES}
         scores["sdmetrics"] = (self._quality(rows), None)
         if has_mostlyai():
