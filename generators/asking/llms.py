@@ -139,6 +139,11 @@ class LLM:
         return self.replicas != 1 or self.ray is not None
 
     @property
+    def is_served_here(self) -> bool:
+        """Whether this project starts its servers."""
+        return self.provider in SERVED
+
+    @property
     def is_baseline(self) -> bool:
         return self.provider in BASELINES
 

@@ -57,8 +57,10 @@ def meaning(
         case client.APITimeoutError() if not _was_never_sent(error):
             return silent(llm)
         case client.APIConnectionError():
+            # A server that was started here has no address in llms.yml, and is looked after.
+            remedy = "" if llm.is_served_here else " Check base_url."
             return Unanswered(
-                f"{llm.name} cannot be reached at {shown_address(str(base_url))}. Check base_url.",
+                f"{llm.name} cannot be reached at {shown_address(str(base_url))}.{remedy}",
                 is_unreachable=_was_never_sent(error),
                 is_refused=_was_never_sent(error),
             )

@@ -1,6 +1,7 @@
 """vLLM: a program that is installed beside this project, and serves a model on a GPU."""
 
 import asyncio
+import errno
 import json
 import os
 import re
@@ -109,9 +110,12 @@ class VLLM:
             )
         except OSError as error:
             self._log.unlink()
-            raise SynthcareError(
-                f"{program} cannot be run: {error}. Install vLLM again."
-            ) from error
+            remedy = (
+                f"Shorten `serve_options` of '{llm.name}' in llms.yml."
+                if error.errno == errno.E2BIG
+                else "Install vLLM again."
+            )
+            raise SynthcareError(f"{program} cannot be run: {error}. {remedy}") from error
         finally:
             os.close(log)
         self._heard: tuple[int | None, int | None] = (None, None)
@@ -261,7 +265,7 @@ class VLLM:
         log = _NO_ERROR.sub("", self._log.read_text(errors="replace"))
         found = re.search(r"\b\w*(?:Error|Exception|error): (?:.*validation error.*\n)?.*\S", log)
         if found is None:
-            return f"exit code {self._process.returncode}"
+            return _ending(self._process.returncode)
         line = self._without_secrets(" ".join(found[0].split()))
         return "".join(filter(str.isprintable, line))[:300].rstrip(".")
 
@@ -272,6 +276,15 @@ class VLLM:
             if len(secret) >= _FEWEST_LETTERS_OF_A_SECRET:
                 line = line.replace(secret, "…")
         return line
+
+
+def _ending(code: int) -> str:
+    """How a process ended, by its exit code: what is below 0 is a signal."""
+    if code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name
+    is_killed = name == "SIGKILL"
+    return f"by {name}" + (", as a system does that runs out of memory" if is_killed else "")
 
 
 def _free_port(host: str) -> int:
