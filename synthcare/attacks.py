@@ -61,7 +61,7 @@ def singling_out(
     said = _Said(synthetic)
     columns = len(synthetic.categories) + len(synthetic.numbers)
     guesses: dict[tuple[int, tuple[int, ...]], None] = {}  # in their order
-    for _ in range(_MOST_ROUNDS):
+    for _ in range(_MOST_ROUNDS if columns else 0):
         order = random.random((synthetic.rows, columns)).argsort(axis=1)
         for row, places in enumerate(np.sort(order[:, :_COLUMNS_OF_A_GUESS], axis=1).tolist()):
             if said.times(row, places, synthetic) == 1:

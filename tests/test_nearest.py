@@ -254,3 +254,10 @@ def test_rows_are_asked_until_there_are_enough_guesses() -> None:
     guessed, (hits,) = singling_out(once, [once])
     assert 1_000 <= len(guessed) < 3_000
     assert hits.all()
+
+
+def test_a_table_without_columns_gives_no_guess() -> None:
+    nothing = Table((), np.empty((30, 0), dtype=np.uint16))
+    rows = measured(Ruler.of(nothing), nothing)
+    guessed, (hits,) = singling_out(rows, [rows])
+    assert (len(guessed), len(hits)) == (0, 0)
