@@ -212,7 +212,9 @@ def _labels_or_lines(
     # Lines of labels without indents may be YAML, but it would merge what headings keep apart.
     if re.search(r"(?m)^(?:\s+\w|\s*- |```ya?ml)", text):
         trees = _trees("yaml", yaml_values(text), text, expected)
-        if len(trees.records) >= len(behind.records):
+        most = max((_labels(record, expected) for record in trees.records), default=0)
+        is_whole = most >= max(_labels(record, expected) for record in behind.records)
+        if is_whole and len(trees.records) >= len(behind.records):
             return trees
     return behind
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 _THOUGHT = (
     r"(?:seed:|ant_?|deep_?|self_?)?(?:think|thinking|thought|thoughts|reason|reasoning|reflection|rationale)"
-    r"|thinking_\w+|\w+_thoughts?|scratchpad|cot|chain_of_thought|(?:inner_)?monologue|brainstorm"
+    r"|thinking_\w+|(?!(?:begin|end)_of_)\w+_thoughts?|scratchpad|cot|chain_of_thought|(?:inner_)?monologue|brainstorm"
     r"|analysis|draft"
 )
 _TAGS = rf"{_THOUGHT}|(?:self_?)?check|internal|plan|planning"
@@ -33,11 +33,27 @@ _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>", re.I)
 _END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 # The same when a program took the markers out and left their words.
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?(?:assistant\s*final|\nfinal\n)", re.S)
+# A thought and an answer that only words tell apart.
+_SAID_TO_BE_THOUGHT = re.compile(
+    r"\A[\s*#]*(?:thoughts?|thinking|analysis|reasoning)\**:.*"
+    r"^[\s*#]*(?:final(?: answer| output| rows)?|answer|output)\**:\**",
+    re.I | re.S | re.M,
+)
 # What the template of a chat puts behind an answer.
 _END = re.compile(
     r"\s*(?:<\|?(?:im_end|end|endoftext|end_of_text|eot_id|eos|return|/?s)\|?>|</s>|<end_of_turn>"
     r"|<｜[^｜<>]{1,40}｜>|\[/?(?:ANSWER|OUTPUT|END|DONE)\])\s*\Z",
     re.I,
+)
+
+# The first of which ends what began with the LLM's own words.
+_END_OF_TURN = re.compile(
+    r"<\|(?:im_end|eot_id|endoftext|end_of_text)\|>|<end_of_turn>|<\|im_start\|>\s*user"
+    r"|<\|start_header_id\|>\s*user|<start_of_turn>\s*user|<\|user\|>|(?:\A|\n)\n(?:Human|User): "
+)
+_TURN_OF_OTHERS = re.compile(
+    r"<\|im_start\|>\s*(?!assistant)\w|<\|start_header_id\|>\s*(?!assistant)\w"
+    r"|<start_of_turn>\s*(?!model)\w|<\|(?:user|system)\|>"
 )
 
 _TURNS = [  # how a conversation marks who speaks: (any turn with its role, end of a turn)
@@ -64,6 +80,7 @@ def answer_of(text: str, labels: Sequence[str] = (), *, with_examples: bool = Fa
     """
     names = {re.sub(r"\W", "", label.lower()) for label in labels}
     text = _final_channel(text)
+    text = _SAID_TO_BE_THOUGHT.sub("", _first_turn(text))
     text = _own_turns(text, names)
     if _SIGNS.search(text):
         for begin, end in _MARKS if with_examples else [*_MARKS, _EXAMPLES]:
@@ -76,6 +93,14 @@ def answer_of(text: str, labels: Sequence[str] = (), *, with_examples: bool = Fa
 def is_thought(key: str) -> bool:
     """Whether a key of JSON is called like a thought: `{"reasoning": …, "rows": […]}`."""
     return re.fullmatch(_THOUGHT, key.strip(), re.I) is not None
+
+
+def is_example(key: str) -> bool:
+    """Whether a key of JSON is called like what shows how an answer looks."""
+    return (
+        re.fullmatch(r"examples?(?:_?(?:rows?|records?|outputs?))?|templates?", key.strip(), re.I)
+        is not None
+    )
 
 
 def _without(text: str, begin: str, end: str, names: set[str]) -> str:
@@ -116,6 +141,14 @@ def _final_channel(text: str) -> str:
             end = _END_OF_CHANNEL.search(text, channel.end())
             said.append(text[channel.end() : end.start() if end else len(text)])
     return "\n".join(said)
+
+
+def _first_turn(text: str) -> str:
+    """An answer without the turns that an LLM wrote on behind its own end."""
+    end = _END_OF_TURN.search(text)
+    if end is None or not re.search(r"\w", text[: end.start()]):
+        return text
+    return text if _TURN_OF_OTHERS.search(text, 0, end.start()) else text[: end.start()]
 
 
 def _own_turns(text: str, names: set[str]) -> str:

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 from readers.answers.found import Expected, Record, plain_name
 from readers.answers.loose_json import Node
-from readers.answers.reasoning import is_thought
+from readers.answers.reasoning import is_example, is_thought
 
 # Keys under which a value stands beside its unit.
 _VALUE_KEYS = {"value", "val", "text", "#text", "_value", "amount", "$"}
 _UNIT = re.compile(r"unit|currency|multiplier|scale", re.I)
 _FEWEST_LABELS = 2
+# Under which a call of a function has what it is called with.
+_ARGUMENTS = {"arguments", "args", "parameters"}
 
 
 def records_in(node: Node, expected: Expected, text: str) -> Iterator[Record]:
@@ -70,18 +72,38 @@ def _in_object(node: Node, expected: Expected, text: str) -> Iterator[Record]:
         yield from turned
         return
     own = [name for name, value in node.pairs if expected.label(name) and not _is_schema(value)]
-    inner = [
-        record
+    if _is_call(node):
+        own = [name for name in own if plain_name(name) != "name"]
+    said = [
+        (name, record)
         for name, value in node.pairs
         if not value.is_scalar and not (own and expected.label(name)) and not is_thought(name)
         for record in records_in(value, expected, text)
     ]
+    # Examples are the answer where there is nothing else.
+    inner = [record for name, record in said if not is_example(name)] or [r for _, r in said]
     names = [name for record in inner for name in record.names or ()]
     is_most = len(inner) <= 1 or expected.count(names) < len(own)
-    if (own and is_most) or _are_groups(inner, expected):
+    if own and _is_around(own, inner, expected):
+        yield from inner
+    elif (own and is_most) or _are_groups(inner, expected):
         yield _record(node, expected, text)
     else:
         yield from _with_key(node, inner)
+
+
+def _is_call(node: Node) -> bool:
+    """Whether an object calls a function, whose name is no value of a record."""
+    keys = {plain_name(name) for name, value in node.pairs or [] if not value.is_scalar}
+    return not keys.isdisjoint(_ARGUMENTS)
+
+
+def _is_around(own: list[str], inner: list[Record], expected: Expected) -> bool:
+    """Whether what an object says of itself is said again by the one record in it, and more."""
+    if len(inner) != 1 or inner[0].names is None:
+        return False
+    labels = {expected.label(name) for name in inner[0].names}
+    return {expected.label(name) for name in own} < labels and expected.is_header(inner[0].names)
 
 
 def _with_key(node: Node, records: list[Record]) -> list[Record]:
