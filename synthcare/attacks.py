@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from synthcare.nearest import Measured
+from synthcare.nearest import FAR, Measured
 
 _COLUMNS_OF_A_GUESS = 3  # that single somebody out
 _ENOUGH_GUESSES = 1_000
@@ -51,11 +51,12 @@ def linkability(synthetic: Measured, targets: Measured) -> Floats:
 def singling_out(
     synthetic: Measured, targets: Sequence[Measured]
 ) -> tuple[NDArray[np.intp], list[NDArray[np.bool_]]]:
-    """Guesses of three columns that are true of one synthetic row: which row it is, (guesses,).
+    """Guesses of three columns at most that are true of one synthetic row: which one, (guesses,).
 
-    And for each table of targets whether a guess is true of one of them only, (guesses,). Of
-    numbers it is said that they are as large at least where they are above the median, and else
-    that they are not larger. Names are not used: those that are known are counted by themselves.
+    And for each table of targets whether a guess is true of one of them only, (guesses,). A row may
+    be guessed by several. Of numbers it is said that they are as large at least where they are
+    above the median, and else that they are not larger; of what is missing, that it is. Names are
+    not used: those that are known are counted by themselves.
     """
     random = np.random.default_rng(0)
     said = _Said(synthetic)
@@ -76,33 +77,27 @@ def singling_out(
 
 
 class _Said:
-    """What the values of synthetic rows say of a row of any table, each looked up once."""
+    """What the values of synthetic rows say of a row of any table."""
 
     def __init__(self, synthetic: Measured) -> None:
-        self._columns = [*synthetic.categories, *synthetic.numbers]
         self._texts = len(synthetic.categories)
-        self._medians = [np.median(values) for values in self._columns]
-        self._found: dict[tuple[int, int, float], NDArray[np.bool_]] = {}
+        self._columns = [*synthetic.categories, *synthetic.numbers]
+        known = [values[values < FAR] for values in synthetic.numbers]
+        self._medians = [np.median(values) if len(values) else FAR for values in known]
 
     def times(self, row: int, places: Sequence[int], rows: Measured) -> int:
         """Of how many rows of a table it is true what some values of a synthetic row say."""
-        fits = self._is_true(row, places[0], rows)
-        for place in places[1:]:
-            fits = fits & self._is_true(row, place, rows)
-        return int(np.count_nonzero(fits))
+        columns = [*rows.categories, *rows.numbers]
+        fits = [self._is_true(row, place, columns[place]) for place in places]
+        return int(np.count_nonzero(np.logical_and.reduce(fits)))
 
-    def _is_true(self, row: int, place: int, rows: Measured) -> NDArray[np.bool_]:
+    def _is_true(self, row: int, place: int, values: NDArray) -> NDArray[np.bool_]:
         value = self._columns[place][row]
-        key = (id(rows), place, float(value))
-        if key not in self._found:
-            values = [*rows.categories, *rows.numbers][place]
-            if place < self._texts:
-                self._found[key] = values == value
-            elif value > self._medians[place]:
-                self._found[key] = values >= value
-            else:
-                self._found[key] = values <= value
-        return self._found[key]
+        if place < self._texts or value >= FAR:
+            return values == value
+        if value > self._medians[place - self._texts]:
+            return (values >= value) & (values < FAR)
+        return values <= value
 
 
 def _gaps(targets: Measured, synthetic: Measured) -> Iterator[tuple[slice, NDArray, Floats]]:

@@ -10,8 +10,6 @@ Floats = NDArray[np.float64]
 
 Z = 1.959964  # standard errors on either side, of a 95 % interval
 FEWEST_GROUPS = 8  # that can say how much rows of one group resemble each other
-_FEWEST_OF_PARTS = 30  # that can say that rows which are parts of a hit differ less than whole ones
-_LEAST_EFFECT = 0.02  # even where they are all alike
 
 
 def expected_cell_distances(shares: ArrayLike, size: int) -> Floats:
@@ -92,17 +90,19 @@ def widening(miss: float, freedom: int) -> float:
 class Tally:
     """Of each group of rows that resemble each other, such as an answer's: how many are a hit.
 
-    `hits` and `sizes` (groups,); a row may be half a hit, and `sizes` is above 0.
+    `hits` and `sizes` (groups,); a row may be half a hit, and `sizes` is above 0. Where a row is
+    the share of so many `parts`, such as its values, it may be as sure as that many rows.
     """
 
     hits: NDArray[np.number]
     sizes: NDArray[np.int64]
+    parts: int = 1
 
     @classmethod
-    def of_rows(cls, hits: NDArray, groups: NDArray) -> "Tally":
+    def of_rows(cls, hits: NDArray, groups: NDArray, *, parts: int = 1) -> "Tally":
         """Of rows: whether each is a hit, or how much of one, and the group that it is in."""
         _, places = np.unique(groups, return_inverse=True)
-        return cls(np.bincount(places, weights=hits), np.bincount(places))
+        return cls(np.bincount(places, weights=hits), np.bincount(places), parts)
 
     @property
     def share(self) -> float:
@@ -114,17 +114,15 @@ class Tally:
         """How many independent rows would show the share as surely.
 
         Rows of one group count for less: their number is divided by the design effect of the ratio
-        estimator (Kish, 1965; Cochran, 1977, 6.3). Few groups cannot say what it is. Where rows are
-        parts of a hit, such as the share of a row's values, they may say more than whole ones.
+        estimator (Kish, 1965; Cochran, 1977, 6.3). Few groups cannot say what it is. It is 1 at
+        least, or what independent parts of a row would show.
         """
         hits, sizes = self.hits.astype(float), self.sizes.astype(float)
         size, groups = sizes.sum(), len(sizes)
         if groups < FEWEST_GROUPS or hits.sum() in (0, size):
             return float(size)
         deviations = ((hits - self.share * sizes) ** 2).sum() * groups / (groups - 1)
-        effect = deviations / (hits.sum() * (1 - self.share))
-        are_parts = groups >= _FEWEST_OF_PARTS and (hits % 1 > 0).any()
-        return float(size / max(_LEAST_EFFECT if are_parts else 1.0, effect))
+        return float(size / max(1 / self.parts, deviations / (hits.sum() * (1 - self.share))))
 
     @property
     def interval(self) -> tuple[float, float]:

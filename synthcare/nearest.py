@@ -13,7 +13,7 @@ from synthcare.tables import Table
 _TOLERANCE = 1 / 20
 
 _ROWS_AT_ONCE, _OTHERS_AT_ONCE = 32, 8_192  # in the processor's cache
-_FAR = 1e6  # ranges from any number: stands for a missing one
+FAR = 1e6  # ranges from any number: stands for a missing one
 _NONE = 255  # differing values of rows that are not compared
 
 
@@ -64,7 +64,7 @@ class Ruler:
                 for name in self.identifiers
             ],
             [
-                np.where(np.isnan(values), _FAR, (values - low) / size).astype(np.float32)
+                np.where(np.isnan(values), FAR, (values - low) / size).astype(np.float32)
                 for name, low, size in zip(self.numbers, self.lows, self.ranges, strict=True)
                 for values in [table.numbers[name][rows]]
             ],
@@ -128,16 +128,17 @@ class Measured:
 class Nearest:
     """Of each row the nearest other one (rows,): by differing values, and by Gower's distance.
 
-    `place` is that of the other row that differs in so many values, `closest` that of the one at
-    the distance. `reached` (others,) is Gower's
-    distance of each other row to the nearest of the rows. Gower's distance (1971) is the mean
-    difference of the values, from 0 to 1.
+    `place` is that of the other row that differs in so many values, `closest` that of the first one
+    at the distance, of which there are as many as `ties`. `reached` (others,) is Gower's distance
+    of each other row to the nearest of the rows. Gower's distance (1971) is the mean difference of
+    the values, from 0 to 1.
     """
 
     differing: NDArray[np.int64]
     place: NDArray[np.intp]
     distance: NDArray[np.float64]
     closest: NDArray[np.intp]
+    ties: NDArray[np.int64]
     reached: NDArray[np.float64]
 
 
@@ -149,7 +150,7 @@ def nearest(
 ) -> Nearest:
     """Exact, in blocks. Rows that share a unit are not compared; without units all are."""
     differing = np.full(rows.rows, _NONE)
-    place, closest = (np.zeros(rows.rows, dtype=np.intp) for _ in range(2))
+    place, closest, ties = (np.zeros(rows.rows, dtype=np.intp) for _ in range(3))
     distance, reached = np.full(rows.rows, np.inf), np.full(others.rows, np.inf)
     for other_start in range(0, others.rows, _OTHERS_AT_ONCE):
         of_others = slice(other_start, other_start + _OTHERS_AT_ONCE)
@@ -165,6 +166,10 @@ def nearest(
             if units is not None:
                 is_own = units[of_rows, None] == other_units[None, of_others]
                 count[is_own], gower[is_own] = _NONE, np.inf
+            least = gower.min(axis=1)
+            at_least = (gower == least[:, None]).sum(axis=1)
+            before = np.where(least == distance[of_rows], ties[of_rows], 0)
+            ties[of_rows] = np.where(least > distance[of_rows], ties[of_rows], before + at_least)
             for values, best, where in ((count, differing, place), (gower, distance, closest)):
                 found = values.argmin(axis=1)
                 least = values[np.arange(part.rows), found]
@@ -173,4 +178,4 @@ def nearest(
                 where[of_rows] = np.where(is_better, found + other_start, where[of_rows])
             reached[of_others] = np.minimum(reached[of_others], gower.min(axis=0))
     size = max(1, rows.ruler.values)
-    return Nearest(differing, place, distance / size, closest, reached / size)
+    return Nearest(differing, place, distance / size, closest, ties, reached / size)

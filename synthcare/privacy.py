@@ -163,7 +163,9 @@ def _membership(near: tuple[Nearest, ...], units: tuple[NDArray, ...]) -> Iterat
     train, holdout = near
     sizes = np.array([len(half.reached) for half in near])
     chance = Tally(sizes[:1], sizes.sum()[None])
-    is_nearer = (train.distance < holdout.distance) + (train.distance == holdout.distance) / 2
+    is_tie = train.distance == holdout.distance
+    of_tie = train.ties / (train.ties + holdout.ties)  # as if one of the nearest were drawn
+    is_nearer = np.where(is_tie, of_tie, train.distance < holdout.distance)
     # Rows that repeat each other are near to the same real row, and say no more than one of them.
     is_of_train = train.distance <= holdout.distance
     real_row = np.where(is_of_train, train.closest, sizes[0] + holdout.closest)
@@ -200,23 +202,25 @@ def _attacks(trial: Trial, groups: NDArray) -> Iterator[Excess]:
     some = [half.sample[:TARGETS] for half in halves]
     targets = [ruler.measure(half, of) for half, of in zip(halves, some, strict=True)]
     units = [half.units()[of] for half, of in zip(halves, some, strict=True)]
-    for attack, what in (
-        (inference, "of the values of train rows are guessed from their other values"),
-        (linkability, "of train rows are found again by either half of their columns"),
-    ):
+    guessed = "of the values of train rows are guessed from their other values"
+    linked = "of train rows are found again by either half of their columns"
+    for attack, parts, what in ((inference, ruler.values, guessed), (linkability, 1, linked)):
         hits, chance = (
-            Tally.of_rows(attack(synthetic, of), unit)
+            Tally.of_rows(attack(synthetic, of), unit, parts=parts)
             for of, unit in zip(targets, units, strict=True)
         )
         words = f"{hits.share:.1%} {what}; of holdout rows {chance.share:.1%}"
         yield Excess(attack.__name__, hits, chance, words)
     size = min(len(half.sample) for half in halves)
-    guessed, hit = singling_out(
+    of_guess, true = singling_out(
         synthetic, [ruler.measure(half, half.sample[:size]) for half in halves]
     )
-    if len(guessed) < FEWEST_ROWS:
+    _, place, count = np.unique(groups[of_guess], return_inverse=True, return_counts=True)
+    if len(count) < FEWEST_ROWS:
         return
-    hits, chance = (Tally.of_rows(of, groups[guessed]) for of in hit)
+    # Guesses from one row lead to the same real row: together they say no more than one.
+    ones = np.ones(len(count), dtype=int)
+    hits, chance = (Tally(np.bincount(place, weights=of) / count, ones) for of in true)
     words = f"{hits.share:.1%} of guesses single out a train row, {chance.share:.1%} a holdout row"
     yield Excess("singling_out", hits, chance, words)
 

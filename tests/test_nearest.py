@@ -190,6 +190,14 @@ def test_where_all_are_of_one_person_nobody_is_near() -> None:
     assert np.isinf(found.reached).all()
 
 
+def test_all_that_are_as_near_are_counted() -> None:
+    """Also those of another block."""
+    ruler = Ruler.of(table_of([1] * 11, [*range(11)]))
+    others = table_of([1, 2, 1, 1] * 3_000, [5, 5, 6, 5] * 3_000)
+    found = nearest(measured(ruler, table_of([1, 2, 1], [5, 5, 9])), measured(ruler, others))
+    assert found.ties.tolist() == [6_000, 3_000, 3_000]
+
+
 # ------------------------------------------------------------ attacks
 
 
@@ -261,3 +269,11 @@ def test_a_table_without_columns_gives_no_guess() -> None:
     rows = measured(Ruler.of(nothing), nothing)
     guessed, (hits,) = singling_out(rows, [rows])
     assert (len(guessed), len(hits)) == (0, 0)
+
+
+def test_what_is_missing_is_no_large_number() -> None:
+    """Levels 1 to 9, and two that are missing: 1 or less and 9 or more are each true of one row."""
+    levels = [*range(1, 10), np.nan, np.nan]
+    synthetic, targets = both(table_of([1] * 11, levels), table_of([1] * 4, [9, np.nan, np.nan, 2]))
+    guessed, (hits,) = singling_out(synthetic, [targets])
+    assert dict(zip(guessed.tolist(), hits.tolist(), strict=True)) == {0: False, 8: True}

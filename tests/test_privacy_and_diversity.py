@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from synthcare.chance import Tally
 from synthcare.detection import detection, placements
 from synthcare.diversity import diversity, entropy
 from synthcare.halves import Halves
-from synthcare.privacy import NOTHING_UNUSUAL, TOO_FEW, Excess, around, privacy
+from synthcare.privacy import NOTHING_UNUSUAL, TOO_FEW, Excess, around, excesses, privacy
 from synthcare.reference import Reference
 from synthcare.tables import Column, Hashes, Table
 from synthcare.trial import Score, Trial
@@ -109,13 +110,66 @@ def test_rows_of_one_group_count_for_less() -> None:
 
 def test_parts_of_a_hit_are_as_sure_as_their_mean() -> None:
     """A share of 18 values varies less from row to row than whether one value is hit."""
-    parts = np.random.default_rng(0).binomial(18, 0.4, 1_000) / 18
-    low, high = Tally.of_rows(parts, np.arange(1_000)).interval
-    assert (high - low) / 2 == pytest.approx(1.959964 * parts.std(ddof=1) / 1_000**0.5, rel=0.01)
-    # Rows that are all alike prove no more than fifty times as many whole ones.
-    assert Tally(np.full(40, 0.5), np.ones(40, dtype=int)).effective_size == 40 / 0.02
-    # Few rows may be alike by chance.
-    assert Tally(np.full(29, 0.5), np.ones(29, dtype=int)).effective_size == 29
+    shares = np.random.default_rng(0).binomial(18, 0.4, 1_000) / 18
+    low, high = Tally.of_rows(shares, np.arange(1_000), parts=18).interval
+    assert (high - low) / 2 == pytest.approx(1.959964 * shares.std(ddof=1) / 1_000**0.5, rel=0.05)
+    # Rows that are all alike prove no more than as many rows as they have parts.
+    assert Tally(np.full(40, 0.5), np.ones(40, dtype=int), 18).effective_size == 40 * 18
+    # Half a hit of one part is as unsure as any other.
+    assert Tally(np.full(40, 0.5), np.ones(40, dtype=int)).effective_size == 40
+
+
+def of_any(columns: NDArray) -> Table:
+    """A table of numbers (rows, columns), or of categories where they are whole."""
+    is_whole = columns.dtype.kind == "i"
+    names = [f"c{place}" for place in range(columns.shape[1])]
+    kinds = {"values": ("a", "b", "c")} if is_whole else {"kind": "integer"}
+    numbers = {} if is_whole else dict(zip(names, columns.T, strict=True))
+    codes = columns if is_whole else np.ones(columns.shape, dtype=int)
+    hashes = np.arange(len(columns), dtype=np.uint64)
+    return Table(
+        tuple(Column(name, 4, **kinds) for name in names),
+        codes,
+        numbers,
+        {},
+        Hashes(hashes, hashes, hashes),
+        None,
+        np.arange(len(columns)),
+    )
+
+
+def false_alarms(risk: str, tables: Iterator[tuple[Table, Table, Table]]) -> int:
+    """How often rows of one population, which nobody knows of, show an excess."""
+    found = [
+        excess.ends()[1] > 0
+        for train, holdout, table in tables
+        for excess in excesses(Trial(Reference(train, holdout), table))
+        if excess.name == risk
+    ]
+    return sum(found)
+
+
+@pytest.mark.parametrize("spread", [0.005, 0.02])
+def test_guesses_from_few_rows_are_no_evidence(spread: float) -> None:
+    """Numbers that go together: ten or forty rows at the ends are guessed a hundred times."""
+    random = np.random.default_rng(3)
+
+    def together() -> Table:
+        return of_any(random.normal(size=(1_000, 1)) + spread * random.normal(size=(1_000, 20)))
+
+    tables = ((together(), together(), together()) for _ in range(6))
+    assert false_alarms("singling_out", tables) == 0
+
+
+def test_a_tie_between_halves_of_unequal_size_says_nothing() -> None:
+    """Of seven categories most rows are as near to either half."""
+    random = np.random.default_rng(5)
+
+    def drawn(rows: int) -> Table:
+        return of_any(random.integers(1, 4, (rows, 7)))
+
+    tables = ((drawn(600), drawn(3_400), drawn(2_000)) for _ in range(4))
+    assert false_alarms("nearer_to_train", tables) == 0
 
 
 # ------------------------------------------------------------ diversity

@@ -282,9 +282,9 @@ def _ending(code: int) -> str:
     """How a process ended, by its exit code: what is below 0 is a signal."""
     if code >= 0:
         return f"exit code {code}"
-    name = signal.Signals(-code).name
-    is_killed = name == "SIGKILL"
-    return f"by {name}" + (", as a system does that runs out of memory" if is_killed else "")
+    if code == -signal.SIGKILL:
+        return "by SIGKILL, as a system does that runs out of memory"
+    return f"by signal {-code} ({signal.strsignal(-code)})"
 
 
 def _free_port(host: str) -> int:
