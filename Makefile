@@ -56,7 +56,7 @@ bench-replicas: setup-ray ## Measure replicas that Ray starts and write docs/ben
 bench-infer: setup ## Measure contract infer and write docs/benchmarks.md (two minutes)
 	@$(BIN)/python -m tests.benchmarks.infer
 
-bench-attacks: setup ## Measure the attacks on privacy beside anonymeter's and write docs/benchmarks.md (three minutes)
+bench-attacks: setup ## Measure the attacks on privacy beside anonymeter's and write docs/benchmarks.md (nine minutes)
 	@# Without its dependencies, which are older than ours.
 	@$(INSTALL) --no-deps --require-hashes -r requirements-anonymeter.lock
 	@$(BIN)/python -m tests.benchmarks.attacks

@@ -9,7 +9,7 @@ import inspect
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,36 +26,42 @@ DATASET = "encounters"
 PATIENTS = 8_000
 SHARES = (0.1, 0.3, 1.0)  # of a table, that are train rows
 CHANGED = (1, 3)  # numbers of a train row, in 30 % of a table
-SEED = 0
+DRAWS = 5
+SEED = 0  # of anonymeter's own choices
 
 Rows = pd.DataFrame
+Risk = Sequence[float]  # and its ends
 
 
 def attacks() -> str:
     """How much more is learnt of train rows than of holdout rows: the excess, its 95 % interval.
 
-    Of 8,000 patients a stay each; the train half is 4,000 of them, holdout 2,000. The table has
-    about 2,000 others, of whom a part is replaced by train rows, as they are or with some numbers
-    changed by one. anonymeter gets the same table, the same columns on either side of linkability,
-    1,000 targets of either half, and a word for what is missing, which it else takes for different
-    from anything. Its `inference` is the mean over all columns, each in turn the secret, and so are
-    the ends. It cuts off what is below 0.
+    Means of five draws of 8,000 patients, a stay each; the train half is 4,000 of them, holdout
+    2,000. The table has about 2,000 others, of whom a part is replaced by train rows, as they
+    are or with some numbers changed by one. anonymeter gets the same table, the same columns on
+    either side of linkability, 1,000 targets of either half, and a word for what is missing,
+    which it else takes for different from anything. Its `inference` is the mean over all
+    columns, each in turn the secret, and so are the ends. It cuts off what is below 0.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        there = World(DATASET, _one_stay_each(Path(folder) / "stays.csv"))
-    columns = [c.name for c in there.contract.columns if c.kind != "identifier"]
-    lines = []
-    for name, rows in tables(there.real).items():
-        own = {excess.name: excess.ends() for excess in excesses(there.trial(rows))}
-        sides = [_filled(side[columns]) for side in (rows, there.real.train, there.real.holdout)]
-        for attack, of_anonymeter in ATTACKS.items():
-            lines.append([name, attack, _said(own[attack]), _said(of_anonymeter(*sides))])
+    found: dict[tuple[str, str], list[tuple[Risk, Risk]]] = {}
+    for draw in range(DRAWS):
+        with tempfile.TemporaryDirectory() as folder:
+            there = World(DATASET, _one_stay_each(Path(folder) / "stays.csv", draw))
+        columns = [c.name for c in there.contract.columns if c.kind != "identifier"]
+        for name, rows in tables(there.real, draw).items():
+            own = {excess.name: excess.ends() for excess in excesses(there.trial(rows))}
+            sides = (rows, there.real.train, there.real.holdout)
+            filled = [_filled(side[columns]) for side in sides]
+            for attack, of_anonymeter in ATTACKS.items():
+                risks = (own[attack], of_anonymeter(*filled))
+                found.setdefault((name, attack), []).append(risks)
+    lines = [[*of, *map(_said, np.mean(risks, axis=0))] for of, risks in found.items()]
     return table(["table", "attack", "here", "anonymeter"], lines)
 
 
-def tables(real: Real) -> Mapping[str, Rows]:
+def tables(real: Real, draw: int) -> Mapping[str, Rows]:
     """Rows of nobody in the reference, and such with train rows among them."""
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(draw)
     size = len(real.unseen)
     others = drawn(real.unseen, random, size)
     found = {CLEAN: others}
@@ -70,7 +76,7 @@ def tables(real: Real) -> Mapping[str, Rows]:
     return found
 
 
-def inference(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
+def inference(synthetic: Rows, train: Rows, holdout: Rows) -> Risk:
     """The mean risk over all columns, each guessed from all others, and the mean of its ends."""
     risks = []
     for secret in train.columns:
@@ -83,7 +89,7 @@ def inference(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
     return np.mean(risks, axis=0).tolist()
 
 
-def linkability(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
+def linkability(synthetic: Rows, train: Rows, holdout: Rows) -> Risk:
     """The risk of one neighbour, with every second column on either side, texts first."""
     is_number = [pd.api.types.is_numeric_dtype(kind) for kind in train.dtypes]
     names = [*train.columns[~np.array(is_number)], *train.columns[is_number]]
@@ -94,7 +100,7 @@ def linkability(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
     return _risk(evaluator.evaluate(n_jobs=1))
 
 
-def singling_out(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
+def singling_out(synthetic: Rows, train: Rows, holdout: Rows) -> Risk:
     """The risk of guesses of three columns, about as many rows of either half."""
     evaluator = SinglingOutEvaluator(
         ori=train[: len(holdout)], syn=synthetic, control=holdout[: len(train)],
@@ -103,18 +109,18 @@ def singling_out(synthetic: Rows, train: Rows, holdout: Rows) -> list[float]:
     return _risk(evaluator.evaluate(mode="multivariate"))
 
 
-Attack = Callable[[Rows, Rows, Rows], list[float]]
+Attack = Callable[[Rows, Rows, Rows], Risk]
 
 ATTACKS: Mapping[str, Attack] = {
     attack.__name__: attack for attack in (inference, linkability, singling_out)
 }
 
 
-def _one_stay_each(path: Path) -> Path:
+def _one_stay_each(path: Path, draw: int) -> Path:
     """UCI's file with one stay of each of some patients."""
     group = load_contract(DATASET).reference.group
     stays = pd.read_csv(os.environ[PATHS[DATASET]], dtype=str, keep_default_na=False)
-    stays = stays.sample(frac=1, random_state=SEED).drop_duplicates(group)
+    stays = stays.sample(frac=1, random_state=draw).drop_duplicates(group)
     stays[:PATIENTS].to_csv(path, index=False)
     return path
 
@@ -127,12 +133,12 @@ def _filled(rows: Rows) -> Rows:
 
 def _risk(
     evaluator: InferenceEvaluator | LinkabilityEvaluator | SinglingOutEvaluator,
-) -> list[float]:
+) -> Risk:
     risk = evaluator.risk()
     return [risk.value, *risk.ci]
 
 
-def _said(excess: tuple[float, ...] | list[float]) -> str:
+def _said(excess: Iterable[float]) -> str:
     value, low, high = excess
     return f"{value:.1%} ({low:.1%} to {high:.1%})"
 
