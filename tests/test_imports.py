@@ -494,6 +494,25 @@ NODES = {
             "pairs of instruction and output",
             ROWS,
         ),
+        ({"question": DRAFT, "answer": ROWS}, "pairs of question and answer", ROWS),
+        (
+            {"prompt": DRAFT, "outputs": [{"text": ROWS, "finish_reason": "stop"}]},
+            "pairs of prompt and outputs",
+            ROWS,
+        ),
+        (
+            {"prompt": DRAFT, "generated_text": DRAFT + ROWS},
+            "pairs of prompt and generated_text",
+            ROWS,
+        ),
+        (
+            [
+                {"type": "human", "data": {"content": DRAFT}},
+                {"type": "ai", "data": {"content": ROWS}},
+            ],
+            "messages",
+            ROWS,
+        ),
         ({"request": {"messages": [USER]}, "response": chat(ROWS)}, CHAT_KIND, ROWS),
         ({"object": "list", "data": [chat(ROWS)]}, CHAT_KIND, ROWS),
     ],
@@ -593,6 +612,8 @@ RECORD = {"Name": "Mara Quist", "Age": 45}
             for value in ("Normal", {"value": "Normal"}, [{"value": 1}])
         ),
         lines(RECORD | {"prompt": "x", "response": "y"}),
+        lines(RECORD | {"question": "x", "answer": "y"}),
+        json.dumps([{"type": "human", "data": {"Name": "Ann"}}]),
         lines({"instruction": "Take one", "dose": 5, "output": "urine"}),
         json.dumps({"type": "report", "text": "Normal"}),
         lines({"name": "Ann", "arguments": "none", "age": 4}),

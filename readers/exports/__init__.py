@@ -50,7 +50,7 @@ _TELLING = frozenset(
         *("raw_response", "request", "response_text", "mapping", "chat_messages", "chunkedPrompt"),
         *("messages", "conversations", "conversation", "contents", "items", "turns", "history"),
         *("chat", "thread", "session", "role", "from", "sender", "author", "prompt", "instruction"),
-        *("type", "event", "promptFeedback", "user"),
+        *("type", "event", "promptFeedback", "user", "question", "query"),
     ]
 )
 

@@ -7,7 +7,7 @@ from readers.exports.answer import Answer, Found, ending, message_text, word
 from readers.exports.parts import said
 
 _LISTS = ("messages", "conversations", "conversation", "contents", "items", "turns", "history")
-_ROLES = ("role", "from", "sender", "author")
+_ROLES = ("role", "from", "sender", "author", "type")
 _CONTENTS = ("content", "value", "parts", "text", "tool_calls", "function_call")
 _LLM = {"assistant", "gpt", "model", "chatgpt", "claude", "bing", "bard", "bot", "ai"}
 _LLM |= {"function_call"}
@@ -65,12 +65,20 @@ def of_turns(
 
 def _role(turn: Mapping[str, Any]) -> str:
     """The role of a turn; empty where it is none."""
+    turn = _message(turn)
     named = next((turn[key] for key in _ROLES if isinstance(turn.get(key), str)), "").lower()
     is_turn = named in _LLM | _OTHERS and any(key in turn for key in _CONTENTS)
     return named if is_turn else ""
 
 
+def _message(turn: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A turn, or the message that LangChain keeps in it."""
+    data = turn.get("data")
+    return {"type": turn.get("type"), **data} if isinstance(data, dict) else turn
+
+
 def _text(turn: Mapping[str, Any]) -> str:
+    turn = _message(turn)
     for key in ("value", "parts", "text"):
         if key in turn and "content" not in turn:
             return said(turn[key]).together()

@@ -21,9 +21,17 @@ _PAIRS = (
     ("instruction", "response"),
     ("instruction", "completion"),
     ("user", "assistant"),
+    ("prompt", "answer"),
+    ("prompt", "outputs"),
+    ("prompt", "generated_text"),
+    ("question", "answer"),
+    ("question", "response"),
+    ("query", "answer"),
+    ("query", "response"),
 )
 _BESIDE = {"input", "context", "system", "history", "rejected", "id", "custom_id", "model", "text"}
 _BESIDE |= {"source", "metadata", "category", "score", "usage", "finish_reason", "created"}
+_BESIDE |= {"request_id", "prompt_token_ids", "finished"}
 
 
 def read_pair(document: Mapping[str, Any]) -> Found | None:
@@ -36,12 +44,20 @@ def read_pair(document: Mapping[str, Any]) -> Found | None:
         written = document[answer]
         if isinstance(written, list) and are_turns(written):
             texts = [turn.text for turn in of_turns(written).answers]
+        elif isinstance(written, list) and all(_is_text(part) for part in written):
+            texts = [part["text"] for part in written]  # several answers to one prompt
         else:
             texts = [said(written).together()]
+        if isinstance(document[prompt], str):
+            texts = [text.removeprefix(document[prompt]) for text in texts]  # echoed
         model, custom_id = word(document, "model"), word(document, "custom_id", "id")
         answers = tuple(Answer(text=text, model=model, custom_id=custom_id) for text in texts)
         return Found(f"pairs of {prompt} and {answer}", answers, is_weak=True)
     return None
+
+
+def _is_text(part: object) -> bool:
+    return isinstance(part, dict) and isinstance(part.get("text"), str) and "type" not in part
 
 
 def read_journalled(document: Mapping[str, Any]) -> Found | None:
