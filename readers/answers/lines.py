@@ -81,7 +81,7 @@ def _read(
         is_titled_otherwise = names is None and not headers and has_other_header(block, expected)
         for line in block:
             if line in headers:
-                names = [value.strip() for value in line.values]
+                names = _names(line, expected)
                 found.frames.append((line.start, line.end))
                 titled.add(line.part)
                 continue
@@ -95,6 +95,15 @@ def _read(
         found.records[:] = _without_stray(text, found.records)
     found.records[:] = _of_rows(found.records, parts, titled, expected)
     return found if found.records else None
+
+
+def _names(line: Line, expected: Expected) -> list[str]:
+    """The names in a header, the first without what is glued to it: `<csv>Name`, `CSV: Name`."""
+    names = [value.strip() for value in line.values]
+    end = re.search(r"[^\W\d][\w ]*(?:\([^()]*\))?\W*\Z", names[0])
+    if expected.label(names[0]) is None and end and expected.label(end[0]) not in (None, *names):
+        names[0] = end[0]
+    return names
 
 
 def _is_table(counts: list[int], lines: list[Line]) -> bool:

@@ -5,6 +5,7 @@ Elsewhere nobody knows whether it belongs to the value, and the record is doubte
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -14,8 +15,9 @@ _WORDS = "row|record|patient|entry|item|line|case|example|sample|no|nr"
 _BEFORE = re.compile(
     r"\s*(?P<mark>"
     r"(?:[-*•‣◦·–—+>▪●○✓✔]|\[[ x]\])\s+"  # bullets
-    rf"|\**\(?(?:(?:{_WORDS})\b\.?\s*)?[#№]?\s*(?P<number>\d{{1,6}})\**\s*(?:[.):\]]\**(?!\d)|\s-\s|\s–\s|->|→)\**\s*"
-    rf"|\**(?:{_WORDS})\b\.?\s*[#№]?\s*(?P<named>\d{{1,6}})\**\s*(?:[:,]?)\**\s+"
+    rf"|\**\(?(?:(?:{_WORDS})\b\.?\s*)?[#№]?\s*(?P<number>\d{{1,6}})\**\s*(?:\\?[.):\]>、。]\**(?!\d)|\s-\s|\s–\s|->|→)\**\s*"
+    rf"|\**(?:{_WORDS})(?:\b|(?=\d))\.?\s*[#№]?\s*(?P<named>\d{{1,6}})\**\s*(?:[:,]?)\**\s+"
+    r"|(?P<keycap>\d)\ufe0f?\u20e3\s*|(?P<circled>[①-⑳])\s*"
     r"|[\[(](?P<bracketed>\d{1,6})[\])]\s*"
     r"|#(?P<hash>\d{1,6})\b\s*[:.)]?\s*"
     r"|(?P<letter>[a-z])\)\s+"
@@ -129,7 +131,9 @@ def _listed(lines: Sequence[str]) -> list[str] | None:
 
 
 def _number(match: re.Match[str]) -> int | None:
-    for name in ("number", "named", "bracketed", "hash"):
+    for name in ("number", "named", "bracketed", "hash", "keycap"):
         if match[name]:
             return int(match[name])
+    if match["circled"]:
+        return int(unicodedata.numeric(match["circled"]))
     return ord(match["letter"]) if match["letter"] else None
