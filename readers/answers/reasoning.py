@@ -144,11 +144,19 @@ def _final_channel(text: str) -> str:
 
 
 def _first_turn(text: str) -> str:
-    """An answer without the turns that an LLM wrote on behind its own end."""
+    """An answer without the turns that an LLM wrote on behind its own end.
+
+    Words mark a turn only where more stands before them: a conversation may have a title.
+    """
     end = _END_OF_TURN.search(text)
     if end is None or not re.search(r"\w", text[: end.start()]):
         return text
-    return text if _TURN_OF_OTHERS.search(text, 0, end.start()) else text[: end.start()]
+    is_conversation = (
+        2 * end.start() < len(text)
+        if "<" not in end[0]
+        else _TURN_OF_OTHERS.search(text, 0, end.start()) is not None
+    )
+    return text if is_conversation else text[: end.start()]
 
 
 def _own_turns(text: str, names: set[str]) -> str:
