@@ -290,3 +290,23 @@ def test_repetition_without_end_raises_nothing(text: str) -> None:
 def test_words_for_sums_and_types_may_be_names() -> None:
     assert read(f"{HEADER}\nSum,45,2022-03-14,Text", STAY) == [["Sum", "45", "2022-03-14", "Text"]]
     assert read(f"{HEADER}\nvarchar,int,date,text\n{','.join(ANN)}", STAY) == [ANN]
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (("Analysis", "Output"), "Analysis: blood\nOutput: normal\n"),
+        (("Site", "User"), "Site: north ward of the city\n\nUser: Bo\n"),
+    ],
+)
+def test_columns_that_are_called_like_a_thought_or_a_turn_are_data(
+    labels: tuple[str, ...], text: str
+) -> None:
+    records = read_answer(text, Expected(labels, tuple((label,) for label in labels))).records
+    assert [name for record in records for name in record.names or ()] == [*labels]
+
+
+def test_a_name_that_a_header_has_is_not_taken_from_what_is_glued_to_it() -> None:
+    expected = Expected(("Name", "Age", "Ward"), (("Name",), ("Age",), ("Ward",)))
+    records = read_answer("```\nFull Name: Name,name,Age,Ward\nx,Ann,4,B\n```", expected).records
+    assert [record.names for record in records] == [("Full Name: Name", "name", "Age", "Ward")]

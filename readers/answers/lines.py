@@ -101,7 +101,7 @@ def _names(line: Line, expected: Expected) -> list[str]:
     """The names in a header, the first without what is glued to it: `<csv>Name`, `CSV: Name`."""
     names = [value.strip() for value in line.values]
     end = re.search(r"[^\W\d][\w ]*(?:\([^()]*\))?\W*\Z", names[0])
-    if expected.label(names[0]) is None and end and expected.label(end[0]) not in (None, *names):
+    if end and expected.label(end[0]) not in map(expected.label, ["", *names]):
         names[0] = end[0]
     return names
 

@@ -35,8 +35,8 @@ _END_OF_CHANNEL = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _STRIPPED = re.compile(r"^\s*analysis(?=[A-Z\s{\[]).*?(?:assistant\s*final|\nfinal\n)", re.S)
 # A thought and an answer that only words tell apart.
 _SAID_TO_BE_THOUGHT = re.compile(
-    r"\A[\s*#]*(?:thoughts?|thinking|analysis|reasoning)\**:.*"
-    r"^[\s*#]*(?:final(?: answer| output| rows)?|answer|output)\**:\**",
+    r"\A[\s*#]*(thoughts?|thinking|analysis|reasoning)\**:.*"
+    r"^[\s*#]*(final(?: answer| output| rows)?|answer|output)\**:\**",
     re.I | re.S | re.M,
 )
 # What the template of a chat puts behind an answer.
@@ -80,7 +80,10 @@ def answer_of(text: str, labels: Sequence[str] = (), *, with_examples: bool = Fa
     """
     names = {re.sub(r"\W", "", label.lower()) for label in labels}
     text = _final_channel(text)
-    text = _SAID_TO_BE_THOUGHT.sub("", _first_turn(text))
+    text = _first_turn(text, names)
+    thought = _SAID_TO_BE_THOUGHT.match(text)
+    if thought and names.isdisjoint(word.lower().replace(" ", "") for word in thought.groups()):
+        text = text[thought.end() :]
     text = _own_turns(text, names)
     if _SIGNS.search(text):
         for begin, end in _MARKS if with_examples else [*_MARKS, _EXAMPLES]:
@@ -143,13 +146,15 @@ def _final_channel(text: str) -> str:
     return "\n".join(said)
 
 
-def _first_turn(text: str) -> str:
+def _first_turn(text: str, names: set[str]) -> str:
     """An answer without the turns that an LLM wrote on behind its own end.
 
     Words mark a turn only where more stands before them: a conversation may have a title.
     """
     end = _END_OF_TURN.search(text)
     if end is None or not re.search(r"\w", text[: end.start()]):
+        return text
+    if re.sub(r"\W", "", end[0].lower()) in names:
         return text
     is_conversation = (
         2 * end.start() < len(text)
