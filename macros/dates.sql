@@ -1,6 +1,6 @@
 {#- A date with the day and month before the year. -#}
 {% macro day_and_month_pattern() -%}
-    ([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})
+    ([0-9]{1,2})[-/. ]+([0-9]{1,2})[-/. ]+([0-9]{4})
 {%- endmacro %}
 
 {#- A time behind a date, of 12 or 24 hours, with or without its zone. -#}
@@ -80,8 +80,8 @@
     case
         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
             then try_cast({{ text }} as date)
-        when regexp_full_match({{ day }}, '[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}')
-            then try_cast(replace(replace({{ day }}, '/', '-'), '.', '-') as date)
+        when regexp_full_match({{ day }}, '[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2}')
+            then try_cast(regexp_replace({{ day }}, '[-/. ]+', '-', 'g') as date)
         when regexp_full_match({{ text }}, '[0-9]{8}')
             then cast(try_strptime({{ text }}, '%Y%m%d') as date)
         -- seconds and milliseconds since 1970
@@ -110,10 +110,10 @@
             and regexp_matches({{ text }}, '(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)')
             then cast(try_strptime(
                 trim(regexp_replace(
-                    regexp_replace({{ day }}, '([0-9])(?:st|nd|rd|th)\b', '\1'),
-                    '[-,./\s]+', ' ', 'g'
+                    regexp_replace({{ day }}, '(?i)([0-9])(?:st|nd|rd|th)\b|\b(sep)t\b', '\1\2'),
+                    '(?i)(?:[-,./\s]|\b(?:the|of)\b)+', ' ', 'g'
                 )),
-                ['%d %b %Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%Y %b %d', '%Y %B %d']
+                ['%d %b %Y', '%d%b%Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%Y %b %d', '%Y %B %d']
             ) as date)
     end
 {% endmacro %}

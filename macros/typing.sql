@@ -57,7 +57,7 @@
             when {{ category_key(column, sql_text(value | string)) }} then {{ sql_text(value) }}
             {%- endfor %}
             {%- for synonym, value in column.get('synonyms', {}).items() %}
-            when {{ sql_text(synonym | string | lower) }} then {{ sql_text(value) }}
+            when {{ category_key(column, sql_text(synonym | string)) }} then {{ sql_text(value) }}
             {%- endfor %}
             {%- if column.get('synonym_patterns') %}
             else case
@@ -83,7 +83,7 @@
     {%- endif -%}
 {% endmacro %}
 
-{#- SQL of what categories are compared by: no letter case, and 1.0 is 1 where all are numbers. -#}
+{#- SQL of what categories are compared by: no letter case, plain signs, and 1.0 is 1 where all are numbers. -#}
 {% macro category_key(column, text) -%}
     {%- set texts = column.accepted_values | map('string') | list -%}
     {%- set numbers = [] -%}
@@ -91,9 +91,9 @@
         {%- do numbers.append(value) -%}
     {%- endfor -%}
     {%- if texts and numbers | length == texts | length -%}
-        regexp_replace(lower({{ text }}), '^(-?[0-9]+)[.]0+$', '\1')
+        regexp_replace(lower({{ narrow(text) }}), '^(-?[0-9]+)[.]0+$', '\1')
     {%- else -%}
-        lower({{ text }})
+        trim(lower({{ narrow(text) }}), '“”‘’')
     {%- endif -%}
 {%- endmacro %}
 
