@@ -13,6 +13,9 @@ from synthcare.registry import RELATIONAL
 
 Row = dict[str, Any]
 
+# Of a table in a drift report: Evidently holds all of them in memory.
+MOST_ROWS = 100_000
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -142,8 +145,8 @@ def read_scores(home: Home, contract: Contract) -> Scores:
 def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFrame:
     """Scored columns of a run's accepted rows, or of the train half of the reference if None.
 
-    Derived columns are there; dates are days since 1970-01-01, because drift tests take numbers;
-    identifiers are left out.
+    At most `MOST_ROWS` of them, the same ones each time. Derived columns are there; dates are days
+    since 1970-01-01, because drift tests take numbers; identifiers are left out.
     """
     columns = [
         f"datediff('day', date '1970-01-01', {column.name}) as {column.name}"
@@ -155,13 +158,14 @@ def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFram
         if column.kind != "identifier"
     ]
     columns += [f"{derived.sql} as {derived.name}" for derived in contract.derived]
-    source, condition = (
-        (f"staging.stg_reference_{contract.dataset}", "not is_holdout")
+    source, condition, row = (
+        (f"staging.stg_reference_{contract.dataset}", "not is_holdout", "row_number")
         if run_id is None
-        else (f"marts.{contract.dataset}", "run_id = $run_id")
+        else (f"marts.{contract.dataset}", "run_id = $run_id", "record_id")
     )
     with open_warehouse(home) as warehouse:
         return warehouse.execute(
-            f"select {', '.join(columns)} from {source} where {condition}",  # noqa: S608
+            f"select {', '.join(columns)} from {source} where {condition}"  # noqa: S608
+            f" order by md5_number_lower(cast({row} as varchar)), {row} limit {MOST_ROWS}",
             {"run_id": run_id} if run_id else {},
         ).df()

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -282,6 +283,7 @@ def test_what_it_is_started_with_is_part_of_the_run(contract: Contract, weights:
         for changes in (
             {},
             {"concurrency": 4},
+            {"serve_options": OPTIONS | {"max-num-seqs": 8, "tensor-parallel-size": 2}},
             {"serve_options": {"quantization": "fp8"}},
             {"model_path": "/other"},
         )
@@ -305,11 +307,14 @@ def test_a_machine_without_the_program_is_named(
         ({"base_url": "http://127.0.0.1:8000/v1"}, "starts its server itself"),
         ({"wire_format": "csv_constrained"}, "its API takes no grammar"),
         ({"api_version": "2024-10-21"}, "starts its server itself"),
-        ({"serve_options": {"--enforce-eager": True}}, "no options of `vllm serve`"),
-        ({"serve_options": {"max-model-len": None}}, "no options of `vllm serve`"),
+        (
+            {"serve_options": {"--enforce-eager": True}},
+            "'--enforce-eager' is written enforce-eager",
+        ),
+        ({"serve_options": {"max-model-len": None}}, "'max-model-len' has no value"),
         ({"serve_options": {"lora-modules": ["a=b"]}}, "no options of `vllm serve`"),
-        ({"serve_options": {"api-key": "x"}}, "for whom it listens is not to be said"),
-        ({"serve_options": {"ssl-keyfile": "x"}}, "for whom it listens is not to be said"),
+        ({"serve_options": {"api-key": "x"}}, "'api-key' is not to be chosen"),
+        ({"serve_options": {"ssl-keyfile": "x"}}, "'ssl-keyfile' is not to be chosen"),
         ({"provider": "openai"}, "go with provider vllm only"),
         ({"replicas": 2, "port": 8000}, "not with port"),
     ],
@@ -326,6 +331,17 @@ def test_fewer_gpus_than_replicas_are_refused(weights: Path) -> None:
     assert resources(llm_of(weights, replicas=2), nodes) == {"num_cpus": 4, "num_gpus": 1}
     with pytest.raises(SynthcareError, match="3 replicas, and the Ray cluster has 2 GPUs"):
         resources(llm_of(weights, replicas=3), nodes)
+
+
+def test_a_replica_has_as_many_gpus_as_it_is_spread_over(weights: Path) -> None:
+    spread = OPTIONS | {"tensor-parallel-size": 2, "pipeline-parallel-size": 2}
+    large = llm_of(weights, serve_options=spread, replicas=2)
+    nodes = [{"Alive": True, "Resources": {"CPU": 8, "GPU": gpus}} for gpus in (4, 5)]
+    assert resources(large, nodes) == {"num_cpus": 8, "num_gpus": 4}
+    with pytest.raises(SynthcareError, match="has 9 GPUs: each needs 4 of one node"):
+        resources(replace(large, replicas=3), nodes)
+    with pytest.raises(SynthcareError, match="'tensor-parallel-size' has to be a whole number"):
+        llm_of(weights, serve_options={"tensor-parallel-size": "2"})
 
 
 def test_two_on_one_machine_are_refused_before_anything_is_asked(

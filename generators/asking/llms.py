@@ -1,8 +1,10 @@
 """The LLMs that llms.yml names."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, fields, replace
+from difflib import get_close_matches
+from math import prod
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -22,6 +24,25 @@ SERVED = ("local", "vllm")
 
 # Options of `vllm serve` that are not to be chosen: this project says where it can be asked.
 _WHERE_IT_LISTENS = ("host", "port", "uds", "api-key", "served-model-name", "headless", "grpc")
+
+# Where Ray starts replicas, beside the address of a cluster: here, or on the cluster that this
+# machine belongs to.
+_CLUSTERS = ("local", "auto")
+
+# In which ways vLLM spreads a model over GPUs.
+_SPREADS = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
+
+# Options of `vllm serve` for room and speed, which say nothing of what is written.
+_ROOM = (
+    *_SPREADS,
+    "gpu-memory-utilization",
+    "max-num-seqs",
+    "max-num-batched-tokens",
+    "swap-space",
+    "cpu-offload-gb",
+    "enforce-eager",
+    "download-dir",
+)
 
 # The provider of rows that somebody brought.
 KEPT = "kept"
@@ -85,16 +106,20 @@ class LLM:
         urls = self.base_urls
         if urls == ():
             return
-        are_addresses = urls and all(map(_is_address, urls))
-        if not are_addresses or len({shown_address(url) for url in urls}) < len(urls):
+        if faults := list(_faults_of_addresses(urls)):
             raise SynthcareError(
                 f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once, such as "
-                "http://gpu-1:8000/v1."
+                f"http://gpu-1:8000/v1: {'; '.join(faults)}."
             )
-        if self.base_url or self.api_version or self.provider != "openai":
+        if self.provider != "openai":
             raise SynthcareError(
-                f"llms.yml: '{self.name}' has base_urls, which go with provider openai only, and "
-                "neither with base_url nor with api_version."
+                f"llms.yml: '{self.name}' has base_urls, which go with provider openai only."
+            )
+        if self.base_url or self.api_version:
+            other = "base_url" if self.base_url else "api_version"
+            raise SynthcareError(
+                f"llms.yml: '{self.name}' has base_urls and {other}, which do not go together. "
+                "Leave one of them out."
             )
 
     def _check_served(self) -> None:
@@ -108,6 +133,11 @@ class LLM:
                 f"llms.yml: '{self.name}' has provider {self.provider}, which starts its server "
                 "itself. One that runs already is provider openai with a base_url."
             )
+        if self.ray not in (None, *_CLUSTERS) and not _has_port(self.ray):
+            raise SynthcareError(
+                f"llms.yml: ray of '{self.name}' is {self.ray}. Say local, auto, or the "
+                "address of a cluster with its port, such as 10.0.0.1:6379."
+            )
         try:
             Path(self.model_path or "").expanduser()
         except RuntimeError as error:
@@ -118,11 +148,11 @@ class LLM:
 
     def _check_vllm(self) -> None:
         options = self.serve_options
-        if not all(map(_is_option, options.items())):
+        if faults := list(filter(None, map(_fault_of_option, options, options.values()))):
             raise SynthcareError(
                 f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve` with "
-                "their values, such as {max-model-len: 8192, enforce-eager: true}. Where and for "
-                "whom it listens is not to be said there."
+                "their values, such as {max-model-len: 8192, enforce-eager: true}: "
+                f"{'; '.join(faults)}."
             )
         if options and self.provider != "vllm":
             raise SynthcareError(
@@ -153,6 +183,16 @@ class LLM:
         return max(self.replicas, len(self.base_urls))
 
     @property
+    def gpus(self) -> int:
+        """How many GPUs a server is spread over, where it has any."""
+        return prod(self.serve_options.get(name, 1) for name in _SPREADS)
+
+    @property
+    def writing_options(self) -> dict[str, JsonValue]:
+        """The `serve_options` that may change what is written."""
+        return {name: value for name, value in self.serve_options.items() if name not in _ROOM}
+
+    @property
     def slots(self) -> int:
         """The most requests at once, over all servers."""
         return self.concurrency * self.servers
@@ -174,24 +214,57 @@ def shown_address(url: str) -> str:
     return parts._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
 
 
-def _is_option(option: tuple[str, JsonValue]) -> bool:
-    """Whether it is one of `vllm serve`, with a value, and none of where it is to be asked."""
-    name, value = option
-    return (
-        re.fullmatch(r"[a-z][a-z0-9.-]*", name) is not None
-        and name not in _WHERE_IT_LISTENS
-        and not name.startswith("ssl-")
-        and isinstance(value, str | int | float | bool | Mapping)
-        and "\0" not in str(value)
-    )
+def _fault_of_option(name: str, value: JsonValue) -> str:
+    """Why it is no option of `vllm serve` with a value that may be chosen; empty if it is one."""
+    shown = repr(name)
+    if re.fullmatch(r"[a-z][a-z0-9.-]*", name) is None:
+        plain = name.strip("-").replace("_", "-").lower()
+        is_option = re.fullmatch(r"[a-z][a-z0-9.-]*", plain) is not None
+        return f"{shown} is written {plain}" if is_option else f"{shown} is no name of one"
+    if name in _WHERE_IT_LISTENS or name.startswith("ssl-"):
+        return f"{shown} is not to be chosen, as it says where and for whom the server listens"
+    if not isinstance(value, str | int | float | bool | Mapping) or "\0" in str(value):
+        return f"{shown} has no value that it can have"
+    if name in _SPREADS and (type(value) is not int or value < 1):
+        return f"{shown} has to be a whole number of GPUs"
+    return ""
 
 
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
+def _faults_of_addresses(urls: Sequence[str]) -> Iterator[str]:
+    """What is wrong with each of `base_urls`."""
+    if not urls:
+        yield "it is empty"
+    seen = set()
+    for url in urls:
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+            is_address = is_address and parts.port != 0
+        except ValueError:  # of its port, too
+            is_address = False
+        if not is_address:
+            yield f"{_without_secrets(url)!r} is none"
+            continue
+        if shown_address(url) in seen:
+            yield f"{shown_address(url)} is there twice"
+        seen.add(shown_address(url))
+
+
+def _without_secrets(text: str) -> str:
+    """What may be no address, without what stands before an @ or behind a question mark."""
+    return text.rpartition("@")[2].partition("?")[0]
+
+
+def _has_port(address: str) -> bool:
+    return re.fullmatch(r"(?:ray://)?.+:[0-9]{1,5}", address) is not None
+
+
+def _fault_of_key(key: str, kind: str, said: str) -> str:
+    """What is wrong with a key of an entry, as pydantic says it."""
+    if kind != "unexpected_keyword_argument":
+        return f"{key}: {said}"
+    near = get_close_matches(key, [known.name for known in fields(LLM)], n=1)
+    return f"{key}: there is no such key{f', but {near[0]}' if near else ''}"
 
 
 def load_llm(name: str, project: Path = PROJECT) -> LLM:
@@ -211,5 +284,8 @@ def load_llm(name: str, project: Path = PROJECT) -> LLM:
     try:
         return LLM(**{**entry, "name": name})
     except ValidationError as error:
-        wrong = dict.fromkeys(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())
+        wrong = dict.fromkeys(
+            _fault_of_key(str(fault["loc"][0]), fault["type"], fault["msg"])
+            for fault in error.errors()
+        )
         raise SynthcareError(f"{path}: '{name}' cannot be so: {'; '.join(wrong)}.") from error

@@ -259,7 +259,7 @@ def _plan_table(
     plan += [prompt.developer_message, prompt.user_message] if prompt else [reference_sha256]
     plan += cells
     if llm.provider == "vllm":  # whose `model` is a name, and these are what writes
-        plan += [llm.model_path, dict(llm.serve_options)]
+        plan += [llm.model_path, llm.writing_options]
     if contract.counts:
         plan += [dict(contract.counts.population)]
     run = Run(

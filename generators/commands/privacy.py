@@ -27,9 +27,11 @@ def show(console: Console, contract: Contract, run: Row, found: Nearest) -> None
         console.print(f"leaks: {run['leaks']}", style="bold red", markup=False)
     for line in _risk_lines(found):
         console.print(line, markup=False)
+    accepted = run["rows_accepted"]
+    of_all = f", of {accepted:,} in all" if found.rows < accepted else ""
     console.print(
-        f"{len(found.pairs):,} of the {found.rows:,} rows that were looked at, the nearest to real "
-        "ones first; ≠ marks values that differ:"
+        f"{len(found.pairs):,} of the {found.rows:,} rows that were looked at{of_all}, the nearest "
+        "to real ones first; ≠ marks values that differ:"
     )
     for place, pair in enumerate(found.pairs, start=1):
         console.print(_pair_table(contract, pair, place))

@@ -288,24 +288,27 @@ def _check_reachable(address: str) -> None:
 def resources(llm: LLM, nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Cores and GPUs of a replica on these nodes, as Ray lists them, as many as all can have.
 
-    That is a GPU each, or none. Raises SynthcareError where there are not enough cores, or GPUs for
-    some replicas of vLLM: all would take the same one.
+    That is as many GPUs each as it is spread over, or none where there are none. Raises
+    SynthcareError where there are not enough cores, or GPUs for some replicas of vLLM: all would
+    take the same ones.
     """
     there = [node["Resources"] for node in nodes if node["Alive"]]
     cores = [int(node.get("CPU", 0)) for node in there]
     gpus = [int(node.get("GPU", 0)) for node in there]
-    if llm.provider == "vllm" and 0 < sum(gpus) < llm.replicas:
+    needs_gpus = llm.provider == "vllm" and sum(gpus) > 0
+    if needs_gpus and sum(gpu // llm.gpus for gpu in gpus) < llm.replicas:
+        each = "one" if llm.gpus == 1 else f"{llm.gpus} of one node"
         raise SynthcareError(
             f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(gpus)} GPUs: "
-            "each needs one. Make `replicas` less in llms.yml, or add nodes."
+            f"each needs {each}. Make `replicas` less in llms.yml, or add nodes."
         )
-    for has_gpu in (1, 0):
+    for taken in (llm.gpus,) if needs_gpus else (llm.gpus, 0):
         for count in range(max(cores, default=0), 0, -1):
             places = [core // count for core in cores]
-            if has_gpu:
-                places = map(min, places, gpus)
+            if taken:
+                places = map(min, places, (gpu // taken for gpu in gpus))
             if sum(places) >= llm.replicas:
-                return {"num_cpus": count, "num_gpus": has_gpu}
+                return {"num_cpus": count, "num_gpus": taken}
     raise SynthcareError(
         f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(cores)} cores: "
         "each needs one. Make `replicas` less in llms.yml, or add nodes."
