@@ -127,12 +127,13 @@ def test_a_terminal_obeys_no_value(contract: Contract) -> None:
     values = {column.name: nasty for column in contract.columns}
     pair = Pair(f"r-{nasty}", 3, "train", values, values | {"age": None}, frozenset({"age"}))
     run = {"run_id": nasty, "privacy": 1.0, "privacy_low": None, "privacy_high": None}
-    run |= {"exposure": "not known", "leaks": None}
+    run |= {"exposure": "not known", "leaks": None, "rows_accepted": 10_000_000}
     console = Console(width=200, file=io.StringIO(), force_terminal=True, color_system=None)
     show(console, contract, run, Nearest([], [pair], 1))
     text = console.file.getvalue()
     assert text.count(r"[bold]A[/bold]\x1b]0;mine\x07\x1b[2J B\u202e") == 2 * 15 - 1 + 2
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", text)
+    assert "1 of the 1 rows that were looked at, of 10,000,000 in all, the nearest to" in text
 
 
 REFUSED = {
