@@ -1,6 +1,7 @@
 """vLLM, started by this project: its program is stood in for, as it needs a GPU."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -191,6 +192,19 @@ def test_options_that_no_command_line_holds_are_named(
     assert said.endswith(". Shorten `serve_options` of 'mine' in llms.yml.")
 
 
+def test_the_log_that_was_named_stays_for_who_gives_up_waiting(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("generators.providers.vllm._TOLD_EVERY_SECONDS", 0.1)
+    (weights.parent / "bin" / "vllm").write_text("#!/bin/sh\necho 3 of 40 GB\nexec sleep 60\n")
+    server = VLLM(llm_of(weights), key=KEY)
+    threading.Timer(1, server.close).start()
+    server.wait()
+    log = Path(re.search(r"its log is ([^)]*)\)", capsys.readouterr().err)[1])
+    assert log.read_text() == "3 of 40 GB\n"
+    log.unlink()
+
+
 def test_no_secret_of_its_log_is_said(
     home: Home, contract: Contract, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,6 +222,7 @@ def test_what_it_answers_is_said_while_it_is_waited_for(
         server._key = "another"  # as if its own were not accepted
         threading.Timer(1.5, server.close).start()
         server.wait()
+    server._log.unlink()
     assert "; /v1/models answers HTTP 401" in capsys.readouterr().err
 
 

@@ -172,17 +172,18 @@ class VLLM:
     def wait(self) -> None:
         """Return once it answers, or is closed; says that it is waited for while it loads.
 
-        Raises SynthcareError where it ends before.
+        Raises SynthcareError where it ends before. Whoever gives up waiting finds its log.
         """
         began = told = time.monotonic()
         while not self._closed.wait(_LOOKED_EVERY_SECONDS):
             if ended := self.ended():
                 raise ended
             if self._is_up():
+                self._is_log_kept = False
                 return
             now = time.monotonic()
             if now - told >= _TOLD_EVERY_SECONDS:
-                told = now
+                told, self._is_log_kept = now, True
                 print(
                     f"{self._llm.name}: vLLM loads {self._llm.model} ({now - began:.0f} seconds; "
                     f"its log is {self._log}){self._answering()}",
