@@ -1,6 +1,9 @@
+{#- Hyphens and dashes of typography that stand for a plain one. -#}
+{% macro dashes() -%} ‐‑‒–− {%- endmacro %}
+
 {#- A date with the day and month before the year. -#}
 {% macro day_and_month_pattern() -%}
-    ([0-9]{1,2})[-/. ]+([0-9]{1,2})[-/. ]+([0-9]{4})
+    ([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})
 {%- endmacro %}
 
 {#- A time behind a date, of 12 or 24 hours, with or without its zone. -#}
@@ -8,20 +11,31 @@
     [T, ]\s*(?:at\s+)?[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?\s*(?:[ap][.]?m[.]?)?\s*(?:Z|UTC|GMT|[+-][0-9]{2}:?(?:[0-9]{2})?)?
 {%- endmacro %}
 
-{#- SQL of the day in a date: without its weekday and its time, with plain digits. -#}
+{#-
+    SQL of the day in a date: without its weekday and its time, with plain digits. Dashes are plain, and so are
+    2023 - 01 - 05 and 2023 01 05; a dash beside a hyphen is left, as 2022-10–12 may be three months.
+-#}
 {% macro day_text(text) -%}
     if(
         regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}'),
         {{ text }},
-        trim(regexp_replace(
-            regexp_replace(
-                {{ narrow(text) }},
-                '(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?[.,]?\s+',
+        regexp_replace(
+            trim(regexp_replace(
+                regexp_replace(
+                    if(
+                        contains({{ text }}, '-'),
+                        {{ narrow(text) }},
+                        translate({{ narrow(text) }}, '{{ dashes() }}', '-----')
+                    ),
+                    '(?i)^(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?[.,]?\s+',
+                    ''
+                ),
+                '(?i){{ time_pattern() }}$',
                 ''
-            ),
-            '(?i){{ time_pattern() }}$',
-            ''
-        ))
+            )),
+            '^([0-9]{1,4})(?: ?- ?([0-9]{1,2}) ?- ?|[.]? ([0-9]{1,2})[.]? )([0-9]{4}|[0-9]{1,2})$',
+            '\1-\2\3-\4'
+        )
     )
 {%- endmacro %}
 
@@ -80,8 +94,8 @@
     case
         when regexp_full_match({{ text }}, '[0-9]{4}-[0-9]{2}-[0-9]{2}')
             then try_cast({{ text }} as date)
-        when regexp_full_match({{ day }}, '[0-9]{4}[-/. ]+[0-9]{1,2}[-/. ]+[0-9]{1,2}')
-            then try_cast(regexp_replace({{ day }}, '[-/. ]+', '-', 'g') as date)
+        when regexp_full_match({{ day }}, '[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}')
+            then try_cast(replace(replace({{ day }}, '/', '-'), '.', '-') as date)
         when regexp_full_match({{ text }}, '[0-9]{8}')
             then cast(try_strptime({{ text }}, '%Y%m%d') as date)
         -- seconds and milliseconds since 1970
@@ -110,7 +124,7 @@
             and regexp_matches({{ text }}, '(?:^|[^0-9])[0-9]{4}(?:[^0-9]|$)')
             then cast(try_strptime(
                 trim(regexp_replace(
-                    regexp_replace({{ day }}, '(?i)([0-9])(?:st|nd|rd|th)\b|\b(sep)t\b', '\1\2'),
+                    regexp_replace({{ day }}, '(?i)([0-9])(?:st|nd|rd|th)\b|\b(sep)t\b', '\1\2', 'g'),
                     '(?i)(?:[-,./\s]|\b(?:the|of)\b)+', ' ', 'g'
                 )),
                 ['%d %b %Y', '%d%b%Y', '%d %B %Y', '%b %d %Y', '%B %d %Y', '%Y %b %d', '%Y %B %d']

@@ -28,15 +28,12 @@
     |kg|g|mg|lbs?|pounds?|cm|mm|in|inches|ft|feet|°?[cf]|mmhg|kpa|bpm
 {%- endmacro %}
 
-{#-
-    SQL of a text with plain digits and signs: of full width in Chinese, raised as in O⁻, and the hyphens and
-    dashes that an LLM sets for a minus (U+2010 to U+2013, U+2212).
--#}
+{#- SQL of a text with digits and signs of full width as plain ones. -#}
 {% macro narrow(text) -%}
     if(
         strlen({{ text }}) = length({{ text }}),
         {{ text }},
-        translate({{ text }}, '０１２３４５６７８９．，－＋（）／：⁄⁺⁻‐‑‒–−', '0123456789.,-+()/:/+------')
+        translate({{ text }}, '０１２３４５６７８９．，－＋（）／：−', '0123456789.,-+()/:-')
     )
 {%- endmacro %}
 

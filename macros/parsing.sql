@@ -114,7 +114,7 @@ select * from records
 {#- SQL of whether a point, a comma or a date in a text may mean two things. -#}
 {% macro is_unclear(text) -%}
     {%- set pattern -%}
-    (?:^|[^0-9.,])[1-9][0-9]{0,2}[.,][0-9]{3}(?:[^0-9]|$)|(?:^|[^0-9])[0-9]{1,2}[/. ⁄‐‑‒–−-]+[0-9]{1,2}[/. ⁄‐‑‒–−-]+[0-9]{4}
+    (?:^|[^0-9.,])[1-9][0-9]{0,2}[.,][0-9]{3}(?:[^0-9]|$)|(?:^|[^0-9])[0-9]{1,2}[/. {{ dashes() }}-]+[0-9]{1,2}[/. {{ dashes() }}-]+[0-9]{4}
     {%- endset -%}
     regexp_matches({{ text }}, {{ sql_text(pattern) }})
 {%- endmacro %}

@@ -52,21 +52,33 @@
 {% macro typed_value(column, is_day_first='cast(null as boolean)') %}
     {%- set text = '_text_' ~ column.name -%}
     {%- if column.kind == 'categorical' -%}
-        case {{ category_key(column, text) }}
-            {%- for value in column.accepted_values %}
-            when {{ category_key(column, sql_text(value | string)) }} then {{ sql_text(value) }}
-            {%- endfor %}
-            {%- for synonym, value in column.get('synonyms', {}).items() %}
-            when {{ category_key(column, sql_text(synonym | string)) }} then {{ sql_text(value) }}
-            {%- endfor %}
+        {%- set synonyms = column.get('synonyms', {}) %}
+        coalesce(
+            case lower({{ text }})
+                {%- for value in column.accepted_values %}
+                when {{ sql_text(value | string | lower) }} then {{ sql_text(value) }}
+                {%- endfor %}
+                {%- for synonym, value in synonyms.items() %}
+                when {{ sql_text(synonym | string | lower) }} then {{ sql_text(value) }}
+                {%- endfor %}
+            end,
+            case {{ category_key(column, text) }}
+                {%- for value in column.accepted_values %}
+                when {{ category_key(column, sql_text(value | string)) }} then {{ sql_text(value) }}
+                {%- endfor %}
+                {%- for synonym, value in synonyms.items() %}
+                when {{ category_key(column, sql_text(synonym | string)) }} then {{ sql_text(value) }}
+                {%- endfor %}
+            end,
             {%- if column.get('synonym_patterns') %}
-            else case
+            case
                 {%- for pattern, value in column.synonym_patterns.items() %}
                 when regexp_full_match({{ text }}, {{ sql_text('(?i)' ~ pattern) }}) then {{ sql_text(value) }}
                 {%- endfor %}
-            end
+            end,
             {%- endif %}
-        end
+            null
+        )
     {%- elif column.kind == 'integer' -%}
         try_cast(try_cast(_number_{{ column.name }} as decimal(38, 2)) as {{ column.data_type }})
     {%- elif column.kind == 'decimal' -%}
@@ -83,7 +95,10 @@
     {%- endif -%}
 {% endmacro %}
 
-{#- SQL of what categories are compared by: no letter case, plain signs, and 1.0 is 1 where all are numbers. -#}
+{#-
+    SQL of what categories are compared by that are not written as the contract has them: no letter case, plain
+    signs for those of typography (O⁻, 0–10), and 1.0 is 1 where all are numbers.
+-#}
 {% macro category_key(column, text) -%}
     {%- set texts = column.accepted_values | map('string') | list -%}
     {%- set numbers = [] -%}
@@ -91,9 +106,9 @@
         {%- do numbers.append(value) -%}
     {%- endfor -%}
     {%- if texts and numbers | length == texts | length -%}
-        regexp_replace(lower({{ narrow(text) }}), '^(-?[0-9]+)[.]0+$', '\1')
+        regexp_replace(lower({{ text }}), '^(-?[0-9]+)[.]0+$', '\1')
     {%- else -%}
-        trim(lower({{ narrow(text) }}), '“”‘’')
+        translate(lower({{ narrow(text) }}), '⁺⁻{{ dashes() }}', '+------')
     {%- endif -%}
 {%- endmacro %}
 

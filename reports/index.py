@@ -24,7 +24,7 @@ from reports.formats import (
 )
 from reports.plots import Line, Plot, Point, axis
 from reports.relations import children_of, name_of_index, relations_of
-from reports.scores import Row, Scores
+from reports.scores import MOST_ROWS, Row, Scores
 from reports.standings import is_baseline, may_lead, standings
 from reports.unread import unread_words
 from synthcare.contracts.contract import Contract
@@ -84,6 +84,7 @@ def write_index(
         children=[child.dataset for child in children_of(contract)],
         name_of_index=name_of_index,
         drift_reports=drift_reports,
+        most_rows=MOST_ROWS,
         style=Markup((_FOLDER / "page.css").read_text()),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),

@@ -166,6 +166,6 @@ def read_rows(home: Home, contract: Contract, run_id: str | None) -> pd.DataFram
     with open_warehouse(home) as warehouse:
         return warehouse.execute(
             f"select {', '.join(columns)} from {source} where {condition}"  # noqa: S608
-            f" order by md5_number_lower(cast({row} as varchar)), {row} limit {MOST_ROWS}",
-            {"run_id": run_id} if run_id else {},
+            f" order by md5_number_lower(cast({row} as varchar)), {row} limit $most",
+            {"most": MOST_ROWS} | ({"run_id": run_id} if run_id else {}),
         ).df()

@@ -36,7 +36,7 @@ def test_every_entry_of_the_project_can_be_loaded(name: str) -> None:
         ("x: openai", "has no keys with values"),
         ("x: {1: 2}", "has no keys with values"),
         ("x: {provider: openai, rows_per_request: 5, concurrency: 2}", "wire_format: Field requ"),
-        ("x: {provider: openai, modle: y}", "modle: there is no such key, but model\\."),
+        ("x: {provider: openai, modle: y}", "modle: there is no such key; model may be meant\\."),
         ("x: {provider: openai, xyz: y}", "xyz: there is no such key\\."),
     ],
 )
@@ -99,6 +99,7 @@ def test_no_date_goes_into_a_request(tmp_path: Path) -> None:
     [
         ({"provider": "local", "base_url": "http://127.0.0.1:1/v1"}, "starts its server itself"),
         ({"provider": "local", "ray": "10.0.0.1"}, "ray of 'x' is 10.0.0.1. Say local, auto, or"),
+        ({"provider": "local", "ray": "gpu:99999"}, "Say local, auto, or the address"),
         ({"provider": "local", "model_path": "~no-such-user/x.gguf"}, "in the home of nobody"),
         (
             {"provider": "vllm", "model": "m", "serve_options": {"a": "b\0"}},

@@ -91,6 +91,7 @@ def test_the_risks_come_in_words_and_the_nearest_rows_side_by_side(world: World)
 def test_each_pair_is_a_row_and_the_real_one_it_was_made_of(world: World) -> None:
     told = json.loads(cli("privacy", LEAKY, "--pairs", "200", "--json").stdout)
     assert (told["run_id"], len(told["pairs"])) == (LEAKY, 200)
+    assert (told["rows_looked_at"], told["rows_accepted"]) == (200, 200)
     seen = set()
     for pair in told["pairs"]:
         # Responses of 50 rows each, and row_number counts from 0.

@@ -299,6 +299,7 @@ def test_what_it_is_started_with_is_part_of_the_run(contract: Contract, weights:
             {},
             {"concurrency": 4},
             {"serve_options": OPTIONS | {"max-num-seqs": 8, "tensor-parallel-size": 2}},
+            {"serve_options": dict(reversed(OPTIONS.items()))},
             {"serve_options": {"quantization": "fp8"}},
             {"model_path": "/other"},
         )
@@ -326,6 +327,10 @@ def test_a_machine_without_the_program_is_named(
             {"serve_options": {"--enforce-eager": True}},
             "'--enforce-eager' is written enforce-eager",
         ),
+        ({"serve_options": {"--api-key=sk-secret": True}}, "'--api-key' is no name of one\\.$"),
+        ({"serve_options": {"--host": "gpu-1"}}, "'--host' is not to be chosen"),
+        ({"serve_options": {"config": "x.yaml"}}, "'config' is not to be chosen"),
+        ({"serve_options": {"-tp": 2}}, "'-tp' is no name of one"),
         ({"serve_options": {"max-model-len": None}}, "'max-model-len' has no value"),
         ({"serve_options": {"lora-modules": ["a=b"]}}, "no options of `vllm serve`"),
         ({"serve_options": {"api-key": "x"}}, "'api-key' is not to be chosen"),
@@ -355,6 +360,10 @@ def test_a_replica_has_as_many_gpus_as_it_is_spread_over(weights: Path) -> None:
     assert resources(large, nodes) == {"num_cpus": 8, "num_gpus": 4}
     with pytest.raises(SynthcareError, match="has 9 GPUs: each needs 4 of one node"):
         resources(replace(large, replicas=3), nodes)
+    assert resources(large, [*nodes, {"Alive": True, "Resources": {"CPU": 64}}])["num_gpus"] == 4
+    apart = [node | {"Resources": {"CPU": 1, "GPU": 8}} for node in nodes[:1]]
+    with pytest.raises(SynthcareError, match="has 1 cores on nodes with GPUs for it"):
+        resources(large, [*apart, {"Alive": True, "Resources": {"CPU": 64}}])
     with pytest.raises(SynthcareError, match="'tensor-parallel-size' has to be a whole number"):
         llm_of(weights, serve_options={"tensor-parallel-size": "2"})
 

@@ -1,17 +1,23 @@
 """The LLMs that llms.yml names."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, fields, replace
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic.dataclasses import dataclass
 
+from generators.asking.own_servers import (
+    HIGHEST_PORT,
+    ROOM,
+    SPREADS,
+    fault_of_option,
+    faults_of_addresses,
+    has_port,
+)
 from generators.wire_formats import check_wire_format
 from synthcare.errors import SynthcareError
 from synthcare.files import read_yaml
@@ -22,27 +28,9 @@ BASELINES = ("independent", "holdout")
 # Providers whose servers this project starts.
 SERVED = ("local", "vllm")
 
-# Options of `vllm serve` that are not to be chosen: this project says where it can be asked.
-_WHERE_IT_LISTENS = ("host", "port", "uds", "api-key", "served-model-name", "headless", "grpc")
-
 # Where Ray starts replicas, beside the address of a cluster: here, or on the cluster that this
 # machine belongs to.
 _CLUSTERS = ("local", "auto")
-
-# In which ways vLLM spreads a model over GPUs.
-_SPREADS = ("tensor-parallel-size", "pipeline-parallel-size", "data-parallel-size")
-
-# Options of `vllm serve` for room and speed, which say nothing of what is written.
-_ROOM = (
-    *_SPREADS,
-    "gpu-memory-utilization",
-    "max-num-seqs",
-    "max-num-batched-tokens",
-    "swap-space",
-    "cpu-offload-gb",
-    "enforce-eager",
-    "download-dir",
-)
 
 # The provider of rows that somebody brought.
 KEPT = "kept"
@@ -86,7 +74,7 @@ class LLM:
     tokens_per_second: _Positive = 80.0
     timeout_seconds: _Positive = 600.0
     sampling: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
-    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    port: Annotated[int, Field(ge=0, le=HIGHEST_PORT)] = 0
     replicas: _Count = 1
     ray: _Text | None = None
     serve_options: Mapping[str, JsonValue] = field(default_factory=dict, hash=False)
@@ -106,7 +94,7 @@ class LLM:
         urls = self.base_urls
         if urls == ():
             return
-        if faults := list(_faults_of_addresses(urls)):
+        if faults := list(faults_of_addresses(urls)):
             raise SynthcareError(
                 f"llms.yml: base_urls of '{self.name}' is no list of addresses, each once, such as "
                 f"http://gpu-1:8000/v1: {'; '.join(faults)}."
@@ -133,7 +121,7 @@ class LLM:
                 f"llms.yml: '{self.name}' has provider {self.provider}, which starts its server "
                 "itself. One that runs already is provider openai with a base_url."
             )
-        if self.ray not in (None, *_CLUSTERS) and not _has_port(self.ray):
+        if self.ray not in (None, *_CLUSTERS) and not has_port(self.ray):
             raise SynthcareError(
                 f"llms.yml: ray of '{self.name}' is {self.ray}. Say local, auto, or the "
                 "address of a cluster with its port, such as 10.0.0.1:6379."
@@ -148,7 +136,7 @@ class LLM:
 
     def _check_vllm(self) -> None:
         options = self.serve_options
-        if faults := list(filter(None, map(_fault_of_option, options, options.values()))):
+        if faults := list(filter(None, map(fault_of_option, options, options.values()))):
             raise SynthcareError(
                 f"llms.yml: serve_options of '{self.name}' are no options of `vllm serve` with "
                 "their values, such as {max-model-len: 8192, enforce-eager: true}: "
@@ -185,12 +173,13 @@ class LLM:
     @property
     def gpus(self) -> int:
         """How many GPUs a server is spread over, where it has any."""
-        return prod(self.serve_options.get(name, 1) for name in _SPREADS)
+        return prod(self.serve_options.get(name, 1) for name in SPREADS)
 
     @property
     def writing_options(self) -> dict[str, JsonValue]:
-        """The `serve_options` that may change what is written."""
-        return {name: value for name, value in self.serve_options.items() if name not in _ROOM}
+        """The `serve_options` that may change what is written, by name."""
+        options = sorted(self.serve_options.items())
+        return {name: value for name, value in options if name.removeprefix("no-") not in ROOM}
 
     @property
     def slots(self) -> int:
@@ -207,64 +196,13 @@ class LLM:
         return replace(self, **{key: value for key, value in values.items() if value is not None})
 
 
-def shown_address(url: str) -> str:
-    """An address without a user's name, a password or a query, which may be a secret."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl().rstrip("/")
-
-
-def _fault_of_option(name: str, value: JsonValue) -> str:
-    """Why it is no option of `vllm serve` with a value that may be chosen; empty if it is one."""
-    shown = repr(name)
-    if re.fullmatch(r"[a-z][a-z0-9.-]*", name) is None:
-        plain = name.strip("-").replace("_", "-").lower()
-        is_option = re.fullmatch(r"[a-z][a-z0-9.-]*", plain) is not None
-        return f"{shown} is written {plain}" if is_option else f"{shown} is no name of one"
-    if name in _WHERE_IT_LISTENS or name.startswith("ssl-"):
-        return f"{shown} is not to be chosen, as it says where and for whom the server listens"
-    if not isinstance(value, str | int | float | bool | Mapping) or "\0" in str(value):
-        return f"{shown} has no value that it can have"
-    if name in _SPREADS and (type(value) is not int or value < 1):
-        return f"{shown} has to be a whole number of GPUs"
-    return ""
-
-
-def _faults_of_addresses(urls: Sequence[str]) -> Iterator[str]:
-    """What is wrong with each of `base_urls`."""
-    if not urls:
-        yield "it is empty"
-    seen = set()
-    for url in urls:
-        try:
-            parts = urlsplit(url)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-            is_address = is_address and parts.port != 0
-        except ValueError:  # of its port, too
-            is_address = False
-        if not is_address:
-            yield f"{_without_secrets(url)!r} is none"
-            continue
-        if shown_address(url) in seen:
-            yield f"{shown_address(url)} is there twice"
-        seen.add(shown_address(url))
-
-
-def _without_secrets(text: str) -> str:
-    """What may be no address, without what stands before an @ or behind a question mark."""
-    return text.rpartition("@")[2].partition("?")[0]
-
-
-def _has_port(address: str) -> bool:
-    return re.fullmatch(r"(?:ray://)?.+:[0-9]{1,5}", address) is not None
-
-
 def _fault_of_key(key: str, kind: str, said: str) -> str:
     """What is wrong with a key of an entry, as pydantic says it."""
     if kind != "unexpected_keyword_argument":
         return f"{key}: {said}"
-    near = get_close_matches(key, [known.name for known in fields(LLM)], n=1)
-    return f"{key}: there is no such key{f', but {near[0]}' if near else ''}"
+    keys = [known.name for known in fields(LLM) if known.name != "name"]
+    near = get_close_matches(key, keys, n=1)
+    return f"{key}: there is no such key{f'; {near[0]} may be meant' if near else ''}"
 
 
 def load_llm(name: str, project: Path = PROJECT) -> LLM:

@@ -76,6 +76,8 @@ def as_dict(run: Row, found: Nearest) -> dict[str, Any]:
     """All of it, ready for JSON."""
     return {
         **{key: run[key] for key in ("run_id", "dataset", "privacy", "leaks", "exposure")},
+        "rows_accepted": run["rows_accepted"],
+        "rows_looked_at": found.rows,
         "risks": found.risks,
         "pairs": [vars(pair) | {"differing": sorted(pair.differing)} for pair in found.pairs],
     }

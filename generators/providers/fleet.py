@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 
-from generators.asking.llms import LLM, shown_address
+from generators.asking.llms import LLM
+from generators.asking.own_servers import shown_address
 from generators.providers.openai_api import OpenAICompatible
 from synthcare.errors import SynthcareError
 

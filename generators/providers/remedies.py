@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import ModuleType
 
-from generators.asking.llms import LLM, shown_address
+from generators.asking.llms import LLM
+from generators.asking.own_servers import shown_address
 from generators.providers import Unanswered
 from generators.providers.access import quoted
 from generators.providers.faults import Fault, fault_in

@@ -297,10 +297,12 @@ def resources(llm: LLM, nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     gpus = [int(node.get("GPU", 0)) for node in there]
     needs_gpus = llm.provider == "vllm" and sum(gpus) > 0
     if needs_gpus and sum(gpu // llm.gpus for gpu in gpus) < llm.replicas:
-        each = "one" if llm.gpus == 1 else f"{llm.gpus} of one node"
+        each, less = "one", "`replicas`"
+        if llm.gpus > 1:
+            each, less = f"{llm.gpus} of one node", "`replicas` or the `…-parallel-size`"
         raise SynthcareError(
             f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(gpus)} GPUs: "
-            f"each needs {each}. Make `replicas` less in llms.yml, or add nodes."
+            f"each needs {each}. Make {less} less in llms.yml, or add nodes."
         )
     for taken in (llm.gpus,) if needs_gpus else (llm.gpus, 0):
         for count in range(max(cores, default=0), 0, -1):
@@ -309,9 +311,12 @@ def resources(llm: LLM, nodes: Sequence[Mapping[str, Any]]) -> dict[str, int]:
                 places = map(min, places, (gpu // taken for gpu in gpus))
             if sum(places) >= llm.replicas:
                 return {"num_cpus": count, "num_gpus": taken}
+    if needs_gpus:
+        cores = [core for core, gpu in zip(cores, gpus, strict=True) if gpu >= llm.gpus]
     raise SynthcareError(
-        f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(cores)} cores: "
-        "each needs one. Make `replicas` less in llms.yml, or add nodes."
+        f"'{llm.name}' has {llm.replicas} replicas, and the Ray cluster has {sum(cores)} cores"
+        f"{' on nodes with GPUs for it' if needs_gpus else ''}: each needs one. Make "
+        "`replicas` less in llms.yml, or add nodes."
     )
 
 
